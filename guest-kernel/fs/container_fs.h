@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The container's file systems and descriptors, built from the boot tree (fs/container_fs.c). */
+#ifndef FS_CONTAINER_FS_H
+#define FS_CONTAINER_FS_H
+
+#include "fs/vfs.h"
+#include "lib/fdt.h"
+
+/* Root file system and every mount of the /container node, in order; sets the current task's root and cwd to "/".
+ * 0 or -errno after a pr_err that names the mount. */
+int container_mount_all(const struct fdt *f, int node);
+/* Opens the io numbers of the node as descriptors 0, 1, 2, ... of the current task; a terminal becomes the controlling
+ * tty of the current session. */
+int container_open_stdio(const struct fdt *f, int node);
+/* EV_IO from the event ring. */
+void host_io_event(uint32_t io, uint32_t events);
+/* A file system backed by gofer mount index (super block or ERR_PTR). */
+struct super_block *gofer_mount(uint32_t index, uint32_t flags);
+/* Overlay of upper (a directory of a writable file system) over lower. */
+struct super_block *overlay_mount(const struct path *lower, const struct path *upper);
+
+#endif

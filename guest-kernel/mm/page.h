@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Page frames of RAM and kernel memory.
+ *
+ * RAM is a row of chunks (RAM_CHUNK_SIZE); the first pages of each chunk hold its array of struct page, which stays
+ * untouched (and so costs the host nothing) until frames of it are used. Buddy allocator over all chunks; blocks
+ * know whether the host backs them (PG_BACKED) and whether they are zero, so that fresh memory is neither cleared
+ * twice nor populated page by page. Free backed memory goes back to the host from idle.
+ */
+#ifndef MM_PAGE_H
+#define MM_PAGE_H
+
+#include "arch/cpu.h"
+#include "lib/atomic.h"
+#include "lib/list.h"
+
+/* 32 bytes. What the fields mean depends on the owner; the allocator uses all of them while a page is free. */
+struct page {
+	uint32_t refs;     /* atomic; 0: free */
+	uint16_t flags;    /* PG_*; atomic */
+	uint8_t order;
+	uint8_t slab_class;
+	uint64_t owner;    /* page cache: struct mapping *; page table: use count; slab: its slab */
+	union {
+		struct {
+			uint64_t next, prev; /* free list (addresses of struct page) */
+		};
+		struct {
+			uint64_t index;      /* page cache: page offset in the object */
+			uint64_t private;
+		};
+	};
+};
+_Static_assert(sizeof(struct page) == 32, "window.h counts on it");
+
+#define PG_BACKED 1u  /* the host has a page behind it */
+#define PG_ZERO   2u  /* known to read as zeros */
+#define PG_SLAB   4u
+#define PG_PT     8u
+#define PG_CACHE  16u /* belongs to a mapping */
+#define PG_MLOCK  32u
+
+#define PAGE_ALLOC_ZERO   1u /* contents are zero */
+#define PAGE_ALLOC_USER   2u /* counts against the container's memory limit; may fail earlier than kernel pages */
+#define PAGE_ALLOC_NOWAIT 4u /* do not run reclaim or the OOM killer (a spinlock is held) */
+
+void page_init(uint64_t ram_bytes, uint64_t ram_limit);
+/* 2^order adjacent frames, with one reference on the first, or NULL. */
+struct page *page_alloc(unsigned order, uint32_t flags);
+void page_get(struct page *p);
+/* Drops a reference; frees at zero. order as allocated is remembered. */
+void page_put(struct page *p);
+struct page *pa_to_page(pa_t p); /* NULL for file windows and out of range */
+pa_t page_to_pa(const struct page *p);
+static inline void *page_address(const struct page *p) { return direct(page_to_pa(p)); }
+/* Gives backed free memory to the host; called from idle. Returns bytes given back. */
+uint64_t page_reclaim_idle(void);
+
+struct page_stats {
+	uint64_t total, free, backed, user, cache, slab, page_tables, kstack; /* pages */
+};
+void page_stats(struct page_stats *s);
+
+/* Kernel heap. 8-byte aligned at least; sizes above a page are whole pages. NULL when memory is out. */
+void *kmalloc(size_t size) __attribute__((malloc, alloc_size(1)));
+void *kzalloc(size_t size) __attribute__((malloc, alloc_size(1)));
+void *krealloc(void *p, size_t size);
+void kfree(const void *p);
+char *kstrdup(const char *s);
+char *kmemdup_str(const char *s, size_t len); /* NUL-terminated copy */
+
+/* Kernel stacks with guard pages, cached. Base address or NULL. */
+void *kstack_alloc(void);
+void kstack_free(void *base);
+
+#endif

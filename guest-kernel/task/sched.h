@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Scheduler: kernel stacks over vCPUs. One run queue per vCPU, its own spinlock; an idle vCPU steals. Ring 0 is
+ * never preempted: a task leaves the CPU in schedule(), or when run_user returns and its time slice is over.
+ */
+#ifndef TASK_SCHED_H
+#define TASK_SCHED_H
+
+#include "arch/cpu.h"
+#include "lib/list.h"
+
+struct task;
+
+enum task_state {
+	TASK_RUNNING,         /* running or on a run queue */
+	TASK_INTERRUPTIBLE,   /* sleeping; a signal wakes it */
+	TASK_UNINTERRUPTIBLE, /* sleeping; only its event wakes it */
+	TASK_STOPPED,         /* job-control stop */
+	TASK_ZOMBIE,          /* exited, waiting to be reaped */
+	TASK_DEAD,
+};
+
+/* Per-task scheduling state; protected by the lock of the run queue named by cpu, unless said otherwise. */
+struct task_sched {
+	struct list_node rq_link;
+	uint64_t ksp;          /* saved kernel stack pointer while switched out */
+	uint32_t state;        /* enum task_state; atomics */
+	uint32_t wait_flags;   /* sched.c's own */
+	int32_t cpu;           /* last vCPU */
+	bool on_cpu;           /* still on its stack; a waker waits until it is off */
+	bool on_rq;
+	int32_t policy, nice, rt_priority;
+	uint64_t affinity[4];  /* CPU mask, 256 vCPUs */
+	uint64_t slice_end;    /* ns */
+	uint64_t vruntime;
+	uint64_t utime_ns, stime_ns; /* own task only writes */
+	uint64_t nvcsw, nivcsw;
+	uint64_t last_stamp;
+};
+
+/* Gives the CPU to another task. Returns when this one runs again. */
+void schedule(void);
+/* Voluntary yield when the slice is over; called from long loops. Must not hold spinlocks. */
+void cond_resched(void);
+void sched_yield_current(void);
+/* Makes a sleeping task runnable if its state is in mask (bit per task_state); true if it did. Any context. */
+bool task_wake_state(struct task *t, uint32_t mask);
+static inline bool task_wake(struct task *t) { return task_wake_state(t, 1u << TASK_INTERRUPTIBLE | 1u << TASK_UNINTERRUPTIBLE); }
+/* Makes t leave ring 3 soon if it is running there, so that it sees pending signals. */
+void task_kick(struct task *t);
+/* Puts a newly created task on a run queue. */
+void task_start(struct task *t);
+
+/* The main loop of every application task: run_user, handle the trap, deliver signals. Never returns. */
+NORETURN void task_user_loop(void *task);
+
+/* Creates a kernel task (no mm), e.g. for the event drain or writeback. Runs fn(arg). */
+struct task *kthread_create(const char *name, void (*fn)(void *), void *arg);
+
+unsigned sched_nr_cpus(void);
+void sched_init(void);                       /* on the boot vCPU */
+NORETURN void sched_idle_loop(void);         /* on each vCPU's boot stack */
+/* Loads for /proc/loadavg, fixed point << 11 as in Linux. */
+void sched_loadavg(uint64_t avg[3]);
+uint64_t sched_nr_running(void);
+/* Idle time of a vCPU since boot, ns, for /proc/stat and uptime. */
+uint64_t sched_idle_ns(unsigned cpu);
+uint64_t sched_context_switches(void);
+
+#endif

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Tasks (threads), processes (thread groups), process groups and sessions.
+ *
+ * Locks: tasklist_lock (spinlock) protects the tree: parent, children, threads, pgid, sid, the pid table, and exit
+ * states. A process is freed when its last task is reaped and the last reference is put. References: task_get and
+ * task_put, process_get and process_put.
+ */
+#ifndef TASK_TASK_H
+#define TASK_TASK_H
+
+#include <linux/resource.h>
+
+#include "arch/cpu.h"
+#include "lib/atomic.h"
+#include "lib/list.h"
+#include "signal/signal_types.h"
+#include "task/cred.h"
+#include "task/sched.h"
+#include "task/wait_queue.h"
+#include "time/timer.h"
+
+struct mm;
+struct files;
+struct fs_context;
+struct tty;
+struct file;
+
+#define TASK_COMM_LEN 16
+
+struct task {
+	struct user_context uc;         /* own task only, or while it is stopped */
+	struct task_sched sched;
+	void *kstack;                   /* base of the stack */
+	ref_t refs;
+	int tid;                        /* immutable */
+	struct process *proc;           /* immutable */
+	struct list_node thread_link;   /* on proc->threads; tasklist_lock */
+	struct list_node pid_link;      /* pid table; tasklist_lock */
+	char comm[TASK_COMM_LEN];       /* written by the task itself, read racily */
+
+	/* Own task only writes; others read under task_lock. */
+	spinlock_t lock;                /* "task_lock": mm, files, fs, cred pointers */
+	struct mm *mm;                  /* NULL for kernel tasks and after exit_mm */
+	struct files *files;
+	struct fs_context *fs;
+	const struct cred *cred;        /* replaced whole, never edited */
+
+	struct task_signal sig;         /* signal/ */
+	struct waiter *poll_waiter;
+
+	uint64_t set_child_tid, clear_child_tid; /* user addresses */
+	uint64_t robust_list, robust_list_len;
+	uint64_t rseq_addr;
+	uint32_t rseq_len, rseq_sig;
+	uint32_t personality;
+	bool dumpable_cleared;
+	bool is_kthread;
+	bool in_exec;
+	bool vfork_child;
+	struct task *vfork_parent;      /* who sleeps until this task execs or exits */
+	int exit_code;                  /* wait status when this task exits alone */
+	uint64_t start_ns;              /* boot-time clock */
+	uint64_t timer_slack_ns;
+	uint64_t min_flt, maj_flt;
+
+	/* system call in progress */
+	int64_t syscall_nr;             /* -1 outside */
+	uint64_t syscall_arg0;          /* first argument, for restarts (rax is overwritten) */
+	int64_t (*restart_fn)(struct task *t);  /* ERESTART_RESTARTBLOCK */
+	uint64_t restart_data[6];
+	void *futex_state;              /* signal/… see task/futex.c: PI state held */
+	struct list_node pi_held;       /* futex PI locks owned */
+};
+
+struct process {
+	ref_t refs;
+	int pid;                        /* tgid; immutable */
+	struct list_node threads;       /* tasklist_lock */
+	int nr_threads;                 /* tasklist_lock */
+	struct task *leader;            /* tasklist_lock; changes on exec by a non-leader */
+	struct process *parent;         /* tasklist_lock */
+	struct list_node children;      /* tasklist_lock */
+	struct list_node sibling;       /* tasklist_lock */
+	struct list_node all_link;      /* list of all processes; tasklist_lock */
+	int pgid, sid;                  /* tasklist_lock */
+	bool session_leader;
+	struct tty *tty;                /* controlling terminal; tasklist_lock */
+	bool exiting;                   /* exit_group has begun; tasklist_lock */
+	bool zombie;                    /* waiting for wait4; tasklist_lock */
+	bool did_exec;
+	bool child_subreaper;
+	int exit_signal;                /* sent to the parent; SIGCHLD for fork */
+	int exit_status;                /* wait status; tasklist_lock */
+	int stop_code;                  /* signal that stopped it, for WUNTRACED; 0 none; tasklist_lock */
+	bool continued;                 /* for WCONTINUED */
+	struct wait_queue child_wait;   /* parents in wait4 sleep here */
+	struct process_signal sig;      /* signal/: handlers, shared pending, group stop */
+	struct process_timers timers;   /* time/: itimers, POSIX timers */
+	struct rlimit64 rlim[RLIM_NLIMITS]; /* task lock of the leader */
+	struct file *exe;               /* /proc/self/exe */
+	int oom_score_adj;
+	struct rusage_acc {
+		uint64_t utime_ns, stime_ns, min_flt, maj_flt, nvcsw, nivcsw, maxrss_kib, inblock, oublock, rchar, wchar,
+		    syscr, syscw;
+	} self, children_acc;           /* of exited threads; of reaped children; tasklist_lock */
+	uint64_t start_ns;
+	struct container *container;
+};
+
+/* The one container of this sandbox (more in time): limits and the init process. */
+struct container {
+	char id[128];
+	char hostname[65], domainname[65];
+	struct process *init;           /* its exit ends the sandbox */
+	uint64_t memory_limit, pids_limit;
+	uint32_t nr_tasks;              /* atomic */
+};
+extern struct container container0;
+
+extern spinlock_t tasklist_lock;
+extern struct list_node process_list; /* all processes, pid order of creation; tasklist_lock */
+
+static inline void task_get(struct task *t) { ref_get(&t->refs); }
+void task_put(struct task *t);
+static inline void process_get(struct process *p) { ref_get(&p->refs); }
+void process_put(struct process *p);
+
+/* Lookups take tasklist_lock and return a reference, or NULL. */
+struct task *task_find(int tid);
+struct process *process_find(int pid);
+/* Allocates a number that no task, group or session uses; -EAGAIN at the limit. */
+int pid_alloc(void);
+
+/* Names for /proc: */
+static inline struct process *current_process(void) { return current->proc; }
+
+/* Resource limits of the current process. */
+uint64_t rlimit_cur(unsigned resource);
+
+/* task_clone.c: flags as clone3(2). Returns the child's tid or -errno. */
+struct clone_params {
+	uint64_t flags, child_tid, parent_tid, stack, stack_size, tls, pidfd, set_tid, set_tid_size, cgroup;
+	int exit_signal;
+};
+int64_t task_clone(const struct clone_params *p);
+
+/* task_exit.c */
+NORETURN void task_exit(int wait_status);        /* this thread only */
+NORETURN void task_exit_group(int wait_status);  /* the whole process */
+/* Kills every other thread of the current process and waits until they are gone (exec). */
+void task_zap_others(void);
+/* Wakes a parent suspended by vfork. */
+void task_vfork_done(struct task *t);
+/* Called with tasklist_lock held: tell the parent about a stop or continue. */
+void process_notify_parent(struct process *p, int code, int status);
+
+/* task_exec.c: replaces the current program. path is resolved by the caller into an executable file. */
+struct exec_args {
+	char **argv, **envp;  /* kernel copies, NULL-terminated */
+	int argc, envc;
+	const char *filename; /* as given, for AT_EXECFN and #! */
+	struct file *file;
+};
+int task_exec(struct exec_args *a) MUST_CHECK;
+
+/* Starts the first process of the container from the boot tree. */
+struct fdt;
+int container_start(const struct fdt *f, int node);
+
+#endif

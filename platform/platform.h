@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A platform runs application code (ring 3) for the VMM in host placement and reports every trap. The page tables in
+ * guest RAM are the authoritative user mapping; a platform either uses them (kvm) or mirrors them (ptrace).
+ *
+ * All functions return 0 or -errno unless said otherwise. vcpu functions run on that vCPU's own host thread, except
+ * kick. as_* functions run on any vCPU thread.
+ */
+#ifndef PLATFORM_PLATFORM_H
+#define PLATFORM_PLATFORM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "abi/boot.h"
+#include "abi/hostcall.h"
+
+struct platform_vcpu; /* opaque, one per vCPU */
+
+struct platform_config {
+	int kvm_fd;          /* an open /dev/kvm, or -1 */
+	unsigned nr_vcpus;   /* upper bound; threads start lazily */
+	int ram_fd;          /* the RAM memfd */
+};
+
+/* What the boot tree must tell the Sentry. */
+struct platform_info {
+	uint64_t kernel_pml4[16]; /* entries 208..223 of every PML4; zero where unused */
+	uint32_t fpu_size;        /* bytes of an XSAVE area in user_context.fpu */
+	uint64_t xcr0;
+};
+
+struct platform_ops {
+	const char *name;
+	/* Once per sandbox, in the final process, after RAM is mapped, before seccomp. */
+	int (*init)(const struct platform_config *cfg, struct platform_info *info);
+	/* RAM or a file window became part of guest-physical space: [pa, pa + len) is at DIRECT_BASE + pa. */
+	int (*add_memory)(uint64_t pa, uint64_t len);
+	/* On the vCPU's thread before it enters the Sentry. */
+	int (*vcpu_init)(unsigned id, struct vcpu *v, struct platform_vcpu **out);
+	/* Contract of run_user_fn and fpu_save_fn in abi/boot.h. Returns at once with TRAP_KICK while *kick is non-zero. */
+	int (*run_user)(struct platform_vcpu *pv, struct user_context *uc);
+	int (*fpu_save)(struct platform_vcpu *pv, struct user_context *uc);
+	/* From any thread: make the vCPU return from run_user with TRAP_KICK soon. v->kick_pending is set already. The VMM
+	 * sends its thread a signal as well (KICK_SIGNAL), whose handler calls vcpu_signal. */
+	void (*kick)(struct platform_vcpu *pv);
+	void (*vcpu_signal)(struct platform_vcpu *pv); /* in the signal handler, on the vCPU's thread: async-signal-safe */
+	int (*as_create)(uint64_t cr3);
+	int (*as_destroy)(struct platform_vcpu *pv, uint64_t cr3);
+	int (*as_map)(struct platform_vcpu *pv, uint64_t cr3, const struct hc_map *maps, unsigned n);
+	int (*as_flush)(struct platform_vcpu *pv, uint64_t cr3, const struct hc_flush *flush);
+	/* One window range was emptied or replaced by other file pages (FS_MAP, FS_UNMAP): mirrors drop what they have of it. */
+	void (*memory_changed)(uint64_t pa, uint64_t len);
+	void (*shutdown)(void);
+};
+
+extern const struct platform_ops platform_kvm;
+extern const struct platform_ops platform_ptrace;
+
+#define KICK_SIGNAL SIGUSR1
+
+/* Can this platform work here? 0, or -errno with a sentence for the user in *why. */
+int platform_kvm_probe(int kvm_fd, const char **why);
+int platform_ptrace_probe(const char **why);
+
+/* ---- services of the VMM that platforms use (vmm/memory.c, vmm/log.c) ---- */
+/* What backs a guest-physical address: a descriptor and an offset that can be mapped MAP_SHARED, for at most *len bytes
+ * from there. prot: PROT_* that the backing allows. -EFAULT if nothing does. */
+int vmm_memory_backing(uint64_t pa, int *fd, uint64_t *offset, uint64_t *len, int *prot);
+void vmm_log(int level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+extern bool vmm_debug;
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The VMM's entry, called by `runsc boot` once it has its descriptors. */
+#ifndef VMM_VMM_H
+#define VMM_VMM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define VMM_MAX_MOUNTS 64
+#define VMM_MAX_IO     64
+
+struct vmm_config {
+	int kvm_fd;               /* or -1 */
+	const char *platform;     /* "kvm" or "ptrace", already chosen */
+	const char *sentry;       /* "auto", "guest" or "host" */
+	unsigned nr_cpus;         /* vCPUs */
+	uint64_t memory_limit;    /* bytes of RAM at most */
+	int control_fd;           /* listening AF_UNIX SOCK_SEQPACKET socket, or -1 */
+	int ready_fd;             /* one byte is written when the container's first task is about to run; or -1 */
+	int gofer_fd;             /* AF_UNIX SOCK_SEQPACKET connection to the gofer, or -1 */
+	int mount_fd[VMM_MAX_MOUNTS]; /* O_PATH descriptors per gofer mount (directfs), or -1 */
+	uint32_t mount_flags[VMM_MAX_MOUNTS]; /* VMM_MOUNT_* */
+	unsigned nr_mounts;
+	bool directfs;
+	bool file_access_shared;
+	int io_fd[VMM_MAX_IO];    /* host descriptors of io numbers 0.. */
+	unsigned nr_io;
+	const void *container_fdt; /* tree whose /container node is copied into the boot tree */
+	uint32_t container_fdt_len;
+	int debug_log_fd;         /* or -1 */
+	bool debug, strace, unprivileged;
+};
+
+#define VMM_MOUNT_READONLY 1u
+
+/* Runs the sandbox to its end. Drops privileges, installs seccomp, never returns to the caller's world: the result is
+ * the container's wait status (>= 0) or -errno with a message already logged. */
+int vmm_run(const struct vmm_config *cfg);
+
+#endif
