@@ -17,6 +17,10 @@ int signal_send_task(struct task *t, const siginfo_t *si);
 int signal_send_process(struct process *p, const siginfo_t *si);
 /* Every process of a group; returns how many were found. */
 int signal_send_pgrp(int pgid, const siginfo_t *si);
+/* The same for callers that hold tasklist_lock (SIGCHLD to a parent, SIGHUP to an orphaned group). */
+int signal_send_task_locked(struct task *t, const siginfo_t *si);
+int signal_send_process_locked(struct process *p, const siginfo_t *si);
+int signal_send_pgrp_locked(int pgid, const siginfo_t *si);
 /* May the current task signal p (kill(2))? 0 or -EPERM. */
 int signal_permitted(struct process *p, int signo);
 /* A synchronous fault of the current task: cannot be ignored or blocked. addr in si_addr. */
@@ -39,13 +43,20 @@ void signal_set_blocked(ksigset_t set);
 void signal_set_temporary(ksigset_t set);
 
 /* clone, exec, exit */
+/* t->proc is set. Inherits mask and alternate stack from the current task, if there is one; clone(2) with CLONE_VM but
+ * not CLONE_VFORK then calls signal_altstack_reset. */
 void task_signal_init(struct task *t);
+void signal_altstack_reset(struct task *t);
+/* Early in task_exit, without locks: the current task takes no more signals; what was meant for the process goes to
+ * another thread, and a group stop does not wait for it any longer. */
+void signal_task_exiting(void);
 void task_signal_destroy(struct task *t);
 int process_signal_init(struct process *p, const struct process *parent); /* parent NULL: defaults */
 void process_signal_destroy(struct process *p);
 void process_signal_exec(struct process *p); /* reset handlers, keep ignored ones */
 
 bool signal_is_ignored(struct process *p, int signo);
+/* Is p's process group orphaned (setpgid(2))? Terminal stops are not for those. Takes tasklist_lock. */
 bool signal_is_stopping_orphan(struct process *p);
 
 #endif

@@ -37,6 +37,9 @@ struct task_signal {
 	uint32_t altstack_flags;
 	bool stop_pending;            /* must take part in a group stop */
 	bool kill_pending;            /* SIGKILL or group exit: leave at once */
+	bool stop_dequeued;           /* took a stop signal; SIGCONT or SIGKILL clears it */
+	bool exiting;                 /* takes no more signals */
+	uint64_t trapno, trap_error, trap_addr; /* last fault, for the signal frame; own task only */
 };
 
 struct process_signal {
@@ -48,6 +51,8 @@ struct process_signal {
 	int group_stop_left;          /* threads that still have to stop */
 	bool group_exit;              /* set by exit_group or a fatal signal */
 	int group_exit_status;        /* wait status */
+	uint32_t nr_queued;           /* siginfo records queued, for RLIMIT_SIGPENDING; atomic */
+	bool unkillable_cleared;      /* a forced fault lifted init's protection */
 	struct wait_queue signalfd_wait; /* poll on signalfd, sigtimedwait */
 };
 

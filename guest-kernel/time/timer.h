@@ -6,6 +6,7 @@
 #ifndef TIME_TIMER_H
 #define TIME_TIMER_H
 
+#include "lib/list.h"
 #include "lib/rbtree.h"
 #include "task/lock.h"
 
@@ -20,14 +21,15 @@ struct ktimer {
 	struct rb_node node;       /* protected by the timer lock */
 	uint64_t deadline;         /* CLOCK_MONOTONIC ns; protected by the timer lock */
 	bool armed;                /* protected by the timer lock */
-	bool running;
+	bool running;              /* fn is being called; protected by the timer lock */
 	void (*fn)(struct ktimer *t);
 };
 
 void timer_init(struct ktimer *t, void (*fn)(struct ktimer *));
 /* (Re)arms. */
 void timer_arm(struct ktimer *t, uint64_t deadline);
-/* True if it was armed. Afterwards fn does not run (waits for a running one; not from inside fn). */
+/* True if it was armed. Afterwards fn does not run (waits for a running one; not from inside fn, and not under a lock
+ * that fn takes). fn may re-arm its timer, but not free it. */
 bool timer_cancel(struct ktimer *t);
 /* Runs what is due; called by the scheduler when a vCPU enters the kernel for a kick, and from idle.
  * Returns the next deadline (DEADLINE_NEVER if none). */
@@ -35,19 +37,29 @@ uint64_t timers_run(void);
 uint64_t timers_next(void);
 void clock_init(void);
 
-/* Itimers and POSIX timers of a process (time/posix_timer.c). */
+/* Itimers and POSIX timers of a process (time/itimer.c, time/posix_timer.c, time/cpu_clock.c). lock is innermost but
+ * for the timer lock: no signal is sent and no timer cancelled under it. */
 struct process_timers {
 	spinlock_t lock;
 	struct ktimer real;               /* ITIMER_REAL */
-	uint64_t real_interval;
-	uint64_t virt_left, virt_interval; /* ITIMER_VIRTUAL, ns of user time */
-	uint64_t prof_left, prof_interval; /* ITIMER_PROF */
-	void *posix;                      /* table of timers */
+	uint64_t real_interval;           /* lock */
+	struct {
+		uint64_t expires, interval; /* in the process's own CPU time, ns; 0: off; lock */
+	} virt, prof;
+	uint64_t cpu_user, cpu_sys;       /* CPU time of all threads so far, ns; atomic */
+	uint64_t cpu_xlimit;              /* CPU seconds at which RLIMIT_CPU sends its next SIGXCPU; lock */
+	struct list_node cpu_timers;      /* struct cpu_timer (time/cpu_clock.h); lock */
+	uint32_t cpu_active;              /* something counts CPU time; atomic hint */
+	struct ktimer cpu_tick;           /* makes running threads account while cpu_active */
+	struct posix_timer **posix;       /* table by timer id; lock */
+	uint32_t nr_posix;
 };
 struct process;
 int process_timers_init(struct process *p);
-void process_timers_exit(struct process *p); /* at exit and exec */
-/* Called when the current task has consumed user/system time, for ITIMER_VIRTUAL/PROF and RLIMIT_CPU. */
+void process_timers_exit(struct process *p); /* at exit, without locks; idempotent */
+void process_timers_exec(struct process *p); /* POSIX timers are deleted, itimers live on */
+/* Called without locks each time user/system time is added to the current task (sched.utime_ns, stime_ns): CPU clocks,
+ * ITIMER_VIRTUAL/PROF, CPU timers and RLIMIT_CPU. */
 void process_timers_account(uint64_t user_ns, uint64_t sys_ns);
 
 #endif
