@@ -58,6 +58,9 @@ uint64_t dev_decode(uint64_t user_dev);
 #define ATTR_ATIME 16u
 #define ATTR_MTIME 32u
 #define ATTR_CTIME 64u
+#define ATTR_ATIME_SET 128u /* the caller chose atime; otherwise it is the current time */
+#define ATTR_MTIME_SET 256u
+#define ATTR_FORCE 512u     /* the VFS itself asks (clearing set-id bits): no permission checks */
 struct iattr {
 	uint32_t valid, mode, uid, gid;
 	uint64_t size;
@@ -115,6 +118,7 @@ struct file_ops {
 	/* pos: the offset to use and advance (file->pos or a pread offset). Non-blocking when file->flags & O_NONBLOCK or
 	 * the caller says so in nonblock. Bytes or -errno. */
 	ssize_t_ (*read)(struct file *file, struct iter *to, uint64_t *pos);
+	/* Appends when file->flags has O_APPEND or *pos is POS_APPEND; *pos is then the end of what was written. */
 	ssize_t_ (*write)(struct file *file, struct iter *from, uint64_t *pos);
 	int64_t (*llseek)(struct file *file, int64_t off, int whence); /* default: by inode size; -ESPIPE if no_seek */
 	int (*readdir)(struct file *file, struct dir_context *ctx);
@@ -123,13 +127,18 @@ struct file_ops {
 	int (*mmap)(struct file *file, struct vma *vma); /* sets vma->ops, mapping; -ENODEV default */
 	int (*fsync)(struct file *file, bool datasync);
 	int (*fallocate)(struct file *file, int mode, uint64_t off, uint64_t len);
+	/* copy_file_range(2) inside one file system, optional: bytes, or -EXDEV/-EOPNOTSUPP to have them copied. */
+	int64_t (*copy_range)(struct file *in, uint64_t in_off, struct file *out, uint64_t out_off, uint64_t len);
 	int (*show_fdinfo)(struct file *file, char *buf, size_t size); /* extra lines; returns length */
 	/* Size of the data a non-socket poll reader waits for, and so on, belongs to ioctl FIONREAD. */
 	bool no_seek;
 };
 
+#define POS_APPEND UINT64_MAX
+
 struct inode {
 	ref_t refs;
+	uint32_t iflags;             /* INODE_*; inode->lock */
 	struct super_block *sb;
 	const struct inode_ops *ops;
 	const struct file_ops *fops;
@@ -148,10 +157,16 @@ struct inode {
 	uint32_t seals;              /* memfd */
 	int32_t write_count;         /* > 0: writers, < 0: being executed (ETXTBSY); atomic */
 	void *private;
+	const char *link;            /* a symlink's target when it never changes (kept by the file system), or NULL */
 	struct list_node sb_link;
 	struct list_node aliases;    /* dentries; spin */
 };
 
+#define INODE_DEAD 1u         /* a removed directory: nothing can be created in it */
+#define INODE_NO_ATIME 2u
+
+/* refs: the count, plus DENTRY_SLOW_PUT while the last put must do more than leave the dentry in the cache (it is not
+ * hashed, or DENTRY_NO_CACHE). See fs/dcache.c. */
 struct dentry {
 	ref_t refs;
 	spinlock_t lock;
@@ -160,19 +175,23 @@ struct dentry {
 	char *name;               /* dentry->lock */
 	uint32_t name_len, hash;
 	struct super_block *sb;
-	struct list_node hash_link;   /* dcache lock */
-	struct list_node child_link;  /* parent's children; parent's dentry->lock */
-	struct list_node children;    /* dentry->lock */
-	struct list_node lru_link;    /* dcache lock */
-	struct list_node alias_link;
+	struct dentry *hash_next, **hash_prev; /* hash bucket lock */
+	struct list_node child_link;  /* parent's children; dcache tree lock */
+	struct list_node children;    /* dcache tree lock */
+	struct list_node lru_link;    /* every hashed dentry; dcache tree lock */
+	struct list_node alias_link;  /* inode->spin */
+	bool referenced;          /* looked up since the shrinker came by; racy hint */
 	uint32_t flags;           /* DENTRY_*; dentry->lock */
 	uint32_t mounted;         /* mounts on top of it, in any mount; atomic */
 	void *private;
+	char iname[40];           /* short names live here */
 };
 
 #define DENTRY_HASHED   1u
 #define DENTRY_DELETED  2u /* unlinked while in use: " (deleted)" */
-#define DENTRY_NO_CACHE 4u /* dropped when the last reference goes */
+#define DENTRY_NO_CACHE 4u /* dropped when the last reference goes; set before dentry_instantiate */
+#define DENTRY_ANON     8u /* of an anonymous file: no place in any tree */
+#define DENTRY_SLOW_PUT 0x80000000u
 
 struct super_ops {
 	void (*evict_inode)(struct inode *inode);  /* last reference: free private state */
@@ -216,6 +235,7 @@ struct mount {
 	uint32_t flags;          /* MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_NOATIME ... per mount */
 	char *source;            /* for /proc/mounts */
 	struct list_node link;   /* all mounts, in order; mount_lock */
+	struct mount *hash_next; /* by (parent, mountpoint); mount_lock */
 	struct mnt_ns *ns;
 	int peer_group;          /* shared propagation; 0 private */
 	int master_group;
@@ -234,7 +254,7 @@ struct file {
 	int owner_pid;           /* F_SETOWN; negative: process group */
 	int owner_sig;           /* F_SETSIG */
 	uint32_t owner_uid, owner_euid;
-	struct list_node fasync_link;
+	struct fasync *async;    /* O_ASYNC; fs/fasync.c */
 	struct list_node epoll_links; /* epoll items that watch this file; epoll's own lock */
 	const struct cred *cred; /* at open */
 	uint64_t seq;            /* readers of revalidated state: private use by the fs */
@@ -252,6 +272,16 @@ struct inode *inode_alloc(struct super_block *sb); /* refs 1, zeroed, locks init
 static inline void inode_get(struct inode *i) { ref_get(&i->refs); }
 void inode_put(struct inode *i);
 void inode_touch(struct inode *i, uint32_t which); /* ATTR_ATIME|MTIME|CTIME = now */
+struct timespec64 time_now(void); /* CLOCK_REALTIME */
+/* A read, readdir or readlink happened: updates atime as the mount's flags (noatime, relatime) and O_NOATIME say. For
+ * file systems that keep their times themselves; called from their operations. */
+void file_accessed(struct file *f);
+void path_accessed(const struct path *p);
+/* The attributes that inode_ops.setattr stores, applied to the inode (not the size). */
+void inode_setattr_copy(struct inode *inode, const struct iattr *attr);
+void inode_fill_stat(struct inode *inode, struct kstat *st);
+uint64_t dev_alloc_anon(void); /* an st_dev for a file system without device */
+uint64_t ino_alloc(void);      /* unique inode numbers for in-memory file systems */
 /* Makes an inode's owner from the current task's fsuid/fsgid and the directory's setgid bit (mknod(2)). */
 void inode_init_owner(struct inode *inode, const struct inode *dir, uint32_t mode);
 
@@ -276,6 +306,11 @@ struct file *file_anon(const char *name, const struct file_ops *ops, void *priva
 struct inode *inode_anon(uint32_t mode); /* an inode of the anonymous super block */
 struct file *file_from_inode(struct inode *inode, const char *name, const struct file_ops *ops, void *private,
                              uint32_t flags);
+
+/* tmpfs as a building block: devtmpfs, shared memory. data: options as mount(2). */
+struct super_block *tmpfs_mount(const struct fs_type *type, const char *source, const char *data, uint32_t flags);
+/* An unlinked file of the internal tmpfs (memfd, SysV shm); name as /proc/PID/maps shows it, e.g. "/memfd:x". */
+struct file *tmpfs_anon_file(const char *name, uint64_t size, uint32_t mode, uint32_t flags);
 
 /* ---- paths ---- */
 #define LOOKUP_FOLLOW     1u  /* follow a final symlink */

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Permission: mode bits with fsuid, fsgid and supplementary groups, capabilities (capabilities(7)), the sticky bit,
+ * the rules for set-id bits. POSIX ACLs are not interpreted.
+ */
+#include "fs/vfs.h"
+
+#include <linux/mount.h>
+
+#include "fs/namei.h"
+#include "task/task.h"
+
+static int generic_permission(const struct inode *inode, int mask)
+{
+	const struct cred *c = current->cred;
+	uint32_t mode = inode->mode;
+	bool dir = (mode & S_IFMT) == S_IFDIR;
+	if (c->fsuid == inode->uid)
+		mode >>= 6;
+	else if (((mode >> 3) ^ mode) & mask & 7 && cred_in_group(c, inode->gid))
+		mode >>= 3;
+	if ((mask & ~mode & 7) == 0)
+		return 0;
+	if (dir) {
+		if (!(mask & MAY_WRITE) && cred_capable(c, CAP_DAC_READ_SEARCH))
+			return 0;
+		return cred_capable(c, CAP_DAC_OVERRIDE) ? 0 : -EACCES;
+	}
+	if (mask == MAY_READ && cred_capable(c, CAP_DAC_READ_SEARCH))
+		return 0;
+	if ((!(mask & MAY_EXEC) || (inode->mode & 0111)) && cred_capable(c, CAP_DAC_OVERRIDE))
+		return 0;
+	return -EACCES;
+}
+
+int inode_permission(struct inode *inode, int mask)
+{
+	mask &= 7;
+	if (inode->ops && inode->ops->permission)
+		return inode->ops->permission(inode, mask);
+	/* what nobody is denied needs no credentials */
+	uint32_t m = inode->mode;
+	if ((mask & ~(m & (m >> 3) & (m >> 6)) & 7) == 0)
+		return 0;
+	return generic_permission(inode, mask);
+}
+
+int path_permission(const struct path *p, int mask)
+{
+	struct inode *inode = p->dentry->inode;
+	uint32_t type = inode->mode & S_IFMT;
+	if ((mask & MAY_WRITE) && (type == S_IFREG || type == S_IFDIR || type == S_IFLNK)) {
+		int r = mount_writable(p->mnt);
+		if (r)
+			return r;
+	}
+	if ((mask & MAY_EXEC) && type == S_IFREG && (p->mnt->flags & MS_NOEXEC))
+		return -EACCES;
+	return inode_permission(inode, mask);
+}
+
+bool inode_owner_or_capable(const struct inode *inode)
+{
+	return current->cred->fsuid == inode->uid || capable(CAP_FOWNER);
+}
+
+/* -EPERM if the sticky directory protects inode from the current task. */
+int sticky_check(const struct inode *dir, const struct inode *inode)
+{
+	if (!(dir->mode & S_ISVTX))
+		return 0;
+	uint32_t u = current->cred->fsuid;
+	return u == inode->uid || u == dir->uid || capable(CAP_FOWNER) ? 0 : -EPERM;
+}
+
+/* dir->inode->lock held. */
+int may_create(const struct path *dir)
+{
+	struct inode *i = dir->dentry->inode;
+	if (i->iflags & INODE_DEAD)
+		return -ENOENT;
+	int r = mount_writable(dir->mnt);
+	return r ? r : inode_permission(i, MAY_WRITE | MAY_EXEC);
+}
+
+/* dir->inode->lock held; victim is positive. */
+int may_delete(const struct path *dir, struct dentry *victim, bool isdir)
+{
+	struct inode *d = dir->dentry->inode, *v = victim->inode;
+	int r = mount_writable(dir->mnt);
+	if (r == 0)
+		r = inode_permission(d, MAY_WRITE | MAY_EXEC);
+	if (r == 0)
+		r = sticky_check(d, v);
+	if (r)
+		return r;
+	bool vdir = (v->mode & S_IFMT) == S_IFDIR;
+	if (isdir && !vdir)
+		return -ENOTDIR;
+	if (!isdir && vdir)
+		return -EISDIR;
+	if (isdir && victim->parent == victim)
+		return -EBUSY;
+	if (d->iflags & INODE_DEAD)
+		return -ENOENT;
+	return 0;
+}
+
+int mode_kill_suid(const struct inode *inode, uint32_t *mode)
+{
+	uint32_t m = inode->mode;
+	if ((m & S_IFMT) != S_IFREG)
+		return 0;
+	m &= ~S_ISUID;
+	if ((m & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
+		m &= ~S_ISGID;
+	*mode = m & 07777;
+	return m != inode->mode;
+}
