@@ -87,16 +87,6 @@ struct dentry *dentry_lookup_hash(struct dentry *dir, const char *name, size_t l
 	return d;
 }
 
-/* Reference for a finder that holds dcache_tree_lock; false when dead. */
-static bool get_unless_dead(struct dentry *d)
-{
-	uint32_t n = atomic_load(&d->refs.n);
-	while (n != SLOW)
-		if (__atomic_compare_exchange_n(&d->refs.n, &n, n + 1, true, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
-			return true;
-	return false;
-}
-
 struct dentry *dentry_alloc(struct dentry *parent, const char *name, size_t len)
 {
 	struct dentry *d = kzalloc(sizeof(*d));

@@ -53,12 +53,6 @@ void nd_done(struct nameidata *nd);
 uint32_t name_hash(const char *name, size_t len);
 struct dentry *dentry_lookup_hash(struct dentry *dir, const char *name, size_t len, uint32_t hash);
 
-/* ---- the parent of a name to create or remove ---- */
-struct parent_lookup {
-	struct nameidata nd;
-	char *name;           /* kernel copy of the path, owned by the caller */
-};
-
 /* mount.c */
 struct mount *mount_lookup(struct mount *parent, struct dentry *d); /* the mount on top, with a reference, or NULL */
 bool mount_parent_of(struct path *p); /* p is a mount's root: moves it to the mountpoint; false at the top */
@@ -117,11 +111,18 @@ static inline void fdref_put(struct fdref r)
 		file_put(r.file);
 }
 
-/* open.c */
-int open_file(struct file *f, const struct path *path, uint32_t flags);
+int64_t fd_dup(int fd, uint64_t min, bool cloexec); /* F_DUPFD */
+int fd_set_cloexec(int fd, bool on);
+
+/* file.c */
+struct file *file_new(const struct path *path, uint32_t flags); /* path's references are copied */
 
 /* read_write.c */
+int rw_check_area(struct file *f, bool write, uint64_t pos, uint64_t n);
+/* Cuts a write at RLIMIT_FSIZE and the file system's limit: -EFBIG (and SIGXFSZ) when nothing is left. */
 int write_limit(struct file *f, uint64_t pos, struct iter *from);
+/* Writers clear set-id bits. */
+void write_kill_suid(struct file *f);
 
 /* locks around a change of names */
 void lock_rename(struct dentry *a, struct dentry *b);

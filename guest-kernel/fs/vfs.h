@@ -164,6 +164,7 @@ struct inode {
 
 #define INODE_DEAD 1u         /* a removed directory: nothing can be created in it */
 #define INODE_NO_ATIME 2u
+#define INODE_LINKABLE 4u     /* O_TMPFILE without O_EXCL: linkat may give it a name */
 
 /* refs: the count, plus DENTRY_SLOW_PUT while the last put must do more than leave the dentry in the cache (it is not
  * hashed, or DENTRY_NO_CACHE). See fs/dcache.c. */
