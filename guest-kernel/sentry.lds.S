@@ -11,7 +11,7 @@ SECTIONS
 	. = IMAGE_BASE;
 	.text : ALIGN(4096) {
 		KEEP(*(.sentry_header))
-		*(.text .text.*)
+		*(.text .text.* .plt .plt.* .iplt)
 	} :text
 	. = ALIGN(4096);
 	__text_end = .;
