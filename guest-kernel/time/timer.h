@@ -46,7 +46,6 @@ struct process_timers {
 	struct {
 		uint64_t expires, interval; /* in the process's own CPU time, ns; 0: off; lock */
 	} virt, prof;
-	uint64_t cpu_user, cpu_sys;       /* CPU time of all threads so far, ns; atomic */
 	uint64_t cpu_xlimit;              /* CPU seconds at which RLIMIT_CPU sends its next SIGXCPU; lock */
 	struct list_node cpu_timers;      /* struct cpu_timer (time/cpu_clock.h); lock */
 	uint32_t cpu_active;              /* something counts CPU time; atomic hint */

@@ -1,0 +1,591 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Sending signals: queues, the choice of a thread, and what must happen at once (SIGKILL, SIGCONT, stops; signal(7)).
+ * A signal that certainly kills ends the whole process here, so that no thread has to be found that would take it.
+ * Records are counted per process against RLIMIT_SIGPENDING (Linux counts per user).
+ */
+#include "signal/sigqueue.h"
+
+#include <linux/eventpoll.h>
+
+#include "lib/log.h"
+#include "lib/string.h"
+#include "mm/page.h"
+#include "time/posix_timer.h"
+
+/* ---- siginfo ---- */
+
+void siginfo_kernel(siginfo_t *si, int signo)
+{
+	memset(si, 0, sizeof(*si));
+	si->si_signo = signo;
+	si->si_code = SI_KERNEL;
+}
+
+void siginfo_user(siginfo_t *si, int signo, int code)
+{
+	memset(si, 0, sizeof(*si));
+	si->si_signo = signo;
+	si->si_code = code;
+	si->si_pid = current->proc->pid;
+	si->si_uid = current->cred->uid;
+}
+
+/* ---- records ---- */
+
+/* over: beyond the limit, too, as for a plain kill of a classic signal. */
+static struct sigqueue *sigqueue_alloc(struct process *p, const siginfo_t *si, bool over)
+{
+	uint64_t limit = READ_ONCE(p->rlim[RLIMIT_SIGPENDING].rlim_cur);
+	struct sigqueue *q;
+
+	if (atomic_add(&p->sig.nr_queued, 1) > limit && !over)
+		goto fail;
+	q = kmalloc(sizeof(*q));
+	if (!q)
+		goto fail;
+	q->info = *si;
+	q->counted = p;
+	q->timer = NULL;
+	list_init(&q->link);
+	return q;
+fail:
+	atomic_sub(&p->sig.nr_queued, 1);
+	return NULL;
+}
+
+static void sigqueue_free(struct sigqueue *q)
+{
+	list_del(&q->link);
+	if (q->timer) {
+		posix_timer_put(q->timer); /* the record is part of it */
+		return;
+	}
+	atomic_sub(&q->counted->sig.nr_queued, 1);
+	kfree(q);
+}
+
+static void flush_pending(struct sig_pending *pend, ksigset_t mask)
+{
+	struct sigqueue *q, *tmp;
+
+	if (!(pend->set & mask))
+		return;
+	pend->set &= ~mask;
+	list_for_each_entry_safe(q, tmp, &pend->queue, link)
+		if (mask & SIGBIT(q->info.si_signo))
+			sigqueue_free(q);
+}
+
+void signal_flush(struct process *p, ksigset_t mask)
+{
+	struct task *t;
+
+	flush_pending(&p->sig.shared, mask);
+	list_for_each_entry(t, &p->threads, thread_link)
+		flush_pending(&t->sig.pending, mask);
+}
+
+/* ---- who takes what ---- */
+
+void signal_recompute(struct task *t)
+{
+	ksigset_t pending = t->sig.pending.set | t->proc->sig.shared.set;
+	bool something = t->sig.kill_pending || t->sig.stop_pending || (pending & ~t->sig.blocked);
+
+	WRITE_ONCE(t->sig.flag_pending, something);
+}
+
+void signal_wake(struct task *t, bool fatal)
+{
+	uint32_t states = 1u << TASK_INTERRUPTIBLE;
+
+	if (fatal)
+		states |= 1u << TASK_STOPPED;
+	atomic_store(&t->sig.flag_pending, 1u);
+	if (!task_wake_state(t, states))
+		task_kick(t);
+}
+
+bool signal_unkillable(struct process *p)
+{
+	return p == container0.init && !p->sig.unkillable_cleared;
+}
+
+static bool handler_ignores(const struct k_sigaction *a, int signo)
+{
+	return a->handler == (uint64_t)SIG_IGN || (a->handler == (uint64_t)SIG_DFL && (SIG_IGNORE_SET & SIGBIT(signo)));
+}
+
+bool signal_is_ignored(struct process *p, int signo) { return handler_ignores(&p->sig.action[signo - 1], signo); }
+
+/* Would the signal be dropped when it arrived at t? Blocked signals are kept: the handler may change. */
+static bool signal_dropped(struct process *p, struct task *t, int signo, bool force)
+{
+	const struct k_sigaction *a = &p->sig.action[signo - 1];
+
+	if (t && ((t->sig.blocked | t->sig.real_blocked) & SIGBIT(signo)))
+		return false;
+	if (signal_unkillable(p) && a->handler == (uint64_t)SIG_DFL && !(force && (SIG_KERNEL_ONLY & SIGBIT(signo))))
+		return true;
+	return handler_ignores(a, signo);
+}
+
+/* From outside the container or from the kernel itself: may kill init. */
+static bool signal_forced(const siginfo_t *si) { return si->si_code > 0 || si->si_pid == 0; }
+
+/* Effects that a signal has even when it is blocked or ignored. False: nothing more to do. Sets *notify to a CLD_ code for
+ * the parent. Caller holds tasklist_lock and sig.lock. */
+static bool prepare_signal(struct process *p, struct task *target, int signo, bool force, int *notify)
+{
+	struct task *t;
+
+	if (p->sig.group_exit)
+		return false;
+	if (SIG_STOP_SET & SIGBIT(signo)) {
+		signal_flush(p, SIGBIT(SIGCONT));
+	} else if (signo == SIGCONT) {
+		signal_flush(p, SIG_STOP_SET);
+		list_for_each_entry(t, &p->threads, thread_link) {
+			t->sig.stop_pending = false;
+			t->sig.stop_dequeued = false;
+			task_wake_state(t, 1u << TASK_STOPPED);
+		}
+		if (p->sig.group_stop)
+			*notify = p->sig.group_stop_left ? CLD_STOPPED : CLD_CONTINUED;
+		p->sig.group_stop = false;
+		p->sig.group_stop_left = 0;
+	}
+	return !signal_dropped(p, target ? target : p->leader, signo, force);
+}
+
+static bool wants_signal(struct task *t, int signo, bool idle)
+{
+	if ((t->sig.blocked & SIGBIT(signo)) || t->sig.exiting)
+		return false;
+	if (signo == SIGKILL)
+		return true;
+	if (atomic_load(&t->sched.state) == TASK_STOPPED)
+		return false;
+	return !idle || !signal_pending(t);
+}
+
+/* Every thread leaves as soon as it can. Caller holds tasklist_lock and sig.lock. */
+static void kill_all_threads(struct process *p, int status)
+{
+	struct task *t;
+
+	p->sig.group_exit = true;
+	p->sig.group_exit_status = status;
+	p->sig.group_stop = false;
+	p->sig.group_stop_left = 0;
+	list_for_each_entry(t, &p->threads, thread_link) {
+		t->sig.stop_pending = false;
+		t->sig.stop_dequeued = false;
+		if (t->sig.exiting)
+			continue;
+		t->sig.kill_pending = true;
+		signal_wake(t, true);
+	}
+}
+
+static bool signal_kills(struct process *p, struct task *t, int signo)
+{
+	if (p->sig.action[signo - 1].handler != (uint64_t)SIG_DFL || (t->sig.real_blocked & SIGBIT(signo)))
+		return false;
+	if (signo == SIGKILL)
+		return true;
+	/* A core dump is decided by the thread that takes the signal. */
+	return !((SIG_IGNORE_SET | SIG_STOP_SET | SIG_CORE_SET) & SIGBIT(signo)) && !signal_unkillable(p);
+}
+
+/* Finds a thread for a signal that is now pending and wakes it. Caller holds tasklist_lock and sig.lock. */
+static void complete_signal(struct process *p, struct task *target, int signo)
+{
+	struct task *t = target ? target : p->leader, *found = NULL;
+
+	if (t && wants_signal(t, signo, false) && (target || wants_signal(t, signo, true))) {
+		found = t;
+	} else if (!target) {
+		for (int idle = 1; idle >= 0 && !found; idle--) {
+			list_for_each_entry(t, &p->threads, thread_link) {
+				if (wants_signal(t, signo, idle)) {
+					found = t;
+					break;
+				}
+			}
+		}
+	}
+	if (!found)
+		return; /* whoever unblocks it will look */
+	if (signal_kills(p, found, signo))
+		kill_all_threads(p, signo);
+	else
+		signal_wake(found, false);
+}
+
+static void notify_continued(struct process *p, int code)
+{
+	p->stop_code = 0;
+	p->continued = code == CLD_CONTINUED;
+	process_notify_parent(p, code, SIGCONT);
+}
+
+/* Caller holds tasklist_lock. */
+static int send_locked(struct process *p, struct task *target, const siginfo_t *si)
+{
+	int signo = si->si_signo, notify = 0, err = 0;
+	struct sig_pending *pend = target ? &target->sig.pending : &p->sig.shared;
+	struct sigqueue *q = NULL;
+
+	if (p->zombie || (target && target->sig.exiting))
+		return 0;
+	spin_lock(&p->sig.lock);
+	if (!prepare_signal(p, target, signo, signal_forced(si), &notify))
+		goto out;
+	if (signo < SIGRTMIN_ && (pend->set & SIGBIT(signo)))
+		goto out; /* classic signals do not queue */
+	if (signo != SIGKILL) {
+		q = sigqueue_alloc(p, si, signo < SIGRTMIN_ && si->si_code >= 0);
+		if (q) {
+			list_add_tail(&q->link, &pend->queue);
+		} else if (signo >= SIGRTMIN_ && si->si_code != SI_USER) {
+			err = -EAGAIN;
+			goto out;
+		}
+	}
+	pend->set |= SIGBIT(signo);
+	wake_up_poll(&p->sig.signalfd_wait, EPOLLIN);
+	complete_signal(p, target, signo);
+out:
+	spin_unlock(&p->sig.lock);
+	if (notify)
+		notify_continued(p, notify);
+	return err;
+}
+
+int signal_send_task_locked(struct task *t, const siginfo_t *si) { return send_locked(t->proc, t, si); }
+int signal_send_process_locked(struct process *p, const siginfo_t *si) { return send_locked(p, NULL, si); }
+
+int signal_send_pgrp_locked(int pgid, const siginfo_t *si)
+{
+	struct process *p;
+	int n = 0;
+
+	list_for_each_entry(p, &process_list, all_link) {
+		if (p->pgid != pgid)
+			continue;
+		n++;
+		(void)send_locked(p, NULL, si);
+	}
+	return n;
+}
+
+int signal_send_task(struct task *t, const siginfo_t *si)
+{
+	spin_lock(&tasklist_lock);
+	int r = send_locked(t->proc, t, si);
+	spin_unlock(&tasklist_lock);
+	return r;
+}
+
+int signal_send_process(struct process *p, const siginfo_t *si)
+{
+	spin_lock(&tasklist_lock);
+	int r = send_locked(p, NULL, si);
+	spin_unlock(&tasklist_lock);
+	return r;
+}
+
+int signal_send_pgrp(int pgid, const siginfo_t *si)
+{
+	spin_lock(&tasklist_lock);
+	int r = signal_send_pgrp_locked(pgid, si);
+	spin_unlock(&tasklist_lock);
+	return r;
+}
+
+bool signal_send_timer(struct process *p, struct task *target, struct sigqueue *q, bool *again)
+{
+	int signo = q->info.si_signo, notify = 0;
+	struct sig_pending *pend = target ? &target->sig.pending : &p->sig.shared;
+	bool sent = false;
+
+	*again = false;
+	spin_lock(&tasklist_lock);
+	spin_lock(&p->sig.lock);
+	if (p->zombie || (target && target->sig.exiting))
+		goto out;
+	if (!prepare_signal(p, target, signo, true, &notify))
+		goto out;
+	sent = true;
+	if (!list_empty(&q->link)) {
+		*again = true;
+		goto out;
+	}
+	list_add_tail(&q->link, &pend->queue);
+	pend->set |= SIGBIT(signo);
+	wake_up_poll(&p->sig.signalfd_wait, EPOLLIN);
+	complete_signal(p, target, signo);
+out:
+	spin_unlock(&p->sig.lock);
+	if (notify)
+		notify_continued(p, notify);
+	spin_unlock(&tasklist_lock);
+	return sent;
+}
+
+/* ---- permission ---- */
+
+int signal_permitted_locked(struct process *p, int signo)
+{
+	const struct cred *me = current->cred;
+	struct task *leader = p->leader;
+	bool ok = false;
+
+	if (p == current->proc || cred_capable(me, CAP_KILL))
+		return 0;
+	if (signo == SIGCONT && p->sid == current->proc->sid)
+		return 0;
+	if (!leader)
+		return -EPERM;
+	spin_lock(&leader->lock);
+	if (leader->cred) {
+		uint32_t uid = leader->cred->uid, suid = leader->cred->suid;
+
+		ok = me->euid == uid || me->euid == suid || me->uid == uid || me->uid == suid;
+	}
+	spin_unlock(&leader->lock);
+	return ok ? 0 : -EPERM;
+}
+
+int signal_permitted(struct process *p, int signo)
+{
+	spin_lock(&tasklist_lock);
+	int r = signal_permitted_locked(p, signo);
+	spin_unlock(&tasklist_lock);
+	return r;
+}
+
+/* ---- signals that the current task brought upon itself ---- */
+
+void signal_force(const siginfo_t *si)
+{
+	struct task *t = current;
+	struct process *p = t->proc;
+	int signo = si->si_signo;
+	struct k_sigaction *a = &p->sig.action[signo - 1];
+
+	spin_lock(&p->sig.lock);
+	if ((t->sig.blocked & SIGBIT(signo)) || a->handler == (uint64_t)SIG_IGN) {
+		a->handler = (uint64_t)SIG_DFL;
+		t->sig.blocked &= ~SIGBIT(signo);
+		signal_recompute(t);
+	}
+	if (a->handler == (uint64_t)SIG_DFL)
+		p->sig.unkillable_cleared = true;
+	spin_unlock(&p->sig.lock);
+	(void)signal_send_task(t, si);
+}
+
+void signal_fault(int signo, int code, uint64_t addr, int trapno, uint64_t error)
+{
+	struct task *t = current;
+	siginfo_t si;
+
+	siginfo_kernel(&si, signo);
+	si.si_code = code;
+	si.si_addr = (void *)addr;
+	t->sig.trapno = (uint64_t)trapno;
+	t->sig.trap_error = error;
+	if (trapno == 14)
+		t->sig.trap_addr = addr;
+	signal_force(&si);
+}
+
+void signal_force_segv(int while_delivering)
+{
+	struct process *p = current->proc;
+	siginfo_t si;
+
+	if (while_delivering == SIGSEGV) {
+		spin_lock(&p->sig.lock);
+		p->sig.action[SIGSEGV - 1].handler = (uint64_t)SIG_DFL;
+		spin_unlock(&p->sig.lock);
+	}
+	siginfo_kernel(&si, SIGSEGV);
+	signal_force(&si);
+}
+
+/* ---- taking ---- */
+
+static int next_signal(const struct sig_pending *pend, ksigset_t allowed)
+{
+	ksigset_t set = pend->set & allowed;
+
+	if (set & SIG_SYNC_SET)
+		set &= SIG_SYNC_SET;
+	return set ? __builtin_ctzll(set) + 1 : 0;
+}
+
+/* Removes signo from pend. The record is left to the caller in *taken (NULL: there was none). */
+static void collect_signal(struct sig_pending *pend, int signo, siginfo_t *si, struct sigqueue **taken)
+{
+	struct sigqueue *q, *first = NULL;
+	bool more = false;
+
+	list_for_each_entry(q, &pend->queue, link) {
+		if (q->info.si_signo != signo)
+			continue;
+		if (first) {
+			more = true;
+			break;
+		}
+		first = q;
+	}
+	if (!more)
+		pend->set &= ~SIGBIT(signo);
+	*taken = first;
+	if (first) {
+		*si = first->info;
+		list_del(&first->link);
+	} else {
+		memset(si, 0, sizeof(*si));
+		si->si_signo = signo;
+		si->si_code = SI_USER;
+	}
+}
+
+int signal_take(ksigset_t allowed, siginfo_t *si)
+{
+	struct task *t = current;
+	struct process *p = t->proc;
+	struct sigqueue *q = NULL;
+	bool shared = false;
+	int signo;
+
+	spin_lock(&p->sig.lock);
+	signo = next_signal(&t->sig.pending, allowed);
+	if (signo) {
+		collect_signal(&t->sig.pending, signo, si, &q);
+	} else {
+		signo = next_signal(&p->sig.shared, allowed);
+		shared = true;
+		if (signo)
+			collect_signal(&p->sig.shared, signo, si, &q);
+	}
+	if (signo && (SIG_STOP_SET & SIGBIT(signo)))
+		t->sig.stop_dequeued = true;
+	signal_recompute(t);
+	spin_unlock(&p->sig.lock);
+	if (q && q->timer)
+		posix_timer_dequeued(q->timer, si); /* drops the queue's reference */
+	else if (q)
+		sigqueue_free(q);
+	if (signo == SIGALRM && shared)
+		itimer_real_dequeued(p);
+	return signo;
+}
+
+/* ---- life of the state ---- */
+
+void signal_altstack_reset(struct task *t)
+{
+	t->sig.altstack_sp = t->sig.altstack_size = 0;
+	t->sig.altstack_flags = SS_DISABLE;
+}
+
+void task_signal_init(struct task *t)
+{
+	struct task *parent = current;
+
+	memset(&t->sig, 0, sizeof(t->sig));
+	list_init(&t->sig.pending.queue);
+	signal_altstack_reset(t);
+	if (!parent || parent == t || parent->is_kthread)
+		return;
+	t->sig.blocked = parent->sig.restore_mask ? parent->sig.saved_mask : parent->sig.blocked;
+	t->sig.altstack_sp = parent->sig.altstack_sp;
+	t->sig.altstack_size = parent->sig.altstack_size;
+	t->sig.altstack_flags = parent->sig.altstack_flags;
+	if (t->proc == parent->proc) {
+		/* A stop or the end of the process that is under way is for the new thread, too. */
+		spin_lock(&t->proc->sig.lock);
+		if (t->proc->sig.group_stop && t->proc->sig.group_stop_left) {
+			t->sig.stop_pending = true;
+			t->proc->sig.group_stop_left++;
+		}
+		t->sig.kill_pending = t->proc->sig.group_exit;
+		signal_recompute(t);
+		spin_unlock(&t->proc->sig.lock);
+	}
+}
+
+void signal_task_exiting(void)
+{
+	struct task *t = current, *other;
+	struct process *p = t->proc;
+	bool stopped = false;
+	ksigset_t orphaned;
+
+	spin_lock(&tasklist_lock);
+	spin_lock(&p->sig.lock);
+	t->sig.exiting = true;
+	orphaned = p->sig.shared.set & ~t->sig.blocked;
+	list_for_each_entry(other, &p->threads, thread_link) {
+		if (other == t || other->sig.exiting || !(orphaned & ~other->sig.blocked))
+			continue;
+		signal_wake(other, false);
+		orphaned &= other->sig.blocked;
+	}
+	if (t->sig.stop_pending) {
+		t->sig.stop_pending = false;
+		stopped = --p->sig.group_stop_left == 0;
+	}
+	spin_unlock(&p->sig.lock);
+	if (stopped) {
+		p->stop_code = p->sig.group_stop_signo;
+		p->continued = false;
+		process_notify_parent(p, CLD_STOPPED, p->sig.group_stop_signo);
+	}
+	spin_unlock(&tasklist_lock);
+}
+
+void task_signal_destroy(struct task *t)
+{
+	spin_lock(&t->proc->sig.lock);
+	flush_pending(&t->sig.pending, ~0ULL);
+	spin_unlock(&t->proc->sig.lock);
+}
+
+int process_signal_init(struct process *p, const struct process *parent)
+{
+	memset(&p->sig, 0, sizeof(p->sig));
+	list_init(&p->sig.shared.queue);
+	wait_queue_init(&p->sig.signalfd_wait);
+	if (parent)
+		memcpy(p->sig.action, parent->sig.action, sizeof(p->sig.action));
+	return 0;
+}
+
+void process_signal_destroy(struct process *p)
+{
+	spin_lock(&p->sig.lock);
+	flush_pending(&p->sig.shared, ~0ULL);
+	spin_unlock(&p->sig.lock);
+}
+
+void process_signal_exec(struct process *p)
+{
+	spin_lock(&p->sig.lock);
+	for (int i = 0; i < NSIG_; i++) {
+		struct k_sigaction *a = &p->sig.action[i];
+
+		if (a->handler != (uint64_t)SIG_IGN)
+			a->handler = (uint64_t)SIG_DFL;
+		a->flags = a->restorer = a->mask = 0;
+	}
+	spin_unlock(&p->sig.lock);
+	signal_altstack_reset(current);
+	current->restart_fn = NULL;
+}
