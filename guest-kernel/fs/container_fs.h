@@ -14,7 +14,9 @@ int container_mount_all(const struct fdt *f, int node);
 int container_open_stdio(const struct fdt *f, int node);
 /* EV_IO from the event ring. */
 void host_io_event(uint32_t io, uint32_t events);
-/* A file system backed by gofer mount index (super block or ERR_PTR). */
+/* A file system backed by gofer mount index (super block or ERR_PTR). flags: MS_RDONLY, and GOFER_SHARED when others
+ * change the files too (--file-access=shared). */
+#define GOFER_SHARED (1u << 31)
 struct super_block *gofer_mount(uint32_t index, uint32_t flags);
 /* Overlay of upper (a directory of a writable file system) over lower. */
 struct super_block *overlay_mount(const struct path *lower, const struct path *upper);

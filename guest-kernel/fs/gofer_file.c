@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Open regular files of the host. The Sentry has checked permissions; the handle is the gofer's. O_DIRECT is accepted
+ * and ignored; O_APPEND is the host's (offset ~0), so it is atomic towards other processes of the host as well.
+ */
+#include "fs/gofer.h"
+
+#include "boot/events.h"
+#include "lib/string.h"
+#include "task/task.h"
+
+#include <linux/falloc.h>
+#include <linux/fs.h>
+
+static int sync_handle(const struct gofer_handle *h, bool datasync)
+{
+	uint32_t token = async_token();
+	int64_t r = hostcall3(HC_FS_FSYNC, h->h, datasync, token);
+	if (!token)
+		return r < 0 ? (int)r : 0;
+	if (r < 0) {
+		async_cancel(token);
+		return (int)r;
+	}
+	return (int)async_wait(token);
+}
+
+static int gofer_open(struct inode *inode, struct file *file)
+{
+	struct gofer_inode *gi = gofer_i(inode);
+	uint32_t acc = (file->mode & (FMODE_READ | FMODE_WRITE)) == FMODE_WRITE ? O_WRONLY :
+	               file->mode & FMODE_WRITE                              ? O_RDWR :
+	                                                                       O_RDONLY;
+	if (gi->synthetic)
+		return -EIO;
+	struct gofer_handle *h = gofer_handle_open(gi, acc);
+	if (IS_ERR(h))
+		return PTR_ERR(h);
+	file->private = h;
+	return 0;
+}
+
+static void gofer_release(struct file *file)
+{
+	if (file->private)
+		gofer_handle_release(gofer_i(file->inode), file->private);
+	file->private = NULL;
+}
+
+static bool time_before(const struct timespec64 *a, const struct timespec64 *b)
+{
+	return a->tv_sec != b->tv_sec ? a->tv_sec < b->tv_sec : a->tv_nsec <= b->tv_nsec;
+}
+
+static ssize_t_ gofer_read(struct file *file, struct iter *to, uint64_t *pos)
+{
+	struct inode *inode = file->inode;
+	size_t hold_back = 0;
+	if (!gofer_s(inode->sb)->shared) {
+		uint64_t size = READ_ONCE(inode->size);
+		if (*pos >= size)
+			return 0;
+		if (to->count > size - *pos)
+			hold_back = to->count - (size - *pos);
+	}
+	to->count -= hold_back;
+	ssize_t_ n = gofer_transfer(file->private, to, *pos, false);
+	to->count += hold_back;
+	if (n > 0) {
+		*pos += n;
+		/* The host updates atime as relatime does; fetch it when somebody asks. */
+		if (!(file->flags & O_NOATIME) &&
+		    (time_before(&inode->atime, &inode->mtime) || time_before(&inode->atime, &inode->ctime)))
+			gofer_mark_stale(inode);
+	}
+	return n;
+}
+
+/* A write by someone without CAP_FSETID takes the set-id bits away (the host sees only the gofer's credentials). */
+static void remove_privs(struct inode *inode)
+{
+	uint32_t mode = inode->mode;
+	uint32_t kill = (mode & S_ISUID) | ((mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) ? S_ISGID : 0);
+	if (!kill || capable(CAP_FSETID))
+		return;
+	struct iattr a = {.valid = ATTR_MODE, .mode = mode & ~kill & 07777};
+	(void)!gofer_setattr(inode, &a);
+}
+
+static void wrote(struct inode *inode, uint64_t end)
+{
+	struct gofer_inode *gi = gofer_i(inode);
+	spin_lock(&gi->lock);
+	if (end > inode->size)
+		WRITE_ONCE(inode->size, end);
+	gi->stale = true;
+	spin_unlock(&gi->lock);
+	inode_touch(inode, ATTR_MTIME | ATTR_CTIME);
+}
+
+static ssize_t_ write_locked(struct file *file, struct iter *from, uint64_t *pos)
+{
+	struct inode *inode = file->inode;
+	struct gofer_handle *h = file->private;
+	bool append = READ_ONCE(file->flags) & O_APPEND;
+	ssize_t_ n = gofer_transfer(h, from, append ? UINT64_MAX : *pos, true);
+	if (n <= 0)
+		return n;
+	if (!append) {
+		*pos += n;
+	} else if (gofer_s(inode->sb)->shared) {
+		int64_t end = hostcall3(HC_FS_LSEEK, h->h, 0, SEEK_END);
+		*pos = end >= 0 ? (uint64_t)end : inode->size + n;
+	} else {
+		*pos = inode->size + n;
+	}
+	wrote(inode, *pos);
+	return n;
+}
+
+static ssize_t_ gofer_write(struct file *file, struct iter *from, uint64_t *pos)
+{
+	struct gofer_inode *gi = gofer_i(file->inode);
+	if (!from->count)
+		return 0;
+	if (*pos >= INT64_MAX - from->count && !(file->flags & O_APPEND))
+		return -EFBIG;
+	remove_privs(file->inode);
+	mutex_lock(&gi->io_lock);
+	ssize_t_ n = write_locked(file, from, pos);
+	mutex_unlock(&gi->io_lock);
+	if (n > 0 && file->flags & (O_DSYNC | (O_SYNC & ~O_DSYNC))) {
+		int r = sync_handle(file->private, !(file->flags & (O_SYNC & ~O_DSYNC)));
+		if (r)
+			return r;
+	}
+	return n;
+}
+
+static int64_t gofer_llseek(struct file *file, int64_t off, int whence)
+{
+	struct inode *inode = file->inode;
+	int64_t base = 0;
+	switch (whence) {
+	case SEEK_SET:
+		break;
+	case SEEK_CUR:
+		base = (int64_t)file->pos;
+		break;
+	case SEEK_END:
+		if (gofer_s(inode->sb)->shared) {
+			int r = gofer_refresh(inode);
+			if (r && r != -ESTALE)
+				return r;
+		}
+		base = (int64_t)inode->size;
+		break;
+	case SEEK_DATA:
+	case SEEK_HOLE:
+		if (off < 0)
+			return -ENXIO;
+		base = hostcall3(HC_FS_LSEEK, ((struct gofer_handle *)file->private)->h, off, whence);
+		if (base < 0)
+			return base;
+		off = 0;
+		break;
+	default:
+		return -EINVAL;
+	}
+	int64_t pos;
+	if (__builtin_add_overflow(base, off, &pos))
+		return -EOVERFLOW;
+	if (pos < 0)
+		return -EINVAL;
+	file->pos = (uint64_t)pos;
+	return pos;
+}
+
+static int gofer_fsync(struct file *file, bool datasync)
+{
+	int r = gofer_mmap_sync(gofer_i(file->inode));
+	if (r)
+		return r;
+	return sync_handle(file->private, datasync);
+}
+
+static int gofer_fallocate(struct file *file, int mode, uint64_t off, uint64_t len)
+{
+	struct inode *inode = file->inode;
+	struct gofer_inode *gi = gofer_i(inode);
+	mutex_lock(&gi->io_lock);
+	int64_t r = hostcall4(HC_FS_FALLOCATE, ((struct gofer_handle *)file->private)->h, mode, off, len);
+	if (r >= 0) {
+		wrote(inode, mode & (FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE) ? 0 : off + len);
+		/* These move data and change the size in ways only the host knows. */
+		if (mode & (FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_INSERT_RANGE))
+			r = gofer_refresh(inode);
+	}
+	mutex_unlock(&gi->io_lock);
+	return r < 0 ? (int)r : 0;
+}
+
+const struct file_ops gofer_file_fops = {
+	.open = gofer_open,
+	.release = gofer_release,
+	.read = gofer_read,
+	.write = gofer_write,
+	.llseek = gofer_llseek,
+	.mmap = gofer_mmap,
+	.fsync = gofer_fsync,
+	.fallocate = gofer_fallocate,
+};

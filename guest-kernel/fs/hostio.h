@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Descriptors inherited from the host ("io numbers"): stdio and what else the container was given. */
+#ifndef FS_HOSTIO_H
+#define FS_HOSTIO_H
+
+#include "fs/vfs.h"
+
+#define HOSTIO_MAX 256
+
+struct hostio {
+	uint32_t io;             /* immutable */
+	uint32_t mode;           /* file type and permissions; immutable */
+	uint64_t host_rdev;      /* immutable */
+	uint64_t host_dev, host_ino;
+	spinlock_t lock;
+	uint32_t armed;          /* EPOLL* bits that the host will tell us about; lock */
+	uint32_t ready;          /* told since the last hostio_wait looked; lock */
+	struct wait_queue wait;
+	struct mutex seek_lock;  /* pread and pwrite on a descriptor that has one position */
+	/* Runs for each event, in any context: must not sleep. NULL: waiters are woken. */
+	void (*on_event)(struct hostio *h, uint32_t events);
+	void *private;
+};
+
+/* The descriptor's object (created at the first call, never freed before hostio_free), or ERR_PTR. */
+struct hostio *hostio_get(uint32_t io);
+/* Asks to be told of events (EPOLL*); adds to what is asked for already. */
+void hostio_arm(struct hostio *h, uint32_t events);
+/* Sleeps until the host reports one of events. 0 or -ERESTARTSYS. */
+int hostio_wait(struct hostio *h, uint32_t events);
+/* Non-blocking transfers between the descriptor and RAM; -EAGAIN. */
+int64_t hostio_read_ram(struct hostio *h, void *buf, size_t n);
+int64_t hostio_write_ram(struct hostio *h, const void *buf, size_t n);
+/* Is the descriptor a terminal? */
+bool hostio_is_tty(struct hostio *h);
+/* An open file of it for descriptor number fd: plain files, pipes, sockets, and terminals that stay under the host's
+ * line discipline. */
+struct file *hostio_open(struct hostio *h, int fd);
+
+#endif
