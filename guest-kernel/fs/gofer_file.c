@@ -5,7 +5,10 @@
  */
 #include "fs/gofer.h"
 
-#include "boot/events.h"
+/* boot/events.h */
+uint32_t async_token(void);
+int64_t async_wait(uint32_t token);
+void async_cancel(uint32_t token);
 #include "lib/string.h"
 #include "task/task.h"
 
