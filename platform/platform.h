@@ -28,6 +28,10 @@ struct platform_info {
 	uint64_t kernel_pml4[16]; /* entries 208..223 of every PML4; zero where unused */
 	uint32_t fpu_size;        /* bytes of an XSAVE area in user_context.fpu */
 	uint64_t xcr0;
+	/* The TSC that ring 3 reads. The VMM sets tsc_ok before init when the host's is invariant; a platform whose
+	 * ring 3 sees another one clears it. tsc_khz: 0 if the platform does not know better than the VMM. */
+	bool tsc_ok;
+	uint32_t tsc_khz;
 };
 
 struct platform_ops {

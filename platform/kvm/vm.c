@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The VM: memslots for RAM and file windows, and the trampoline region with the kernel half of every page table.
+ *
+ * Slots are added, never deleted: deleting one costs the shadow of the whole VM. The guest's direct map covers RAM
+ * only, in 2 MiB pages, supervisor, not executable: ring 0 needs it to touch page-table pages.
+ */
+#include "platform/kvm/kvm_impl.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <syslog.h>
+
+#define PTE_P  1UL
+#define PTE_W  2UL
+#define PTE_A  0x20UL
+#define PTE_D  0x40UL
+#define PTE_PS 0x80UL
+#define PTE_NX (1UL << 63)
+#define PTE_TABLE (PTE_P | PTE_W | PTE_A)
+#define PTE_LEAF  (PTE_P | PTE_W | PTE_A | PTE_D | PTE_NX)
+
+static int add_slot(uint64_t pa, uint64_t len, void *hva)
+{
+	struct kvm_userspace_memory_region r = {
+		.slot = kvm.next_slot,
+		.guest_phys_addr = pa,
+		.memory_size = len,
+		.userspace_addr = (uintptr_t)hva,
+	};
+
+	if (ioctl(kvm.vm_fd, KVM_SET_USER_MEMORY_REGION, &r)) {
+		int err = -errno;
+		vmm_log(LOG_ERR, "kvm: memory slot %u at %#lx, %#lx bytes: %s", r.slot, pa, len, strerror(errno));
+		return err;
+	}
+	kvm.next_slot++;
+	return 0;
+}
+
+/* Entries that were absent may simply be stored: the guest's next fault walks the tables. */
+static void direct_map(uint64_t pa, uint64_t len)
+{
+	uint64_t *pdpt = tramp_page(TRAMP_PG_DIRECT);
+
+	for (uint64_t a = pa; a < pa + len; a += 0x200000) {
+		unsigned gb = a >> 30;
+		uint64_t *pd = tramp_page(TRAMP_PG_DIRECT_PD + gb);
+
+		__atomic_store_n(&pd[a >> 21 & 511], a | PTE_PS | PTE_LEAF, __ATOMIC_RELAXED);
+		if (!pdpt[gb])
+			__atomic_store_n(&pdpt[gb], tramp_pa(TRAMP_PG_DIRECT_PD + gb) | PTE_TABLE, __ATOMIC_RELEASE);
+	}
+}
+
+int kvm_vm_add_memory(uint64_t pa, uint64_t len)
+{
+	int rc;
+
+	pthread_mutex_lock(&kvm.memory_lock);
+	rc = add_slot(pa, len, (void *)(DIRECT_BASE + pa));
+	if (!rc && pa < RAM_PA_END)
+		direct_map(pa, len);
+	pthread_mutex_unlock(&kvm.memory_lock);
+	return rc;
+}
+
+int kvm_vm_create(int kvm_fd)
+{
+	kvm.kvm_fd = kvm_fd;
+	do {
+		kvm.vm_fd = ioctl(kvm_fd, KVM_CREATE_VM, 0);
+	} while (kvm.vm_fd < 0 && errno == EINTR);
+	if (kvm.vm_fd < 0) {
+		int err = -errno;
+		vmm_log(LOG_ERR, "kvm: KVM_CREATE_VM: %s", strerror(errno));
+		return err;
+	}
+	kvm.run_size = ioctl(kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
+	if (kvm.run_size < (int)sizeof(struct kvm_run))
+		return -EINVAL;
+	pthread_mutex_init(&kvm.memory_lock, NULL);
+	return 0;
+}
+
+static void build_idt(void)
+{
+	uint64_t *idt = tramp_page(TRAMP_PG_IDT);
+
+	/* Only exceptions have gates; int n elsewhere is #GP, as is int n through gates of DPL 0. */
+	for (unsigned v = 0; v < 32; v++) {
+		uint64_t at = tramp_sym(tramp_vectors) + v * TRAMP_VECTOR_STRIDE;
+		uint64_t dpl = v == 3 || v == 4 ? 3 : 0, ist = v == 8 ? 1 : 0;
+
+		idt[2 * v] = (at & 0xffff) | (uint64_t)SEL_KCODE << 16 | ist << 32 | (0x8e00UL | dpl << 13) << 32 |
+			     (at >> 16 & 0xffff) << 48;
+		idt[2 * v + 1] = at >> 32;
+	}
+}
+
+int kvm_vm_build_trampoline(void)
+{
+	uint64_t *pml4, *pdpt, *pd, *pt;
+	void *at = (void *)(DIRECT_BASE + TRAMP_PA);
+	int rc;
+
+	kvm.tramp = mmap(at, TRAMP_PA_END - TRAMP_PA, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+	if (kvm.tramp == MAP_FAILED)
+		return -errno;
+	memcpy(tramp_page(TRAMP_PG_CODE), tramp_start, tramp_end - tramp_start);
+	build_idt();
+
+	pdpt = tramp_page(TRAMP_PG_PDPT);
+	pd = tramp_page(TRAMP_PG_PD);
+	pt = tramp_page(TRAMP_PG_PT);
+	pdpt[TRAMP_BASE >> 30 & 511] = tramp_pa(TRAMP_PG_PD) | PTE_TABLE;
+	for (unsigned i = 0; i < TRAMP_PAGES / 512; i++)
+		pd[(TRAMP_BASE >> 21 & 511) + i] = tramp_pa(TRAMP_PG_PT + i) | PTE_TABLE;
+	for (unsigned i = 0; i < TRAMP_PG_DIRECT_PD; i++)
+		pt[i] = tramp_pa(i) | PTE_LEAF;
+	pt[TRAMP_PG_CODE] = tramp_pa(TRAMP_PG_CODE) | PTE_P | PTE_A; /* executable, read-only */
+	pt[TRAMP_PG_IDT] &= ~PTE_W;
+
+	pml4 = tramp_page(TRAMP_PG_PML4);
+	kvm_vm_kernel_pml4(pml4 + WINDOW_PML4_FIRST);
+	rc = add_slot(TRAMP_PA, TRAMP_PA_END - TRAMP_PA, kvm.tramp);
+	return rc;
+}
+
+void kvm_vm_kernel_pml4(uint64_t out[16])
+{
+	memset(out, 0, 16 * sizeof(*out));
+	out[(DIRECT_BASE >> 39) - WINDOW_PML4_FIRST] = tramp_pa(TRAMP_PG_DIRECT) | PTE_TABLE;
+	out[(TRAMP_BASE >> 39) - WINDOW_PML4_FIRST] = tramp_pa(TRAMP_PG_PDPT) | PTE_TABLE;
+}

@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The control server. The main thread receives, vCPU threads take requests and send replies. */
+#define _GNU_SOURCE
+#include "vmm/control.h"
+
+#include <errno.h>
+#include <libfdt.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "abi/control.h"
+#include "vmm/events.h"
+#include "vmm/hostcall.h"
+#include "vmm/io.h"
+#include "vmm/vcpu.h"
+#include "vmm/vmm_impl.h"
+
+#define MAX_CONNS    32
+#define MAX_REQUESTS 64
+#define MAX_FDS      16
+#define LISTENER     MAX_CONNS /* index of the listening socket in watches */
+#define ROOM         1024      /* for the properties that the server adds */
+
+/* A request lives from its arrival until its reply or the end of its connection. */
+struct request {
+	uint32_t id;    /* 0: free */
+	int conn;       /* index, or -1 when the client has gone */
+	void *data;     /* the tree while it is queued, else NULL */
+	int len;
+	int io[MAX_FDS];
+	unsigned nr_io; /* io numbers that belong to the request while it is queued */
+};
+
+static struct {
+	pthread_mutex_t lock;
+	int listen_fd;
+	int conn[MAX_CONNS];              /* protected by lock; -1: free */
+	struct request req[MAX_REQUESTS]; /* protected by lock; queued ones are taken in order of id */
+	uint32_t next_id;
+} ctl = { .lock = PTHREAD_MUTEX_INITIALIZER, .listen_fd = -1, .next_id = 1 };
+
+/* Receive buffer, used by the main thread only. */
+static uint8_t *rx;
+
+int control_init(int listen_fd)
+{
+	for (unsigned i = 0; i < MAX_CONNS; i++)
+		ctl.conn[i] = -1;
+	ctl.listen_fd = listen_fd;
+	return listen_fd < 0 ? 0 : events_watch_control(listen_fd, LISTENER);
+}
+
+/* ---- connections --------------------------------------------------------------------------------------------- */
+
+static void request_free(struct request *r)
+{
+	for (unsigned i = 0; i < r->nr_io; i++)
+		io_drop(r->io[i]);
+	free(r->data);
+	*r = (struct request){ 0 };
+}
+
+static void conn_close(unsigned index)
+{
+	pthread_mutex_lock(&ctl.lock);
+	for (unsigned i = 0; i < MAX_REQUESTS; i++) {
+		struct request *r = &ctl.req[i];
+		if (!r->id || r->conn != (int)index)
+			continue;
+		if (r->data)
+			request_free(r); /* the Sentry never saw it */
+		else
+			r->conn = -1;
+	}
+	events_unwatch(ctl.conn[index]);
+	close(ctl.conn[index]);
+	ctl.conn[index] = -1;
+	pthread_mutex_unlock(&ctl.lock);
+}
+
+static void conn_accept(void)
+{
+	int fd = accept4(ctl.listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK), size = CTL_MESSAGE_MAX + ROOM;
+	unsigned i;
+
+	if (fd < 0)
+		return;
+	for (i = 0; i < MAX_CONNS && ctl.conn[i] >= 0; i++)
+		;
+	if (i == MAX_CONNS) {
+		vmm_log(LOG_WARNING, "control: too many connections");
+		close(fd);
+		return;
+	}
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	pthread_mutex_lock(&ctl.lock);
+	ctl.conn[i] = fd;
+	pthread_mutex_unlock(&ctl.lock);
+	if (events_watch_control(fd, i))
+		conn_close(i);
+}
+
+static void send_tree(int fd, const void *fdt, size_t len)
+{
+	if (send(fd, fdt, len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		vmm_log(LOG_WARNING, "control: cannot send a reply of %zu bytes: %s", len, strerror(errno));
+}
+
+static void send_error(int fd, int error, const char *message)
+{
+	uint8_t buf[512];
+
+	if (fdt_create(buf, sizeof(buf)) || fdt_finish_reservemap(buf) || fdt_begin_node(buf, "") ||
+	    fdt_property_u32(buf, "error", error) || fdt_property_string(buf, "message", message) ||
+	    fdt_end_node(buf) || fdt_finish(buf))
+		return;
+	send_tree(fd, buf, fdt_totalsize(buf));
+}
+
+static void send_state(int fd)
+{
+	uint8_t buf[512];
+
+	if (fdt_create(buf, sizeof(buf)) || fdt_finish_reservemap(buf) || fdt_begin_node(buf, "") ||
+	    fdt_property_u32(buf, "error", 0) || fdt_property_string(buf, "status", "running") ||
+	    fdt_property_u32(buf, "pid", getpid()) || fdt_end_node(buf) || fdt_finish(buf))
+		return;
+	send_tree(fd, buf, fdt_totalsize(buf));
+}
+
+/* ---- requests ------------------------------------------------------------------------------------------------ */
+
+static void close_fds(const int *fds, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		close(fds[i]);
+}
+
+/* Turns descriptors into io numbers; on failure everything is closed. */
+static int adopt_fds(struct request *r, const int *fds, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		int io = io_add(fds[i]);
+		if (io < 0) {
+			close_fds(fds + i, n - i);
+			return io;
+		}
+		r->io[r->nr_io++] = io;
+	}
+	return 0;
+}
+
+/* The tree as the Sentry gets it: with id and io numbers. */
+static int prepare_tree(struct request *r, const void *fdt)
+{
+	fdt32_t io[MAX_FDS];
+	int size = fdt_totalsize(fdt) + ROOM, rc;
+
+	r->data = malloc(size);
+	if (!r->data)
+		return -ENOMEM;
+	for (unsigned i = 0; i < r->nr_io; i++)
+		io[i] = cpu_to_fdt32(r->io[i]);
+	rc = fdt_open_into(fdt, r->data, size);
+	if (!rc)
+		rc = fdt_setprop_u32(r->data, 0, "id", r->id);
+	if (!rc && r->nr_io)
+		rc = fdt_setprop(r->data, 0, "io", io, r->nr_io * sizeof(io[0]));
+	if (!rc)
+		rc = fdt_pack(r->data);
+	if (rc)
+		return -EINVAL;
+	r->len = fdt_totalsize(r->data);
+	return r->len <= CTL_MESSAGE_MAX ? 0 : -EMSGSIZE;
+}
+
+/* Takes the descriptors. */
+static int enqueue(unsigned conn, const void *fdt, const int *fds, unsigned nr_fds)
+{
+	struct request *r = NULL;
+	int rc;
+
+	pthread_mutex_lock(&ctl.lock);
+	for (unsigned i = 0; i < MAX_REQUESTS && !r; i++)
+		if (!ctl.req[i].id)
+			r = &ctl.req[i];
+	if (!r) {
+		pthread_mutex_unlock(&ctl.lock);
+		close_fds(fds, nr_fds);
+		return -EBUSY;
+	}
+	*r = (struct request){ .id = ctl.next_id++, .conn = conn };
+	if (!ctl.next_id)
+		ctl.next_id = 1;
+	rc = adopt_fds(r, fds, nr_fds);
+	if (!rc)
+		rc = prepare_tree(r, fdt);
+	if (rc)
+		request_free(r);
+	pthread_mutex_unlock(&ctl.lock);
+	if (!rc)
+		event_post(EV_CONTROL, 0, 0);
+	return rc;
+}
+
+static void handle(unsigned conn, int len, const int *fds, unsigned nr_fds)
+{
+	int fd = ctl.conn[conn], rc, type_len;
+	const char *type;
+
+	/* Aligned and checked as a whole: fdt_check_full walks every token. */
+	if (fdt_check_full(rx, len)) {
+		close_fds(fds, nr_fds);
+		send_error(fd, -EINVAL, "the request is not a device tree");
+		return;
+	}
+	type = fdt_getprop(rx, 0, "type", &type_len);
+	if (type && type_len == sizeof("state") && !memcmp(type, "state", sizeof("state"))) {
+		close_fds(fds, nr_fds);
+		send_state(fd);
+		return;
+	}
+	rc = enqueue(conn, rx, fds, nr_fds);
+	if (rc)
+		send_error(fd, rc, "the sandbox cannot take the request");
+}
+
+static void receive(unsigned conn)
+{
+	union {
+		struct cmsghdr align;
+		char buf[CMSG_SPACE(MAX_FDS * sizeof(int))];
+	} c;
+	struct iovec iov;
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = c.buf, .msg_controllen = sizeof(c.buf) };
+	int fds[MAX_FDS];
+	unsigned nr_fds = 0;
+	ssize_t len;
+
+	if (!rx)
+		rx = malloc(CTL_MESSAGE_MAX);
+	if (!rx) {
+		conn_close(conn);
+		return;
+	}
+	iov = (struct iovec){ rx, CTL_MESSAGE_MAX };
+	len = recvmsg(ctl.conn[conn], &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	if (len < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	for (struct cmsghdr *h = len >= 0 ? CMSG_FIRSTHDR(&m) : NULL; h; h = CMSG_NXTHDR(&m, h)) {
+		if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS)
+			continue;
+		nr_fds = (h->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		memcpy(fds, CMSG_DATA(h), nr_fds * sizeof(int));
+	}
+	if (len <= 0) {
+		close_fds(fds, nr_fds);
+		conn_close(conn);
+	} else if (m.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
+		close_fds(fds, nr_fds);
+		send_error(ctl.conn[conn], -EMSGSIZE, "the request is too long");
+	} else {
+		handle(conn, len, fds, nr_fds);
+	}
+}
+
+void control_event(uint32_t index, uint32_t events)
+{
+	if (index == LISTENER)
+		conn_accept();
+	else if (index < MAX_CONNS && ctl.conn[index] >= 0)
+		receive(index);
+}
+
+/* ---- hostcalls ------------------------------------------------------------------------------------------------- */
+
+int64_t hc_CTL_NEXT(struct vmm_vcpu *v, const uint64_t a[6])
+{
+	struct request *r = NULL;
+	int64_t rc = 0;
+
+	pthread_mutex_lock(&ctl.lock);
+	for (unsigned i = 0; i < MAX_REQUESTS; i++) {
+		struct request *q = &ctl.req[i];
+		if (q->id && q->data && (!r || (int32_t)(q->id - r->id) < 0))
+			r = q;
+	}
+	if (r) {
+		if ((uint64_t)r->len > a[1])
+			rc = -EMSGSIZE;
+		else
+			rc = hc_copy_out(a[0], r->data, r->len);
+		if (!rc) {
+			rc = r->len;
+			free(r->data);
+			r->data = NULL;
+			r->nr_io = 0; /* the Sentry's now */
+		}
+	}
+	pthread_mutex_unlock(&ctl.lock);
+	return rc;
+}
+
+int64_t hc_CTL_REPLY(struct vmm_vcpu *v, const uint64_t a[6])
+{
+	int64_t rc = -ENOENT;
+	uint8_t *copy;
+
+	if (a[2] > CTL_MESSAGE_MAX)
+		return -EMSGSIZE;
+	copy = malloc(a[2] ? a[2] : 1);
+	if (!copy)
+		return -ENOMEM;
+	if (hc_copy_in(copy, a[1], a[2])) {
+		free(copy);
+		return -EFAULT;
+	}
+	pthread_mutex_lock(&ctl.lock);
+	for (unsigned i = 0; i < MAX_REQUESTS; i++) {
+		struct request *r = &ctl.req[i];
+		if (!a[0] || r->id != a[0] || r->data)
+			continue;
+		rc = 0;
+		if (r->conn >= 0)
+			send_tree(ctl.conn[r->conn], copy, a[2]);
+		request_free(r);
+		break;
+	}
+	pthread_mutex_unlock(&ctl.lock);
+	free(copy);
+	return rc;
+}

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Events from the host to the Sentry.
+ *
+ * The ring lies in memory that the Sentry can write: head is our own copy, tail is only used to see how much room there
+ * is. What does not fit waits in a list of ours and is retried a little later.
+ */
+#define _GNU_SOURCE
+#include "vmm/events.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "vmm/control.h"
+#include "vmm/hostcall.h"
+#include "vmm/io.h"
+#include "vmm/vcpu.h"
+#include "vmm/vmm_impl.h"
+
+#define RETRY_MS 2
+/* More than this many events held back means a Sentry that does not read: further ones are dropped. */
+#define BACKLOG_MAX 65536
+
+enum watch_kind { WATCH_STOP, WATCH_IO, WATCH_CONTROL };
+
+static struct {
+	int epoll_fd;
+	pthread_mutex_t lock;
+	uint32_t head;                  /* protected by lock */
+	struct event *backlog;          /* protected by lock */
+	unsigned nr_backlog, max_backlog;
+} ev = { .epoll_fd = -1, .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static uint64_t watch_id(enum watch_kind kind, uint32_t n) { return (uint64_t)kind << 32 | n; }
+
+/* ---- ring -------------------------------------------------------------------------------------------------- */
+
+static bool ring_put(const struct event *e)
+{
+	struct event_ring *ring = &vmm.shared->events;
+	uint32_t used = ev.head - __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE);
+
+	if (used >= EVENT_RING_SIZE)
+		return false;
+	ring->ev[ev.head % EVENT_RING_SIZE] = *e;
+	__atomic_store_n(&ring->head, ++ev.head, __ATOMIC_RELEASE);
+	return true;
+}
+
+static bool flush_backlog(void)
+{
+	unsigned n = 0;
+
+	while (n < ev.nr_backlog && ring_put(&ev.backlog[n]))
+		n++;
+	ev.nr_backlog -= n;
+	memmove(ev.backlog, ev.backlog + n, ev.nr_backlog * sizeof(*ev.backlog));
+	return n > 0;
+}
+
+static void hold_back(const struct event *e)
+{
+	if (ev.nr_backlog == ev.max_backlog) {
+		unsigned n = ev.max_backlog ? 2 * ev.max_backlog : 64;
+		struct event *b = n <= BACKLOG_MAX ? reallocarray(ev.backlog, n, sizeof(*b)) : NULL;
+		if (!b) {
+			vmm_log(LOG_WARNING, "event %u of %u lost: the Sentry does not read its events", e->type, e->id);
+			return;
+		}
+		ev.backlog = b;
+		ev.max_backlog = n;
+	}
+	ev.backlog[ev.nr_backlog++] = *e;
+}
+
+void event_post(uint32_t type, uint32_t id, int64_t arg)
+{
+	struct event e = { type, id, arg };
+
+	pthread_mutex_lock(&ev.lock);
+	flush_backlog();
+	if (ev.nr_backlog || !ring_put(&e))
+		hold_back(&e);
+	pthread_mutex_unlock(&ev.lock);
+	vcpu_kick_any();
+}
+
+/* Milliseconds until the loop must look again, -1: only for events. */
+static int retry_backlog(void)
+{
+	bool moved = false;
+	int timeout = -1;
+
+	pthread_mutex_lock(&ev.lock);
+	if (ev.nr_backlog) {
+		moved = flush_backlog();
+		timeout = ev.nr_backlog ? RETRY_MS : -1;
+	}
+	pthread_mutex_unlock(&ev.lock);
+	if (moved)
+		vcpu_kick_any();
+	return timeout;
+}
+
+/* ---- watches ------------------------------------------------------------------------------------------------- */
+
+int events_watch_io(int fd, unsigned io, uint32_t events)
+{
+	const uint32_t known = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDNORM | EPOLLWRNORM | EPOLLRDHUP | EPOLLERR | EPOLLHUP;
+	struct epoll_event e = { .events = (events & known) | EPOLLONESHOT, .data.u64 = watch_id(WATCH_IO, io) };
+
+	if (!epoll_ctl(ev.epoll_fd, EPOLL_CTL_MOD, fd, &e))
+		return 0;
+	if (errno != ENOENT)
+		return -errno;
+	return epoll_ctl(ev.epoll_fd, EPOLL_CTL_ADD, fd, &e) ? -errno : 0;
+}
+
+int events_watch_control(int fd, uint32_t index)
+{
+	struct epoll_event e = { .events = EPOLLIN | EPOLLRDHUP, .data.u64 = watch_id(WATCH_CONTROL, index) };
+
+	return epoll_ctl(ev.epoll_fd, EPOLL_CTL_ADD, fd, &e) ? -errno : 0;
+}
+
+void events_unwatch(int fd)
+{
+	epoll_ctl(ev.epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+}
+
+int events_init(void)
+{
+	struct epoll_event e = { .events = EPOLLIN, .data.u64 = watch_id(WATCH_STOP, 0) };
+
+	ev.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (ev.epoll_fd < 0)
+		return -errno;
+	return epoll_ctl(ev.epoll_fd, EPOLL_CTL_ADD, vmm.stop_fd, &e) ? -errno : 0;
+}
+
+void events_run(void)
+{
+	struct epoll_event got[16];
+
+	while (!atomic_load(&vmm.stopping)) {
+		int n = epoll_wait(ev.epoll_fd, got, 16, retry_backlog());
+
+		for (int i = 0; i < n; i++) {
+			uint32_t id = (uint32_t)got[i].data.u64;
+
+			switch ((enum watch_kind)(got[i].data.u64 >> 32)) {
+			case WATCH_STOP:
+				break;
+			case WATCH_IO:
+				io_event(id, got[i].events);
+				break;
+			case WATCH_CONTROL:
+				control_event(id, got[i].events);
+				break;
+			}
+		}
+	}
+}

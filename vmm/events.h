@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The event loop, run by the main thread, and the event ring to the Sentry. event_post() is declared in hostcall.h.
+ */
+#ifndef VMM_EVENTS_H
+#define VMM_EVENTS_H
+
+#include <stdint.h>
+
+int events_init(void);
+/* Runs until vmm_stop(). */
+void events_run(void);
+
+/* One-shot watch of an io number's descriptor: EPOLL* bits. -EPERM: it cannot be polled (always ready). */
+int events_watch_io(int fd, unsigned io, uint32_t events);
+/* Permanent watches of the control server. */
+int events_watch_control(int fd, uint32_t index);
+void events_unwatch(int fd);
+
+#endif

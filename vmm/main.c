@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * vmm_run: makes the machine, gives privileges up, starts vCPU 0, and serves events until the sandbox ends.
+ *
+ * The main thread never enters the Sentry; it is the event loop.
+ */
+#define _GNU_SOURCE
+#include "vmm/vmm.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "vmm/boot_fdt.h"
+#include "vmm/clock.h"
+#include "vmm/control.h"
+#include "vmm/crash.h"
+#include "vmm/events.h"
+#include "vmm/file_windows.h"
+#include "vmm/image.h"
+#include "vmm/io.h"
+#include "vmm/memory.h"
+#include "vmm/sandbox.h"
+#include "vmm/terminal.h"
+#include "vmm/vcpu.h"
+#include "vmm/vmm_impl.h"
+
+struct vmm vmm = { .stop_fd = -1 };
+
+void vmm_stop(int result)
+{
+	static _Atomic bool taken;
+	uint64_t one = 1;
+
+	if (atomic_exchange(&taken, true))
+		return;
+	atomic_store(&vmm.result, result);
+	atomic_store(&vmm.stopping, true);
+	if (write(vmm.stop_fd, &one, sizeof(one)) != sizeof(one))
+		_exit(128);
+}
+
+static int check_config(void)
+{
+	const struct vmm_config *c = &vmm.cfg;
+
+	if (!c->nr_cpus || c->nr_cpus > BOOT_VCPU_MAX) {
+		vmm_log(LOG_ERR, "the number of CPUs must be between 1 and %d, not %u", BOOT_VCPU_MAX, c->nr_cpus);
+		return -EINVAL;
+	}
+	if (c->sentry && !strcmp(c->sentry, "guest")) {
+		vmm_log(LOG_ERR, "--sentry=guest is not supported by this version: use host or auto");
+		return -ENOTSUP;
+	}
+	if (!strcmp(c->platform, "kvm")) {
+		vmm.ops = &platform_kvm;
+	} else if (!strcmp(c->platform, "ptrace")) {
+		vmm.ops = &platform_ptrace;
+		file_windows_enable();
+	} else {
+		vmm_log(LOG_ERR, "unknown platform \"%s\"", c->platform);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* Each step logs its own failure or leaves it to the caller, who names the step. */
+static int make_machine(void)
+{
+	struct platform_config pc = { .kvm_fd = vmm.cfg.kvm_fd, .nr_vcpus = vmm.cfg.nr_cpus };
+	int rc = memory_init(vmm.cfg.memory_limit);
+
+	if (rc)
+		return rc;
+	vmm.shared = (struct boot_shared *)(DIRECT_BASE + BOOT_SHARED_PA);
+	rc = image_load();
+	if (rc)
+		return rc;
+	pc.ram_fd = memory_ram_fd();
+	vmm.info.tsc_ok = clock_host_tsc_ok();
+	rc = vmm.ops->init(&pc, &vmm.info);
+	if (!rc)
+		rc = memory_attach_platform();
+	if (rc) {
+		vmm_log(LOG_ERR, "the %s platform cannot start: %s", vmm.ops->name, strerror(-rc));
+		return rc;
+	}
+	clock_start(vmm.info.tsc_ok, vmm.info.tsc_khz);
+	rc = boot_fdt_write();
+	return rc ? rc : vcpu_init_all(vmm.cfg.nr_cpus);
+}
+
+static int start(void)
+{
+	int rc = check_config();
+
+	if (rc)
+		return rc;
+	vmm.stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	rc = vmm.stop_fd < 0 ? -errno : crash_init();
+	if (!rc)
+		rc = events_init();
+	if (!rc)
+		rc = make_machine();
+	if (!rc)
+		rc = io_init(vmm.cfg.io_fd, vmm.cfg.nr_io);
+	if (!rc)
+		rc = control_init(vmm.cfg.control_fd);
+	if (!rc)
+		rc = sandbox_drop_privileges(vmm.cfg.directfs);
+	if (!rc)
+		rc = seccomp_install(vmm.ops->name);
+	return rc ? rc : vcpu_start(0);
+}
+
+int vmm_run(const struct vmm_config *cfg)
+{
+	int rc;
+
+	vmm.cfg = *cfg;
+	log_init(cfg->debug_log_fd, cfg->debug);
+	rc = start();
+	if (rc) {
+		terminal_restore();
+		vmm_log(LOG_ERR, "cannot start the sandbox: %s", strerror(-rc));
+		return rc;
+	}
+	events_run();
+	vcpu_kick_all(); /* they see that the sandbox ends, and park */
+	terminal_restore();
+	vmm.ops->shutdown();
+	return atomic_load(&vmm.result);
+}

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The system calls of the sandbox process: each with its reason. Anything else raises SIGSYS, which ends the sandbox
+ * with the call's number. Calls marked for a platform are allowed only there.
+ */
+#include "vmm/sandbox.h"
+
+/* Before seccomp.h, whose elf.h defines macros with names of ours. */
+#include "vmm/vmm_impl.h"
+
+#include <asm/termbits.h>
+#include <errno.h>
+#include <linux/kvm.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <syslog.h>
+
+#ifndef __NR_openat2
+#define __NR_openat2 437
+#endif
+#ifndef __NR_fchmodat2
+#define __NR_fchmodat2 452
+#endif
+#ifndef __NR_statx
+#define __NR_statx 332
+#endif
+
+enum { ANY, KVM, PTRACE };
+
+static const struct {
+	int nr;
+	unsigned char platform;
+} calls[] = {
+	/* vCPU threads: idling, kicking, timers */
+	{ SCMP_SYS(futex), ANY },            /* idle waits, locks of libc */
+	{ SCMP_SYS(tgkill), ANY },           /* kicks, abort */
+	{ SCMP_SYS(rt_sigreturn), ANY },     /* end of a kick's handler */
+	{ SCMP_SYS(rt_sigprocmask), ANY },   /* starting and parking threads */
+	{ SCMP_SYS(rt_sigaction), ANY },     /* libc: abort */
+	{ SCMP_SYS(sigaltstack), ANY },      /* a new thread's handler stack */
+	{ SCMP_SYS(timer_create), ANY },     /* HC_TIMER */
+	{ SCMP_SYS(timer_settime), ANY },    /* HC_TIMER */
+	{ SCMP_SYS(sched_yield), ANY },      /* HC_YIELD, waiting for other vCPUs */
+	{ SCMP_SYS(pause), ANY },            /* threads of a sandbox that ends */
+	{ SCMP_SYS(restart_syscall), ANY },  /* the kernel's own, after a kick */
+	{ SCMP_SYS(clock_gettime), ANY },    /* where the vDSO cannot answer */
+	{ SCMP_SYS(clock_nanosleep), ANY },  /* backing off */
+	{ SCMP_SYS(getrandom), ANY },        /* HC_ENTROPY */
+	{ SCMP_SYS(gettid), ANY },           /* a new thread's id */
+	{ SCMP_SYS(getpid), ANY },           /* kicks, state */
+	/* starting threads (vCPUs, workers) */
+	{ SCMP_SYS(clone3), ANY },
+	{ SCMP_SYS(clone), ANY },
+	{ SCMP_SYS(set_robust_list), ANY },
+	{ SCMP_SYS(rseq), ANY },
+	{ SCMP_SYS(sched_getaffinity), ANY },/* libc: attributes of a new thread */
+	{ SCMP_SYS(prlimit64), ANY },        /* libc: stack size of a new thread */
+	{ SCMP_SYS(exit), ANY },
+	{ SCMP_SYS(exit_group), ANY },
+	/* memory: RAM, file windows, libc's heap */
+	{ SCMP_SYS(mmap), ANY },
+	{ SCMP_SYS(munmap), ANY },
+	{ SCMP_SYS(mprotect), ANY },         /* stack guards */
+	{ SCMP_SYS(madvise), ANY },          /* populating RAM */
+	{ SCMP_SYS(mremap), ANY },           /* libc's realloc */
+	{ SCMP_SYS(brk), ANY },
+	{ SCMP_SYS(fallocate), ANY },        /* giving RAM back; FS_FALLOCATE */
+	/* events and control */
+	{ SCMP_SYS(epoll_wait), ANY },
+	{ SCMP_SYS(epoll_pwait), ANY },
+	{ SCMP_SYS(epoll_ctl), ANY },
+	{ SCMP_SYS(poll), ANY },
+	{ SCMP_SYS(ppoll), ANY },
+	{ SCMP_SYS(accept4), ANY },
+	{ SCMP_SYS(recvmsg), ANY },
+	{ SCMP_SYS(sendmsg), ANY },
+	{ SCMP_SYS(sendto), ANY },
+	{ SCMP_SYS(recvfrom), ANY },
+	{ SCMP_SYS(setsockopt), ANY },       /* room for a long reply */
+	/* bytes of inherited descriptors and of host files */
+	{ SCMP_SYS(read), ANY },
+	{ SCMP_SYS(write), ANY },
+	{ SCMP_SYS(readv), ANY },
+	{ SCMP_SYS(writev), ANY },
+	{ SCMP_SYS(preadv2), ANY },
+	{ SCMP_SYS(pwritev2), ANY },
+	{ SCMP_SYS(preadv), ANY },
+	{ SCMP_SYS(pwritev), ANY },
+	{ SCMP_SYS(pread64), ANY },
+	{ SCMP_SYS(pwrite64), ANY },
+	{ SCMP_SYS(lseek), ANY },
+	{ SCMP_SYS(close), ANY },
+	{ SCMP_SYS(copy_file_range), ANY },
+	{ SCMP_SYS(fstat), ANY },
+	{ SCMP_SYS(fcntl), ANY },            /* F_GETFL, F_DUPFD_CLOEXEC */
+	/* directfs, always relative to the gofer's descriptors */
+	{ __NR_openat2, ANY },
+	{ SCMP_SYS(openat), ANY },
+	{ SCMP_SYS(newfstatat), ANY },
+	{ __NR_statx, ANY },
+	{ SCMP_SYS(mkdirat), ANY },
+	{ SCMP_SYS(mknodat), ANY },
+	{ SCMP_SYS(symlinkat), ANY },
+	{ SCMP_SYS(linkat), ANY },
+	{ SCMP_SYS(unlinkat), ANY },
+	{ SCMP_SYS(renameat2), ANY },
+	{ SCMP_SYS(readlinkat), ANY },
+	{ SCMP_SYS(fchmod), ANY },
+	{ SCMP_SYS(fchmodat), ANY },
+	{ __NR_fchmodat2, ANY },
+	{ SCMP_SYS(fchown), ANY },
+	{ SCMP_SYS(fchownat), ANY },
+	{ SCMP_SYS(utimensat), ANY },
+	{ SCMP_SYS(ftruncate), ANY },
+	{ SCMP_SYS(getdents64), ANY },
+	{ SCMP_SYS(fsync), ANY },
+	{ SCMP_SYS(fdatasync), ANY },
+	{ SCMP_SYS(fstatfs), ANY },
+	{ SCMP_SYS(fgetxattr), ANY },
+	{ SCMP_SYS(fsetxattr), ANY },
+	{ SCMP_SYS(flistxattr), ANY },
+	{ SCMP_SYS(fremovexattr), ANY },
+	{ SCMP_SYS(umask), ANY },
+	{ SCMP_SYS(dup), ANY },
+	/* ptrace: stub processes, their threads and what those are made to do */
+	{ SCMP_SYS(ptrace), PTRACE },
+	{ SCMP_SYS(wait4), PTRACE },
+	{ SCMP_SYS(waitid), PTRACE },
+	{ SCMP_SYS(fork), PTRACE },
+	{ SCMP_SYS(vfork), PTRACE },
+	{ SCMP_SYS(kill), PTRACE },
+	{ SCMP_SYS(tkill), PTRACE },
+	{ SCMP_SYS(prctl), PTRACE },
+	{ SCMP_SYS(seccomp), PTRACE },
+	{ SCMP_SYS(process_vm_readv), PTRACE },
+	{ SCMP_SYS(process_vm_writev), PTRACE },
+	{ SCMP_SYS(arch_prctl), PTRACE },
+	{ SCMP_SYS(setpgid), PTRACE },
+	{ SCMP_SYS(setsid), PTRACE },
+	{ SCMP_SYS(close_range), PTRACE },
+	{ SCMP_SYS(pidfd_open), PTRACE },
+	{ SCMP_SYS(pidfd_send_signal), PTRACE },
+	{ SCMP_SYS(sched_setaffinity), PTRACE },  /* tracer and stub on one CPU */
+	{ SCMP_SYS(getppid), PTRACE },            /* a stub whose tracer died */
+	{ SCMP_SYS(set_tid_address), PTRACE },
+	{ SCMP_SYS(memfd_create), PTRACE },
+};
+
+static const struct {
+	unsigned long request;
+	unsigned char platform;
+} ioctls[] = {
+	{ TCGETS, ANY }, { TCSETS, ANY }, { TCSETSW, ANY }, { TCSETSF, ANY }, /* IO_TTY and restoring the terminal */
+	{ TIOCGWINSZ, ANY }, { TIOCSWINSZ, ANY },
+	{ KVM_RUN, KVM },
+	{ KVM_GET_XSAVE, KVM }, { KVM_GET_XSAVE2, KVM }, { KVM_SET_XSAVE, KVM },
+	{ KVM_GET_VCPU_EVENTS, KVM },
+	{ KVM_SET_USER_MEMORY_REGION, KVM }, /* RAM_GROW, first use of a file window */
+	{ KVM_CREATE_VCPU, KVM }, { KVM_SET_CPUID2, KVM }, { KVM_GET_SREGS, KVM }, { KVM_SET_SREGS, KVM },
+	{ KVM_SET_XCRS, KVM }, { KVM_SET_MSRS, KVM }, { KVM_GET_MSRS, KVM }, { KVM_SET_DEVICE_ATTR, KVM }, /* a new vCPU */
+};
+
+static int fill(scmp_filter_ctx ctx, int platform)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; !rc && i < sizeof(calls) / sizeof(calls[0]); i++)
+		if (calls[i].platform == ANY || calls[i].platform == platform)
+			rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, calls[i].nr, 0);
+	for (unsigned i = 0; !rc && i < sizeof(ioctls) / sizeof(ioctls[0]); i++)
+		if (ioctls[i].platform == ANY || ioctls[i].platform == platform)
+			rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+					      SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffff, ioctls[i].request));
+	return rc;
+}
+
+int seccomp_install(const char *platform)
+{
+	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_TRAP);
+	int rc;
+
+	if (!ctx)
+		return -ENOMEM;
+	/* A hash of the list instead of a chain: the calls of a hot path are not all at its front. */
+	seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+	rc = fill(ctx, !strcmp(platform, "kvm") ? KVM : PTRACE);
+	if (!rc)
+		rc = seccomp_load(ctx);
+	seccomp_release(ctx);
+	if (rc)
+		vmm_log(LOG_ERR, "cannot install the system-call filter: %s", strerror(-rc));
+	return rc;
+}

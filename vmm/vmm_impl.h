@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* State of the one sandbox that this process runs, and how it ends. Private to vmm/. */
+#ifndef VMM_IMPL_H
+#define VMM_IMPL_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "platform/platform.h"
+#include "vmm/vmm.h"
+
+struct vmm {
+	struct vmm_config cfg;             /* immutable after start */
+	const struct platform_ops *ops;    /* immutable after start */
+	struct platform_info info;         /* immutable after start */
+	struct boot_shared *shared;        /* in RAM, written by the Sentry too */
+	_Atomic bool stopping;             /* the sandbox is ending: nothing returns to the Sentry or to ring 3 */
+	int stop_fd;                       /* eventfd: the main thread shall end the sandbox */
+	_Atomic int result;                /* what vmm_run returns; valid once stopping */
+};
+extern struct vmm vmm;
+
+/* Ends the sandbox with the given result of vmm_run; the first caller wins. Async-signal-safe. Returns at once. */
+void vmm_stop(int result);
+
+/* log.c */
+void log_init(int fd, bool debug);
+/* Async-signal-safe: a whole line, as it is. */
+void log_raw(const char *line, unsigned len);
+
+#endif
