@@ -239,7 +239,6 @@ static void tell_ready(void)
 		return;
 	if (write(vmm.cfg.ready_fd, "", 1) != 1)
 		vmm_log(LOG_WARNING, "nobody listens for the start of the container");
-	close(vmm.cfg.ready_fd);
 }
 
 int64_t vcpu_do_run_user(struct vmm_vcpu *vv, struct user_context *uc)
