@@ -32,6 +32,7 @@ struct vmm_config {
 };
 
 #define VMM_MOUNT_READONLY 1u
+#define VMM_MOUNT_FILE     2u /* the root is no directory: mount_fd is a directory that holds it as "file" */
 
 /* Runs the sandbox to its end. Drops privileges, installs seccomp, never returns to the caller's world: the result is
  * the container's wait status (>= 0) or -errno with a message already logged. */

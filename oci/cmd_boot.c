@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * runsc boot: the sandbox process. It has been started in its namespaces with its descriptors (sandbox.c); it empties its
+ * root, takes the mounts from the gofer and becomes the VMM.
+ */
+#include <errno.h>
+#include <libfdt.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "oci/command.h"
+#include "oci/gofer/proto.h"
+#include "oci/launch.h"
+#include "oci/namespace.h"
+#include "oci/status.h"
+#include "oci/util.h"
+#include "vmm/vmm.h"
+
+#define MAX_CPUS 256
+
+/* A foreground sandbox dies with the runsc that started it, also if that happened a moment ago. */
+static void follow_parent(int status_fd)
+{
+	struct pollfd p = {.fd = status_fd};
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (poll(&p, 1, 0) > 0 && p.revents & (POLLHUP | POLLERR))
+		_exit(EXIT_RUNTIME);
+}
+
+static void raise_nofile(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) == 0) {
+		r.rlim_cur = r.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &r);
+	}
+}
+
+static unsigned cpu_count(unsigned wanted)
+{
+	cpu_set_t set;
+	unsigned n = wanted;
+
+	if (!n && sched_getaffinity(0, sizeof(set), &set) == 0)
+		n = CPU_COUNT(&set);
+	return n < 1 ? 1 : n > MAX_CPUS ? MAX_CPUS : n;
+}
+
+static struct error *read_config(const void *t, struct vmm_config *c)
+{
+	int node = fdt_path_offset(t, "/boot"), len = 0;
+	const fdt32_t *readonly = fdt_getprop(t, node, "mount-readonly", &len);
+
+	if (node < 0 || !launch_string(t, node, "platform") || !launch_string(t, node, "sentry") || !readonly)
+		return error_new("the launch tree has no /boot");
+	c->kvm_fd = launch_u32(t, node, "kvm-fd", -1);
+	c->platform = launch_string(t, node, "platform");
+	c->sentry = launch_string(t, node, "sentry");
+	c->nr_cpus = cpu_count(launch_u32(t, node, "cpus", 0));
+	c->memory_limit = launch_u64(t, node, "memory", 0);
+	c->control_fd = launch_u32(t, node, "control-fd", -1);
+	c->ready_fd = launch_u32(t, node, "status-fd", -1);
+	c->gofer_fd = launch_u32(t, node, "gofer-fd", -1);
+	c->debug_log_fd = launch_u32(t, node, "debug-log-fd", -1);
+	c->directfs = launch_flag(t, node, "directfs");
+	c->file_access_shared = launch_flag(t, node, "file-access-shared");
+	c->debug = launch_flag(t, node, "debug");
+	c->strace = launch_flag(t, node, "strace");
+	c->nr_io = launch_u32(t, node, "nr-io", 0);
+	if (c->nr_io > VMM_MAX_IO || len / sizeof(*readonly) > VMM_MAX_MOUNTS)
+		return error_new("the launch tree names too many descriptors");
+	for (unsigned i = 0; i < c->nr_io; i++)
+		c->io_fd[i] = i;
+	c->nr_mounts = len / sizeof(*readonly);
+	for (unsigned i = 0; i < VMM_MAX_MOUNTS; i++) {
+		c->mount_fd[i] = -1;
+		c->mount_flags[i] = i < c->nr_mounts && fdt32_ld(&readonly[i]) ? VMM_MOUNT_READONLY : 0;
+	}
+	c->container_fdt = t;
+	c->container_fdt_len = fdt_totalsize(t);
+	return NULL;
+}
+
+static struct error *boot(int *status)
+{
+	static struct vmm_config c;
+	struct error *e;
+	const void *t;
+	int node, err;
+
+	e = launch_read(SPAWN_FIRST_FD, &t);
+	if (!e)
+		e = read_config(t, &c);
+	if (e)
+		return e;
+	node = fdt_path_offset(t, "/boot");
+	status_attach(c.ready_fd);
+	if (launch_flag(t, node, "foreground"))
+		follow_parent(c.ready_fd);
+	umask(0);
+	raise_nofile();
+	prctl(PR_SET_NAME, "runsc-sandbox");
+	err = namespace_empty_root(launch_string(t, node, "empty-root-on"));
+	if (err)
+		return error_errno(err, "cannot empty the sandbox's root");
+	close(SPAWN_FIRST_FD);
+	e = gofer_receive_mounts(c.gofer_fd, c.nr_mounts, c.mount_fd, c.mount_flags);
+	if (e)
+		return e;
+	err = vmm_run(&c);
+	if (err < 0)
+		return error_errno(err, "the sandbox failed");
+	*status = WIFSIGNALED(err) ? 128 + WTERMSIG(err) : WEXITSTATUS(err);
+	return NULL;
+}
+
+static struct error *run(const struct options *o, int argc, char **argv, int *status)
+{
+	struct error *e = boot(status);
+
+	if (e && status_send_error(e)) {
+		error_free(e);
+		e = NULL;
+		*status = EXIT_RUNTIME;
+	}
+	return e;
+}
+
+const struct command cmd_boot = {.name = "boot", .args = "ID", .min_args = 1, .max_args = 1, .run = run};

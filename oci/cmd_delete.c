@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* runsc delete: remove what is left of a stopped container; with --force also of a running one. */
+#include "oci/command.h"
+#include "oci/sandbox.h"
+#include "oci/state.h"
+
+static struct {
+	bool force;
+} values;
+
+static const struct flag flags[] = {
+    {"force", 'f', FLAG_BOOL, 0, NULL, "kill the container if it runs; succeed if it does not exist"},
+    {0},
+};
+
+static struct error *delete_one(const struct options *o, const char *id)
+{
+	struct state s;
+	struct error *e = state_open(o->root, id, true, &s);
+	bool missing = e && s.dir < 0;
+
+	if (missing && values.force) {
+		error_free(e);
+		return NULL;
+	}
+	if (e && !(values.force && s.dir >= 0))
+		return e;
+	/* A damaged state.json must not keep the container for ever. */
+	if (e) {
+		log_warn("delete: %s; removing the directory only", e->msg);
+		error_free(e);
+		s.pid = s.gofer_pid = 0;
+		s.cgroup_paths = NULL;
+	} else if (!values.force && state_status(&s) != STATE_STOPPED) {
+		return error_new("delete: container \"%s\" is %s; stop it first, or use --force", id,
+		                 state_status_name(state_status(&s)));
+	}
+	e = sandbox_destroy(&s);
+	state_close(&s);
+	return error_wrap(e, "delete \"%s\"", id);
+}
+
+static struct error *run(const struct options *o, int argc, char **argv, int *status)
+{
+	struct error *first = NULL;
+
+	for (int i = 0; i < argc; i++) {
+		struct error *e = delete_one(o, argv[i]);
+
+		if (!first)
+			first = e;
+		else if (e)
+			log_error(e), error_free(e);
+	}
+	return first;
+}
+
+const struct command cmd_delete = {
+    .name = "delete", .args = "ID...", .summary = "remove a container", .flags = flags, .values = &values, .min_args = 1,
+    .max_args = -1, .run = run,
+};

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* runsc kill: send a signal to a container's init process, or to all of its processes. */
+#include <ctype.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "oci/command.h"
+#include "oci/control_client.h"
+#include "oci/state.h"
+#include "oci/util.h"
+
+static struct {
+	bool all;
+	unsigned pid;
+} values;
+
+#define OFF(field) __builtin_offsetof(__typeof__(values), field)
+
+static const struct flag flags[] = {
+    {"all", 'a', FLAG_BOOL, OFF(all), NULL, "signal every process of the container"},
+    {"pid", 0, FLAG_UINT, OFF(pid), "PID", "signal this process (as numbered in the container)"},
+    {0},
+};
+
+static struct error *parse_signal(const char *text, int *signo)
+{
+	char *end;
+	long n = strtol(text, &end, 10);
+
+	if (isdigit((unsigned char)*text) && !*end) {
+		*signo = n;
+		return n > 0 && n <= 64 ? NULL : error_new("kill: %s is not a signal number", text);
+	}
+	if (strncasecmp(text, "SIG", 3) == 0)
+		text += 3;
+	for (int i = 1; i < 32; i++)
+		if (sigabbrev_np(i) && strcasecmp(sigabbrev_np(i), text) == 0) {
+			*signo = i;
+			return NULL;
+		}
+	if (strncasecmp(text, "RTMIN", 5) == 0 || strncasecmp(text, "RTMAX", 5) == 0) {
+		/* Numbers as libc gives them to programs in the container. */
+		long off = strtol(text + 5, &end, 10);
+
+		n = (strncasecmp(text, "RTMIN", 5) == 0 ? 34 : 64) + off;
+		if (!*end && n >= 34 && n <= 64) {
+			*signo = n;
+			return NULL;
+		}
+	}
+	return error_new("kill: \"%s\" is not a signal", text);
+}
+
+static struct error *run(const struct options *o, int argc, char **argv, int *status)
+{
+	int signo = SIGTERM;
+	struct state s;
+	struct error *e = argc > 1 ? parse_signal(argv[1], &signo) : NULL;
+
+	if (!e)
+		e = state_open(o->root, argv[0], false, &s);
+	if (e)
+		return e;
+	if (state_status(&s) != STATE_RUNNING)
+		return error_new("kill: container \"%s\" is not running", argv[0]);
+	e = control_signal(s.dir, signo, values.pid, values.all);
+	/* SIGKILL works on a sandbox that does not answer any more, too. */
+	if (e && signo == SIGKILL && !values.pid) {
+		log_debug("kill: %s; killing the sandbox", e->msg);
+		error_free(e);
+		e = state_kill_processes(&s);
+	}
+	state_close(&s);
+	return error_wrap(e, "kill \"%s\"", argv[0]);
+}
+
+const struct command cmd_kill = {
+    .name = "kill", .args = "ID [SIGNAL]", .summary = "send a signal to a container (default: SIGTERM)", .flags = flags,
+    .values = &values, .min_args = 1, .max_args = 2, .run = run,
+};

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "oci/container_fdt.h"
+
+#include <libfdt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "oci/util.h"
+
+bool container_root_readonly(const struct launch *l)
+{
+	return l->spec->root_readonly || l->overlay != OVERLAY_NONE;
+}
+
+bool container_mount_readonly(const struct launch *l, unsigned i)
+{
+	return l->spec->mounts[i].readonly || l->overlay == OVERLAY_ALL;
+}
+
+static void put_identity(struct tree *t, const struct spec *s)
+{
+	static const char *const cap_names[CAPS_SETS] = {
+	    [CAPS_EFFECTIVE] = "caps-effective", [CAPS_PERMITTED] = "caps-permitted",
+	    [CAPS_INHERITABLE] = "caps-inheritable", [CAPS_BOUNDING] = "caps-bounding", [CAPS_AMBIENT] = "caps-ambient",
+	};
+	fdt32_t *gids = xcalloc(s->ngids, sizeof(*gids));
+
+	tree_u32(t, "uid", s->uid);
+	tree_u32(t, "gid", s->gid);
+	for (unsigned i = 0; i < s->ngids; i++)
+		gids[i] = cpu_to_fdt32(s->gids[i]);
+	tree_prop(t, "additional-gids", gids, s->ngids * sizeof(*gids));
+	free(gids);
+	tree_u32(t, "umask", s->umask);
+	for (unsigned i = 0; i < CAPS_SETS; i++)
+		tree_u64(t, cap_names[i], s->caps[i]);
+	if (s->no_new_privs)
+		tree_flag(t, "no-new-privs");
+}
+
+static void put_rlimits(struct tree *t, const struct spec *s)
+{
+	const unsigned cells = 5;
+	fdt32_t *v = xcalloc(s->nrlimits * cells, sizeof(*v));
+
+	for (unsigned i = 0; i < s->nrlimits; i++) {
+		const struct spec_rlimit *r = &s->rlimits[i];
+
+		v[i * cells] = cpu_to_fdt32(r->resource);
+		v[i * cells + 1] = cpu_to_fdt32(r->soft >> 32);
+		v[i * cells + 2] = cpu_to_fdt32((uint32_t)r->soft);
+		v[i * cells + 3] = cpu_to_fdt32(r->hard >> 32);
+		v[i * cells + 4] = cpu_to_fdt32((uint32_t)r->hard);
+	}
+	if (s->nrlimits)
+		tree_prop(t, "rlimits", v, s->nrlimits * cells * sizeof(*v));
+	free(v);
+}
+
+static void put_io(struct tree *t, const struct launch *l)
+{
+	fdt32_t io[16];
+
+	for (uint32_t i = 0; i < l->nr_io && i < 16; i++)
+		io[i] = cpu_to_fdt32(i);
+	tree_prop(t, "io", io, l->nr_io * sizeof(io[0]));
+}
+
+static void put_mount(struct tree *t, const struct launch *l, unsigned i, unsigned *gofer_index)
+{
+	const struct spec_mount *m = &l->spec->mounts[i];
+	bool gofer = strcmp(m->type, "gofer") == 0;
+	char name[32];
+
+	snprintf(name, sizeof(name), "mount@%u", i);
+	tree_node(t, name);
+	tree_string(t, "destination", m->destination);
+	tree_string(t, "type", m->type);
+	tree_string(t, "source", m->source);
+	tree_strings(t, "options", m->options);
+	if (m->readonly)
+		tree_flag(t, "readonly");
+	if (gofer)
+		tree_u32(t, "mount", (*gofer_index)++);
+	if (gofer && l->overlay == OVERLAY_ALL && !m->readonly)
+		tree_flag(t, "overlay");
+	tree_node_end(t);
+}
+
+void container_fdt_write(struct tree *t, const struct launch *l)
+{
+	const struct spec *s = l->spec;
+	unsigned gofer_index = 1;
+
+	tree_node(t, "container");
+	tree_string(t, "id", l->id);
+	tree_strings(t, "args", s->args);
+	tree_strings(t, "env", s->env);
+	tree_string(t, "cwd", s->cwd);
+	put_identity(t, s);
+	tree_u32(t, "terminal", s->terminal);
+	if (s->hostname)
+		tree_string(t, "hostname", s->hostname);
+	put_rlimits(t, s);
+	tree_u32(t, "oom-score-adj", (uint32_t)s->oom_score_adj);
+	tree_u64(t, "memory-limit", s->memory_limit);
+	tree_u64(t, "pids-limit", s->pids_limit);
+	put_io(t, l);
+	tree_node(t, "root");
+	tree_string(t, "type", l->overlay == OVERLAY_NONE ? "gofer" : "overlay");
+	tree_u32(t, "mount", 0);
+	if (s->root_readonly)
+		tree_flag(t, "readonly");
+	tree_node_end(t);
+	tree_node(t, "mounts");
+	for (unsigned i = 0; i < s->nmounts; i++)
+		put_mount(t, l, i, &gofer_index);
+	tree_node_end(t);
+	tree_node_end(t);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The gofer process: prepares the container's mounts and serves its files. */
+#ifndef GOFER_GOFER_H
+#define GOFER_GOFER_H
+
+#include <stdbool.h>
+
+#include "oci/error.h"
+#include "oci/gofer/proto.h"
+
+struct gofer_mount {
+	const char *source; /* absolute host path */
+	bool readonly, recursive, nosuid, noexec, noatime;
+	bool is_file;       /* found out by mounts_prepare */
+	int fd;             /* O_PATH, of the root (of its directory if is_file) */
+};
+
+/* gofer_mounts.c: in our own mount namespace, bind all mounts below an empty root and make that the root; work_dir is a
+ * directory to build it on. hide_system: unmount /proc, /sys and /dev below the first mount. */
+struct error *mounts_prepare(const char *work_dir, struct gofer_mount *m, unsigned n, bool hide_system) MUST_CHECK;
+/* gofer_confine.c: give up every privilege that serving does not need (none with directfs) and install seccomp. */
+struct error *gofer_confine(bool serve) MUST_CHECK;
+/* gofer_serve.c: answer requests until the sandbox is gone. */
+void gofer_serve(int sock, const struct gofer_mount *m, unsigned n);
+
+#endif

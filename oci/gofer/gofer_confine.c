@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the gofer keeps once its mounts stand: with directfs nothing but waiting, else files below its root. */
+#include <cap-ng.h>
+#include <errno.h>
+#include <linux/audit.h>
+#include <seccomp.h>
+#include <sys/prctl.h>
+
+#include "oci/gofer/gofer.h"
+
+#define NR_FCHMODAT2 452
+
+/* Waiting for the sandbox, ending, and what libc does on the way. */
+static const int base_calls[] = {
+    SCMP_SYS(recvmsg),       /* the next request, or the sandbox's end */
+    SCMP_SYS(sendmsg),       /* answers */
+    SCMP_SYS(close),         /* handles, descriptors that came with a request */
+    SCMP_SYS(exit_group),    SCMP_SYS(rt_sigreturn), SCMP_SYS(restart_syscall),
+    SCMP_SYS(brk),           /* growth of the handle table */
+    SCMP_SYS(mmap), SCMP_SYS(munmap), SCMP_SYS(mremap),
+};
+
+/* fsops. None takes a descriptor outside the gofer's root, as there is none. */
+static const int serve_calls[] = {
+    SCMP_SYS(openat2),    SCMP_SYS(openat),     SCMP_SYS(statx),      SCMP_SYS(mkdirat),    SCMP_SYS(mknodat),
+    SCMP_SYS(symlinkat),  SCMP_SYS(linkat),     SCMP_SYS(unlinkat),   SCMP_SYS(renameat2),  SCMP_SYS(readlinkat),
+    SCMP_SYS(fchownat),   SCMP_SYS(fchmod),     SCMP_SYS(fchmodat),   SCMP_SYS(newfstatat), SCMP_SYS(fstat),
+    SCMP_SYS(ftruncate),  SCMP_SYS(utimensat),  SCMP_SYS(getdents64), SCMP_SYS(lseek),      SCMP_SYS(fstatfs),
+    SCMP_SYS(geteuid),    /* who owns what it makes */
+    SCMP_SYS(fchdir), SCMP_SYS(chdir), /* xattr calls by name run in their directory */
+    SCMP_SYS(lgetxattr),  SCMP_SYS(lsetxattr),  SCMP_SYS(llistxattr), SCMP_SYS(lremovexattr),
+    SCMP_SYS(fgetxattr),  SCMP_SYS(fsetxattr),  SCMP_SYS(flistxattr), SCMP_SYS(fremovexattr),
+};
+
+static int allow(scmp_filter_ctx ctx, const int *calls, unsigned n)
+{
+	int err = 0;
+
+	for (unsigned i = 0; i < n && !err; i++)
+		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, calls[i], 0);
+	return err;
+}
+
+static struct error *install_filter(bool serve)
+{
+	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
+	int err;
+
+	if (!ctx)
+		return error_new("seccomp: out of memory");
+	err = allow(ctx, base_calls, sizeof(base_calls) / sizeof(base_calls[0]));
+	if (!err && serve)
+		err = allow(ctx, serve_calls, sizeof(serve_calls) / sizeof(serve_calls[0]));
+	if (!err && serve)
+		err = seccomp_rule_add_exact(ctx, SCMP_ACT_ALLOW, NR_FCHMODAT2, 0);
+	if (!err)
+		err = seccomp_load(ctx);
+	seccomp_release(ctx);
+	return err ? error_errno(err, "cannot install the gofer's seccomp filter") : NULL;
+}
+
+struct error *gofer_confine(bool serve)
+{
+	capng_clear(CAPNG_SELECT_BOTH);
+	if (serve)
+		capng_updatev(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH,
+		              CAP_FOWNER, CAP_FSETID, -1);
+	if (capng_apply(CAPNG_SELECT_BOTH) < 0)
+		return error_new("cannot give up the gofer's capabilities");
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
+		return error_errno(errno, "prctl");
+	return install_filter(serve);
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "oci/options.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "oci/util.h"
+
+#define OPT(name, letter, kind, field, value, help) {name, letter, kind, offsetof(struct options, field), value, help}
+
+const struct flag global_flags[] = {
+    OPT("root", 0, FLAG_STRING, root, "DIR", "directory of container states (default /run/runsc)"),
+    OPT("log", 0, FLAG_STRING, log, "FILE", "file for errors and warnings"),
+    OPT("log-format", 0, FLAG_CHOICE, log_format, "text|json", "format of messages"),
+    OPT("debug", 0, FLAG_BOOL, debug, NULL, "log what the runtime and the Sentry do"),
+    OPT("debug-log", 0, FLAG_STRING, debug_log, "FILE", "file for debug messages; a directory if it ends in /"),
+    OPT("strace", 0, FLAG_BOOL, strace, NULL, "log every system call of the container"),
+    OPT("platform", 0, FLAG_CHOICE, platform, "auto|kvm|ptrace", "how application code is run; auto: kvm where /dev/kvm opens"),
+    OPT("sentry", 0, FLAG_CHOICE, sentry, "auto|guest|host", "where the Sentry runs: in the virtual machine or in the sandbox process"),
+    OPT("network", 0, FLAG_CHOICE, network, "none|host", "network of the container; host is not there yet"),
+    OPT("file-access", 0, FLAG_CHOICE, file_access, "exclusive|shared", "whether others change the container's files meanwhile"),
+    OPT("overlay2", 0, FLAG_STRING, overlay2, "none|root:memory|all:memory", "writable overlay in memory over the root, or over all mounts"),
+    OPT("directfs", 0, FLAG_BOOL, directfs, NULL, "let the sandbox use descriptors of the gofer's directories (default true)"),
+    OPT("ignore-cgroups", 0, FLAG_BOOL, ignore_cgroups, NULL, "make and join no cgroups"),
+    OPT("cpus", 0, FLAG_UINT, cpus, "N", "CPUs that the container sees (default: all that runsc may use)"),
+    OPT("memory", 0, FLAG_SIZE, memory, "SIZE", "memory that the container sees (default: the host's)"),
+    OPT("version", 'v', FLAG_BOOL, show_version, NULL, "print the version"),
+    {0},
+};
+
+void options_default(struct options *o)
+{
+	memset(o, 0, sizeof(*o));
+	o->log_format = "text";
+	o->platform = "auto";
+	o->sentry = "auto";
+	o->network = "none";
+	o->file_access = "exclusive";
+	o->directfs = true;
+}
+
+struct error *options_overlay(const struct options *o, enum overlay_mode dflt, enum overlay_mode *out)
+{
+	const char *v = o->overlay2;
+
+	if (!v)
+		*out = dflt;
+	else if (strcmp(v, "none") == 0)
+		*out = OVERLAY_NONE;
+	else if (strcmp(v, "root:memory") == 0)
+		*out = OVERLAY_ROOT;
+	else if (strcmp(v, "all:memory") == 0)
+		*out = OVERLAY_ALL;
+	else if (has_prefix(v, "root:") || has_prefix(v, "all:"))
+		return error_new("--overlay2: \"%s\": only the medium \"memory\" is supported", v);
+	else
+		return error_new("--overlay2: \"%s\" is not one of none|root:memory|all:memory", v);
+	return NULL;
+}
+
+struct error *options_check(struct options *o)
+{
+	enum overlay_mode mode;
+
+	if (!o->root) {
+		const char *run = getenv("XDG_RUNTIME_DIR");
+
+		o->root = geteuid() == 0 || !run ? "/run/runsc" : xasprintf("%s/runsc", run);
+	}
+	if (o->root[0] != '/') {
+		char *cwd = getcwd(NULL, 0);
+
+		o->root = xasprintf("%s/%s", cwd ? cwd : "", o->root);
+		free(cwd);
+	}
+	if (strcmp(o->sentry, "guest") == 0)
+		return error_new("--sentry=guest: the Sentry cannot be placed in the guest yet; use --sentry=auto or host");
+	if (o->cpus > 256)
+		return error_new("--cpus: %u is more than the 256 that are supported", o->cpus);
+	if (o->memory && o->memory < (64u << 20))
+		return error_new("--memory: %llu bytes are too few; the least is 64m", (unsigned long long)o->memory);
+	return options_overlay(o, OVERLAY_NONE, &mode);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The global flags, named as gVisor names them. */
+#ifndef OCI_OPTIONS_H
+#define OCI_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "oci/error.h"
+#include "oci/flags.h"
+
+struct options {
+	const char *root; /* directory of container states */
+	const char *log, *log_format, *debug_log;
+	bool debug, strace;
+	const char *platform; /* auto, kvm, ptrace */
+	const char *sentry;   /* auto, guest, host */
+	const char *network;  /* none, host */
+	const char *file_access;
+	const char *overlay2; /* NULL: the command's default */
+	bool directfs, ignore_cgroups;
+	unsigned cpus;        /* 0: all that may be used */
+	uint64_t memory;      /* 0: the host's */
+	bool show_version;
+};
+
+extern const struct flag global_flags[];
+void options_default(struct options *o);
+/* Checks what a table cannot. */
+struct error *options_check(struct options *o) MUST_CHECK;
+
+enum overlay_mode { OVERLAY_NONE, OVERLAY_ROOT, OVERLAY_ALL };
+struct error *options_overlay(const struct options *o, enum overlay_mode dflt, enum overlay_mode *out) MUST_CHECK;
+
+#endif

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "oci/spec.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "oci/util.h"
+
+#define CONFIG_MAX (16u << 20)
+
+/* Fields that runsc does not act upon. Those marked harmless ask for what the sandbox gives anyway (the container never
+ * reaches the host's kernel) and are noted in the debug log only. */
+static const struct {
+	const char *parent, *key;
+	bool harmless;
+} unhandled[] = {
+    {"", "hooks", false},
+    {"", "domainname", false},
+    {"", "solaris", false},
+    {"", "windows", false},
+    {"", "vm", false},
+    {"process", "apparmorProfile", true},
+    {"process", "selinuxLabel", true},
+    {"process", "scheduler", false},
+    {"process", "ioPriority", false},
+    {"process", "consoleSize", true},
+    {"linux", "seccomp", true},
+    {"linux", "maskedPaths", true},
+    {"linux", "readonlyPaths", true},
+    {"linux", "mountLabel", true},
+    {"linux", "rootfsPropagation", true},
+    {"linux", "namespaces", true},
+    {"linux", "devices", false},
+    {"linux", "sysctl", false},
+    {"linux", "intelRdt", false},
+    {"linux", "personality", false},
+    {"linux", "timeOffsets", false},
+    {"linux.resources", "devices", true},
+    {"linux.resources", "cpu", false},
+    {"linux.resources", "blockIO", false},
+    {"linux.resources", "hugepageLimits", false},
+    {"linux.resources", "network", false},
+    {"linux.resources", "rdma", false},
+    {"linux.resources", "unified", false},
+};
+
+static bool is_empty(const cJSON *v)
+{
+	return cJSON_IsNull(v) || ((cJSON_IsArray(v) || cJSON_IsObject(v)) && !v->child) ||
+	       (cJSON_IsString(v) && !*v->valuestring);
+}
+
+static void warn_unhandled(struct json *j, const char *parent, const cJSON *obj)
+{
+	for (unsigned i = 0; obj && i < sizeof(unhandled) / sizeof(unhandled[0]); i++) {
+		const cJSON *v;
+
+		if (strcmp(unhandled[i].parent, parent) != 0)
+			continue;
+		v = cJSON_GetObjectItemCaseSensitive(obj, unhandled[i].key);
+		if (!v || is_empty(v))
+			continue;
+		if (unhandled[i].harmless)
+			log_debug("%s: %s%s%s is not needed in a sandbox", j->file, parent, *parent ? "." : "", unhandled[i].key);
+		else
+			log_warn("%s: %s%s%s is not supported and ignored", j->file, parent, *parent ? "." : "", unhandled[i].key);
+	}
+}
+
+static void parse_root(struct json *j, struct spec *s)
+{
+	const cJSON *root = json_object(j, j->root, "root", true);
+	const char *path = json_string(j, root, "root.path", true);
+	struct stat st;
+
+	s->root_readonly = json_bool(j, root, "root.readonly", false);
+	if (!path)
+		return;
+	if (!*path) {
+		json_fail(j, "root.path", "is empty");
+		return;
+	}
+	s->root = *path == '/' ? path : xasprintf("%s/%s", s->bundle, path);
+	if (stat(s->root, &st) < 0)
+		json_fail(j, "root.path", "%s: %s", s->root, strerror(errno));
+	else if (!S_ISDIR(st.st_mode))
+		json_fail(j, "root.path", "%s is not a directory", s->root);
+}
+
+static void parse_resources(struct json *j, const cJSON *linux_obj, struct spec *s)
+{
+	const cJSON *res = json_object(j, linux_obj, "linux.resources", false);
+	const cJSON *mem = json_object(j, res, "linux.resources.memory", false);
+	const cJSON *pids = json_object(j, res, "linux.resources.pids", false);
+	int64_t limit;
+
+	limit = json_int(j, mem, "linux.resources.memory.limit", 0, -1, 1ll << 53);
+	s->memory_limit = limit > 0 ? limit : 0;
+	limit = json_int(j, pids, "linux.resources.pids.limit", 0, -1, 1ll << 53);
+	s->pids_limit = limit > 0 ? limit : 0;
+	warn_unhandled(j, "linux.resources", res);
+}
+
+static void parse_linux(struct json *j, struct spec *s)
+{
+	const cJSON *obj = json_object(j, j->root, "linux", false);
+	const cJSON *maps = json_array(j, obj, "linux.uidMappings", false);
+
+	if (maps && maps->child)
+		json_fail(j, "linux.uidMappings", "user namespaces of containers are not supported");
+	s->cgroups_path = json_string(j, obj, "linux.cgroupsPath", false);
+	if (s->cgroups_path && strchr(s->cgroups_path, ':'))
+		json_fail(j, "linux.cgroupsPath", "\"%s\": systemd's notation is not supported, only paths", s->cgroups_path);
+	if (s->cgroups_path && (strstr(s->cgroups_path, "/../") || has_prefix(s->cgroups_path, "../") ||
+	                        strcmp(s->cgroups_path, "..") == 0 ||
+	                        (strlen(s->cgroups_path) >= 3 && strcmp(s->cgroups_path + strlen(s->cgroups_path) - 3, "/..") == 0)))
+		json_fail(j, "linux.cgroupsPath", "\"%s\" climbs with \"..\"", s->cgroups_path);
+	if (s->cgroups_path && !*s->cgroups_path)
+		s->cgroups_path = NULL;
+	parse_resources(j, obj, s);
+	warn_unhandled(j, "linux", obj);
+}
+
+static void parse_annotations(struct json *j, struct spec *s)
+{
+	const cJSON *item;
+
+	s->annotations = json_object(j, j->root, "annotations", false);
+	cJSON_ArrayForEach(item, s->annotations)
+		if (!cJSON_IsString(item)) {
+			char *name = xasprintf("annotations[\"%s\"]", item->string);
+
+			json_fail(j, name, "must be a string");
+			free(name);
+		}
+}
+
+/* Docker's and containerd's configs say 1.0.x to 1.2.x; what changes between these is optional fields. */
+static void parse_version(struct json *j, struct spec *s)
+{
+	s->version = json_string(j, j->root, "ociVersion", true);
+	if (s->version && !has_prefix(s->version, "1."))
+		json_fail(j, "ociVersion", "\"%s\" is not supported (1.x is)", s->version);
+}
+
+struct error *spec_load(const char *bundle, struct spec *s)
+{
+	struct json *j = xcalloc(1, sizeof(*j));
+	char *real = realpath(bundle, NULL);
+	struct error *e;
+	char *path;
+
+	memset(s, 0, sizeof(*s));
+	if (!real)
+		return error_errno(errno, "--bundle: %s", bundle);
+	s->bundle = real;
+	path = xasprintf("%s/config.json", real);
+	e = json_load(j, path, CONFIG_MAX);
+	if (e)
+		return e;
+	parse_version(j, s);
+	parse_root(j, s);
+	spec_parse_process(j, s);
+	s->hostname = json_string(j, j->root, "hostname", false);
+	if (s->hostname && strlen(s->hostname) > 64)
+		json_fail(j, "hostname", "is longer than 64 bytes");
+	spec_parse_mounts(j, s);
+	parse_linux(j, s);
+	parse_annotations(j, s);
+	e = json_error(j);
+	if (e)
+		return e;
+	warn_unhandled(j, "", j->root);
+	warn_unhandled(j, "process", cJSON_GetObjectItemCaseSensitive(j->root, "process"));
+	spec_default_mounts(s);
+	return NULL;
+}
+
+void spec_for_command(struct spec *s, const char *root, const char *cwd, char **args, char **env)
+{
+	static char *no_options[] = {NULL};
+	static const struct spec_mount mounts[] = {
+	    {.destination = "/proc", .type = "proc", .source = "proc", .options = no_options},
+	    {.destination = "/dev", .type = "devtmpfs", .source = "dev", .options = no_options},
+	    {.destination = "/dev/pts", .type = "devpts", .source = "devpts", .options = no_options},
+	    {.destination = "/dev/shm", .type = "tmpfs", .source = "shm", .options = no_options},
+	    {.destination = "/dev/mqueue", .type = "mqueue", .source = "mqueue", .options = no_options},
+	    {.destination = "/sys", .type = "sysfs", .source = "sysfs", .options = no_options},
+	};
+	unsigned n = sizeof(mounts) / sizeof(mounts[0]);
+
+	memset(s, 0, sizeof(*s));
+	s->bundle = root;
+	s->version = "1.0.2";
+	s->root = root;
+	s->root_readonly = false;
+	s->args = args;
+	s->env = env;
+	s->cwd = cwd;
+	s->umask = 022;
+	for (unsigned i = 0; i < CAPS_SETS; i++)
+		s->caps[i] = i == CAPS_AMBIENT || i == CAPS_INHERITABLE ? 0 : (1ull << 41) - 1;
+	s->mounts = xcalloc(n, sizeof(*s->mounts));
+	memcpy(s->mounts, mounts, sizeof(mounts));
+	s->nmounts = n;
+}

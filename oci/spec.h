@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A container as the OCI runtime specification describes it (config.json), checked and typed. What runsc does not
+ * handle is refused or warned of by name, never passed over in silence. A spec lives until the command exits.
+ */
+#ifndef OCI_SPEC_H
+#define OCI_SPEC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "oci/error.h"
+#include "oci/json.h"
+
+enum spec_caps { CAPS_EFFECTIVE, CAPS_PERMITTED, CAPS_INHERITABLE, CAPS_BOUNDING, CAPS_AMBIENT, CAPS_SETS };
+
+struct spec_rlimit {
+	uint32_t resource; /* RLIMIT_* */
+	uint64_t soft, hard;
+};
+
+struct spec_mount {
+	const char *destination; /* absolute, inside the container */
+	const char *type;        /* as the Sentry names it; "gofer" for a bind mount */
+	const char *source;      /* absolute host path of a bind mount, else as given (may be "") */
+	char **options;          /* those that are left for the Sentry, NULL-terminated */
+	bool readonly, recursive;
+};
+
+struct spec {
+	const char *bundle;      /* absolute */
+	const char *version;     /* ociVersion */
+	char **args, **env;
+	const char *cwd, *hostname;
+	uint32_t uid, gid, umask;
+	uint32_t *gids;
+	unsigned ngids;
+	uint64_t caps[CAPS_SETS]; /* bit n: capability n */
+	bool no_new_privs, terminal;
+	int oom_score_adj;
+	struct spec_rlimit *rlimits;
+	unsigned nrlimits;
+	const char *root;        /* absolute host path */
+	bool root_readonly;
+	struct spec_mount *mounts;
+	unsigned nmounts;
+	const cJSON *annotations; /* object or NULL */
+	const char *cgroups_path; /* NULL if not given */
+	uint64_t memory_limit, pids_limit; /* 0: none */
+};
+
+/* Reads BUNDLE/config.json. */
+struct error *spec_load(const char *bundle, struct spec *s) MUST_CHECK;
+/* A spec that runs args over the host directory root with the usual mounts and all capabilities (runsc do). */
+void spec_for_command(struct spec *s, const char *root, const char *cwd, char **args, char **env);
+/* The config.json that `runsc spec` writes. */
+extern const char spec_template[];
+
+/* spec_mounts.c */
+void spec_parse_mounts(struct json *j, struct spec *s);
+/* The mounts that every container has: /dev if the list lacks it. */
+void spec_default_mounts(struct spec *s);
+/* spec_process.c */
+void spec_parse_process(struct json *j, struct spec *s);
+
+#endif

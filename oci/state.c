@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "oci/state.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "oci/util.h"
+
+#define ID_MAX 128
+#define STATE_MAX (4u << 20)
+#define KILL_TIMEOUT_MS 10000
+
+static struct error *check_id(const char *id)
+{
+	if (!*id)
+		return error_new("the container's ID is empty");
+	if (strlen(id) > ID_MAX)
+		return error_new("the container's ID is longer than %d bytes", ID_MAX);
+	if (strcmp(id, ".") == 0 || strcmp(id, "..") == 0)
+		return error_new("\"%s\" is not a container ID", id);
+	for (const char *p = id; *p; p++)
+		if (!isalnum((unsigned char)*p) && !strchr("_+-.", *p))
+			return error_new("\"%s\" is not a container ID: only letters, digits and _ + - . may occur", id);
+	return NULL;
+}
+
+struct error *state_create(const char *root, const char *id, struct state *s)
+{
+	struct error *e = check_id(id);
+	int err;
+
+	memset(s, 0, sizeof(*s));
+	s->dir = -1;
+	if (e)
+		return e;
+	err = mkdir_parents(root, 0711);
+	if (err < 0)
+		return error_errno(err, "--root: cannot make %s", root);
+	s->id = xstrdup(id);
+	s->path = xasprintf("%s/%s", root, id);
+	if (mkdir(s->path, 0711) < 0) {
+		if (errno == EEXIST)
+			return error_new("a container with ID \"%s\" exists already (in %s)", id, root);
+		return error_errno(errno, "--root: cannot make %s", s->path);
+	}
+	s->dir = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (s->dir < 0 || flock(s->dir, LOCK_EX) < 0) {
+		e = error_errno(errno, "cannot open %s", s->path);
+		rmdir(s->path);
+	}
+	return e;
+}
+
+static struct error *open_dir(struct state *s, const char *id, bool locked)
+{
+	for (;;) {
+		struct stat a, b;
+
+		s->dir = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (s->dir < 0 && errno == ENOENT)
+			return error_new("container \"%s\" does not exist", id);
+		if (s->dir < 0)
+			return error_errno(errno, "cannot open %s", s->path);
+		if (!locked)
+			return NULL;
+		if (flock(s->dir, LOCK_EX) < 0)
+			return error_errno(errno, "cannot lock %s", s->path);
+		/* It may have been deleted, and even made anew, while we waited. */
+		if (fstat(s->dir, &a) == 0 && stat(s->path, &b) == 0 && a.st_ino == b.st_ino && a.st_dev == b.st_dev)
+			return NULL;
+		close(s->dir);
+	}
+}
+
+static struct error *parse(struct state *s)
+{
+	struct json *j = xcalloc(1, sizeof(*j));
+	char *file = xasprintf("%s/state.json", s->path);
+	struct error *e;
+
+	if (access(file, F_OK) < 0 && errno == ENOENT) {
+		s->bundle = s->version = s->rootfs = s->created = s->platform = "";
+		s->cgroup_paths = xcalloc(1, sizeof(char *));
+		return NULL;
+	}
+	e = json_load(j, file, STATE_MAX);
+	if (e)
+		return e;
+	s->version = json_string(j, j->root, "ociVersion", true);
+	s->bundle = json_string(j, j->root, "bundle", true);
+	s->rootfs = json_string(j, j->root, "rootfs", true);
+	s->created = json_string(j, j->root, "created", true);
+	s->platform = json_string(j, j->root, "platform", true);
+	s->pid = json_int(j, j->root, "sandboxPid", 0, 0, INT32_MAX);
+	s->pid_start = json_u64(j, j->root, "sandboxStart", true);
+	s->gofer_pid = json_int(j, j->root, "goferPid", 0, 0, INT32_MAX);
+	s->gofer_start = json_u64(j, j->root, "goferStart", true);
+	s->owner = json_int(j, j->root, "owner", 0, 0, UINT32_MAX);
+	s->annotations = json_object(j, j->root, "annotations", false);
+	s->cgroup_paths = json_strings(j, j->root, "cgroupPaths", true, NULL);
+	return json_error(j);
+}
+
+struct error *state_open(const char *root, const char *id, bool locked, struct state *s)
+{
+	struct error *e = check_id(id);
+
+	memset(s, 0, sizeof(*s));
+	s->dir = -1;
+	if (e)
+		return e;
+	s->id = xstrdup(id);
+	s->path = xasprintf("%s/%s", root, id);
+	e = open_dir(s, id, locked);
+	return e ? e : parse(s);
+}
+
+struct error *state_save(struct state *s)
+{
+	cJSON *o = cJSON_CreateObject();
+	char *text;
+	int fd, err;
+
+	cJSON_AddStringToObject(o, "ociVersion", s->version);
+	cJSON_AddStringToObject(o, "id", s->id);
+	cJSON_AddStringToObject(o, "bundle", s->bundle);
+	cJSON_AddStringToObject(o, "rootfs", s->rootfs);
+	cJSON_AddStringToObject(o, "created", s->created);
+	cJSON_AddStringToObject(o, "platform", s->platform);
+	cJSON_AddNumberToObject(o, "sandboxPid", s->pid);
+	cJSON_AddNumberToObject(o, "sandboxStart", s->pid_start);
+	cJSON_AddNumberToObject(o, "goferPid", s->gofer_pid);
+	cJSON_AddNumberToObject(o, "goferStart", s->gofer_start);
+	cJSON_AddNumberToObject(o, "owner", s->owner);
+	if (s->annotations)
+		cJSON_AddItemToObject(o, "annotations", cJSON_Duplicate(s->annotations, true));
+	{
+		cJSON *a = cJSON_AddArrayToObject(o, "cgroupPaths");
+
+		for (unsigned i = 0; s->cgroup_paths && s->cgroup_paths[i]; i++)
+			cJSON_AddItemToArray(a, cJSON_CreateString(s->cgroup_paths[i]));
+	}
+	text = cJSON_PrintUnformatted(o);
+	cJSON_Delete(o);
+	fd = text ? openat(s->dir, "state.json.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644) : -1;
+	err = fd < 0 ? -errno : write_all(fd, text, strlen(text));
+	if (fd >= 0)
+		close(fd);
+	free(text);
+	if (!err && renameat(s->dir, "state.json.new", s->dir, "state.json") < 0)
+		err = -errno;
+	return err ? error_errno(err, "cannot write %s/state.json", s->path) : NULL;
+}
+
+void state_unlock(struct state *s)
+{
+	flock(s->dir, LOCK_UN);
+}
+
+struct error *state_remove(struct state *s)
+{
+	DIR *d = fdopendir(dup(s->dir));
+	struct dirent *ent;
+
+	if (!d)
+		return error_errno(errno, "cannot read %s", s->path);
+	rewinddir(d);
+	while ((ent = readdir(d)))
+		if (strcmp(ent->d_name, ".") != 0 && strcmp(ent->d_name, "..") != 0)
+			unlinkat(s->dir, ent->d_name, 0);
+	closedir(d);
+	if (rmdir(s->path) < 0 && errno != ENOENT)
+		return error_errno(errno, "cannot remove %s", s->path);
+	return NULL;
+}
+
+void state_close(struct state *s)
+{
+	if (s->dir >= 0)
+		close(s->dir);
+	s->dir = -1;
+}
+
+uint64_t state_process_start(pid_t pid)
+{
+	char path[64], *text, *p;
+	unsigned long long start = 0;
+	char st;
+
+	if (pid <= 0)
+		return 0;
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	text = read_file_at(AT_FDCWD, path, 4096, NULL);
+	if (!text)
+		return 0;
+	p = strrchr(text, ')'); /* the name may contain anything */
+	if (!p || sscanf(p + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &st, &start) != 2 ||
+	    st == 'Z' || st == 'X')
+		start = 0;
+	free(text);
+	return start;
+}
+
+enum state_status state_status(const struct state *s)
+{
+	if (!s->pid)
+		return STATE_CREATING;
+	return s->pid_start && state_process_start(s->pid) == s->pid_start ? STATE_RUNNING : STATE_STOPPED;
+}
+
+const char *state_status_name(enum state_status st)
+{
+	return st == STATE_CREATING ? "creating" : st == STATE_RUNNING ? "running" : "stopped";
+}
+
+static struct error *kill_process(pid_t pid, uint64_t start, const char *what)
+{
+	AUTO_FD pidfd = -1;
+	struct pollfd p;
+
+	if (!pid || !start)
+		return NULL;
+	pidfd = syscall(SYS_pidfd_open, pid, 0);
+	/* The start time is looked at with the pidfd in hand: from here on it can be no other process. */
+	if (state_process_start(pid) != start)
+		return NULL;
+	if (pidfd < 0)
+		return error_errno(errno, "cannot open the %s (pid %d)", what, pid);
+	if (syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0) < 0 && errno != ESRCH)
+		return error_errno(errno, "cannot kill the %s (pid %d)", what, pid);
+	p = (struct pollfd){.fd = pidfd, .events = POLLIN};
+	if (poll(&p, 1, KILL_TIMEOUT_MS) == 0)
+		return error_new("the %s (pid %d) does not die", what, pid);
+	return NULL;
+}
+
+struct error *state_kill_processes(const struct state *s)
+{
+	struct error *e = kill_process(s->pid, s->pid_start, "sandbox");
+
+	return e ? e : kill_process(s->gofer_pid, s->gofer_start, "gofer");
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What runsc remembers of a container: ROOT/ID/state.json, beside the control socket of its sandbox. The directory is
+ * the container's existence (made exclusively, removed last); its flock serializes commands; state.json is replaced
+ * atomically. Whether the container runs is not stored but asked of the kernel: the sandbox's pid and start time.
+ */
+#ifndef OCI_STATE_H
+#define OCI_STATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "oci/error.h"
+#include "oci/json.h"
+
+struct state {
+	const char *id, *bundle, *version, *rootfs, *created;
+	const char *platform;
+	const cJSON *annotations;    /* or NULL */
+	pid_t pid, gofer_pid;        /* on the host; 0 before they exist */
+	uint64_t pid_start, gofer_start; /* field 22 of /proc/PID/stat */
+	unsigned owner;              /* uid of the creator */
+	char **cgroup_paths;         /* directories that we made, parents first; NULL-terminated */
+	int dir;                     /* the directory */
+	const char *path;            /* its name */
+};
+
+/* Makes the directory of a new container and locks it. */
+struct error *state_create(const char *root, const char *id, struct state *s) MUST_CHECK;
+/* Opens an existing container; locked: waits for other commands to finish with it. A directory without state.json
+ * (runsc was killed very early) loads as an empty state. */
+struct error *state_open(const char *root, const char *id, bool locked, struct state *s) MUST_CHECK;
+struct error *state_save(struct state *s) MUST_CHECK;
+void state_unlock(struct state *s);
+/* Removes everything under the directory and the directory. */
+struct error *state_remove(struct state *s) MUST_CHECK;
+void state_close(struct state *s);
+
+enum state_status { STATE_CREATING, STATE_RUNNING, STATE_STOPPED };
+enum state_status state_status(const struct state *s);
+const char *state_status_name(enum state_status st);
+/* Start time of a process (field 22 of its stat), 0 if it is gone or a zombie. */
+uint64_t state_process_start(pid_t pid);
+/* Kills and waits (at most 10 s) until the processes of the sandbox are gone. */
+struct error *state_kill_processes(const struct state *s) MUST_CHECK;
+
+#endif

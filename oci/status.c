@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "oci/status.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "oci/util.h"
+
+#define MESSAGE_MAX 8000 /* below what the reader takes */
+
+static int status_fd = -1;
+
+void status_attach(int fd)
+{
+	status_fd = fd;
+}
+
+bool status_send_error(const struct error *e)
+{
+	char *text = xasprintf("E%.*s", MESSAGE_MAX, e->msg);
+	bool sent = status_fd >= 0 && send(status_fd, text, strlen(text), MSG_NOSIGNAL) > 0;
+
+	free(text);
+	return sent;
+}
