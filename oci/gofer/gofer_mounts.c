@@ -13,7 +13,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/statfs.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -38,17 +38,17 @@ static struct error *open_sources(struct gofer_mount *m, unsigned n)
 /* The flags that a remount must keep, or the kernel may refuse it in a user namespace. */
 static unsigned long kept_flags(const char *path)
 {
-	struct statfs st;
+	struct statvfs st;
 	unsigned long flags = 0;
 
-	if (statfs(path, &st) < 0)
+	if (statvfs(path, &st) < 0)
 		return 0;
-	flags |= st.f_flags & ST_RDONLY ? MS_RDONLY : 0;
-	flags |= st.f_flags & ST_NOSUID ? MS_NOSUID : 0;
-	flags |= st.f_flags & ST_NOEXEC ? MS_NOEXEC : 0;
-	flags |= st.f_flags & ST_NOATIME ? MS_NOATIME : 0;
-	flags |= st.f_flags & ST_NODIRATIME ? MS_NODIRATIME : 0;
-	flags |= st.f_flags & ST_RELATIME ? MS_RELATIME : 0;
+	flags |= st.f_flag & ST_RDONLY ? MS_RDONLY : 0;
+	flags |= st.f_flag & ST_NOSUID ? MS_NOSUID : 0;
+	flags |= st.f_flag & ST_NOEXEC ? MS_NOEXEC : 0;
+	flags |= st.f_flag & ST_NOATIME ? MS_NOATIME : 0;
+	flags |= st.f_flag & ST_NODIRATIME ? MS_NODIRATIME : 0;
+	flags |= st.f_flag & ST_RELATIME ? MS_RELATIME : 0;
 	return flags;
 }
 
