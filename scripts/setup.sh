@@ -1,0 +1,28 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Installs what building and testing runsc needs on Debian 12. `setup.sh build` leaves the test tools out.
+set -eu
+
+build="gcc libc6-dev meson ninja-build pkg-config libfdt-dev libcap-ng-dev libcjson-dev libseccomp-dev"
+tests="libcmocka-dev python3 debootstrap busybox-static cpio qemu-system-x86 linux-image-cloud-amd64 kmod musl-tools"
+
+. /etc/os-release
+if [ "${ID:-}" != debian ] || [ "${VERSION_ID:-}" != 12 ]; then
+	echo "setup.sh: this is ${PRETTY_NAME:-not Debian 12}; install by hand: $build $tests" >&2
+	exit 1
+fi
+want=$build
+[ "${1:-all}" = build ] || want="$build $tests"
+missing=
+for p in $want; do
+	[ "$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null)" = installed ] || missing="$missing $p"
+done
+[ -n "$missing" ] || exit 0
+if [ "$(id -u)" != 0 ]; then
+	echo "setup.sh: root is needed to install:$missing" >&2
+	exit 1
+fi
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -q
+# shellcheck disable=SC2086
+apt-get install -q -y --no-install-recommends $missing

@@ -1,0 +1,52 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Everything, from a fresh Debian 12: installs, builds and runs all tests.
+#
+#   scripts/test.sh            all of them
+#   scripts/test.sh SUITE...   some of: unit abi programs nested
+#
+# The last line is `N passed, N failed`; the exit status is non-zero when anything failed. BUILD names the build directory
+# (default: build). Downloaded things are cached in $BUILD/cache.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+export BUILD=${BUILD:-build}
+suites=${*:-unit abi programs nested}
+passed=0
+failed=0
+
+# A suite is a command whose last line is `N passed, N failed`.
+suite() {
+	local name=$1 last log=$BUILD/test-$1.log
+	shift
+	echo "== $name"
+	"$@" 2>&1 | tee "$log"
+	last=$(tail -n 1 "$log")
+	if [[ $last =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
+		passed=$((passed + BASH_REMATCH[1]))
+		failed=$((failed + BASH_REMATCH[2]))
+	else
+		echo "FAIL $name: it did not come to its end"
+		failed=$((failed + 1))
+	fi
+}
+
+unit() {
+	local log=$BUILD/meson-logs/testlog.txt
+	meson test -C "$BUILD" --suite unit --print-errorlogs
+	echo "$(sed -n 's/^Ok: *//p' "$log") passed, $(($(sed -n 's/^Fail: *//p' "$log") + $(sed -n 's/^Timeout: *//p' "$log"))) failed"
+}
+
+scripts/setup.sh || exit 1
+[ -f "$BUILD/build.ninja" ] || meson setup "$BUILD" || exit 1
+ninja -C "$BUILD" || exit 1
+for s in $suites; do
+	case $s in
+	unit) suite unit unit ;;
+	abi) suite abi tests/run ;;
+	programs) suite programs tests/programs/run ;;
+	nested) suite nested tests/nested/run ;;
+	*) echo "test.sh: no suite named $s" >&2 && exit 2 ;;
+	esac
+done
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ] && [ "$passed" != 0 ]
