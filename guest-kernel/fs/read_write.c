@@ -310,7 +310,7 @@ int64_t sys_pwritev2(const struct sysargs *a)
 	return arg_i64(a, 3) < -1 ? -EINVAL : rw_vector(a, arg_i64(a, 3), arg_u32(a, 5), true);
 }
 
-static int64_t default_llseek(struct file *f, int64_t off, int whence)
+int64_t file_default_llseek(struct file *f, int64_t off, int whence)
 {
 	int64_t base, size = READ_ONCE(f->inode->size);
 	switch (whence) {
@@ -362,7 +362,7 @@ int64_t sys_lseek(const struct sysargs *a)
 		bool shared = fdref_shared(r);
 		if (shared)
 			mutex_lock(&f->pos_lock);
-		n = f->ops->llseek ? f->ops->llseek(f, off, whence) : default_llseek(f, off, whence);
+		n = f->ops->llseek ? f->ops->llseek(f, off, whence) : file_default_llseek(f, off, whence);
 		if (shared)
 			mutex_unlock(&f->pos_lock);
 	}

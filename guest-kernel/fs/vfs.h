@@ -94,9 +94,9 @@ struct inode_ops {
 	/* Magic links (/proc/PID/fd/N, exe, cwd): fills *out with references; optional. */
 	int (*follow)(struct inode *inode, struct path *out);
 	int (*getattr)(struct inode *inode, struct kstat *st); /* default: from the inode */
-	int (*setattr)(struct inode *inode, struct iattr *attr); /* permission already checked */
+	int (*setattr)(struct inode *inode, struct iattr *attr); /* permission already checked; inode->lock held */
 	int (*permission)(struct inode *inode, int mask); /* default: mode bits and capabilities */
-	/* As getxattr(2) ... with kernel buffers; size 0 asks for the length. */
+	/* As getxattr(2) ... with kernel buffers; size 0 asks for the length. set and remove: inode->lock held. */
 	ssize_t_ (*getxattr)(struct inode *inode, const char *name, void *value, size_t size);
 	int (*setxattr)(struct inode *inode, const char *name, const void *value, size_t size, int flags);
 	ssize_t_ (*listxattr)(struct inode *inode, char *list, size_t size);
@@ -121,7 +121,7 @@ struct file_ops {
 	/* Appends when file->flags has O_APPEND or *pos is POS_APPEND; *pos is then the end of what was written. */
 	ssize_t_ (*write)(struct file *file, struct iter *from, uint64_t *pos);
 	int64_t (*llseek)(struct file *file, int64_t off, int whence); /* default: by inode size; -ESPIPE if no_seek */
-	int (*readdir)(struct file *file, struct dir_context *ctx);
+	int (*readdir)(struct file *file, struct dir_context *ctx); /* pos_lock and inode->lock held */
 	uint32_t (*poll)(struct file *file, struct poll_table *pt); /* EPOLL* bits; default always ready */
 	int64_t (*ioctl)(struct file *file, uint32_t cmd, uint64_t arg);
 	int (*mmap)(struct file *file, struct vma *vma); /* sets vma->ops, mapping; -ENODEV default */
@@ -267,6 +267,9 @@ struct file {
 #define FMODE_PATH   8u  /* O_PATH */
 #define FMODE_STREAM 16u /* no file position (pipes, sockets, ttys) */
 #define FMODE_WRITER 32u /* counted in inode->write_count */
+
+/* SEEK_SET .. SEEK_HOLE by inode size, without holes; for llseek operations that treat only some of them. */
+int64_t file_default_llseek(struct file *f, int64_t off, int whence);
 
 /* ---- inodes and dentries ---- */
 struct inode *inode_alloc(struct super_block *sb); /* refs 1, zeroed, locks initialised; NULL */
