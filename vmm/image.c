@@ -36,33 +36,6 @@ static int bad(const char *what)
 
 static uint64_t page_up(uint64_t v) { return (v + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1); }
 
-static int load_segment(const Elf64_Phdr *ph)
-{
-	uint64_t file_len = page_up(ph->p_filesz), mem_len = page_up(ph->p_memsz);
-	int prot = (ph->p_flags & PF_R ? PROT_READ : 0) | (ph->p_flags & PF_W ? PROT_WRITE : 0) |
-		   (ph->p_flags & PF_X ? PROT_EXEC : 0);
-	uint8_t *at = (uint8_t *)ph->p_vaddr;
-
-	if (ph->p_vaddr & (PAGE_SIZE - 1) || ph->p_offset & (PAGE_SIZE - 1) || ph->p_vaddr < IMAGE_BASE ||
-	    ph->p_memsz > IMAGE_MAX_SIZE || ph->p_vaddr + mem_len > IMAGE_BASE + IMAGE_MAX_SIZE ||
-	    ph->p_filesz > ph->p_memsz || ph->p_offset + file_len > (uint64_t)(image_blob_end - image_blob_start))
-		return bad("a segment lies outside its place");
-	if (file_len) {
-		if (mremap((void *)(image_blob_start + ph->p_offset), file_len, file_len, MREMAP_MAYMOVE | MREMAP_FIXED,
-			   at) == MAP_FAILED)
-			return -errno;
-		if (mprotect(at, file_len, prot))
-			return -errno;
-		/* What follows the segment in the file is not zero, as the start of bss must be. */
-		if (prot & PROT_WRITE && ph->p_filesz < file_len)
-			memset(at + ph->p_filesz, 0, file_len - ph->p_filesz);
-	}
-	if (mem_len > file_len &&
-	    mmap(at + file_len, mem_len - file_len, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
-		return -errno;
-	return 0;
-}
-
 /* Symbols are a convenience: without them backtraces show addresses. */
 static void find_symbols(const Elf64_Ehdr *eh)
 {
@@ -85,6 +58,42 @@ static void find_symbols(const Elf64_Ehdr *eh)
 		image.strtab_size = str->sh_size;
 		return;
 	}
+}
+
+/* A small image may have its symbols on a page of a segment, which is about to leave. */
+static void forget_symbols_in(const uint8_t *start, uint64_t len)
+{
+	const uint8_t *sym = (const uint8_t *)image.symtab, *str = (const uint8_t *)image.strtab;
+
+	if ((sym < start + len && sym + image.nr_symbols * sizeof(Elf64_Sym) > start) ||
+	    (str < start + len && str + image.strtab_size > start))
+		image.nr_symbols = 0;
+}
+
+static int load_segment(const Elf64_Phdr *ph)
+{
+	int prot = (ph->p_flags & PF_R ? PROT_READ : 0) | (ph->p_flags & PF_W ? PROT_WRITE : 0) |
+		   (ph->p_flags & PF_X ? PROT_EXEC : 0);
+	/* A writable segment's last page holds other parts of the file behind it, where bss must be zero: copied. */
+	uint64_t moved = prot & PROT_WRITE ? ph->p_filesz & ~(PAGE_SIZE - 1) : page_up(ph->p_filesz);
+	uint64_t mem_len = page_up(ph->p_memsz);
+	uint8_t *at = (uint8_t *)ph->p_vaddr;
+
+	if (ph->p_vaddr & (PAGE_SIZE - 1) || ph->p_offset & (PAGE_SIZE - 1) || ph->p_vaddr < IMAGE_BASE ||
+	    ph->p_memsz > IMAGE_MAX_SIZE || ph->p_vaddr + mem_len > IMAGE_BASE + IMAGE_MAX_SIZE ||
+	    ph->p_filesz > ph->p_memsz || ph->p_offset + ph->p_filesz > (uint64_t)(image_blob_end - image_blob_start))
+		return bad("a segment lies outside its place");
+	if (mem_len > moved &&
+	    mmap(at + moved, mem_len - moved, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
+		return -errno;
+	if (ph->p_filesz > moved)
+		memcpy(at + moved, image_blob_start + ph->p_offset + moved, ph->p_filesz - moved);
+	if (!moved)
+		return 0;
+	forget_symbols_in(image_blob_start + ph->p_offset, moved);
+	if (mremap((void *)(image_blob_start + ph->p_offset), moved, moved, MREMAP_MAYMOVE | MREMAP_FIXED, at) == MAP_FAILED)
+		return -errno;
+	return mprotect(at, moved, prot) ? -errno : 0;
 }
 
 static int check_header(void)

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -110,6 +111,8 @@ static int start(void)
 		rc = control_init(vmm.cfg.control_fd);
 	if (!rc)
 		rc = sandbox_drop_privileges(vmm.cfg.directfs);
+	/* Deadlines of the Sentry are the application's: do not batch them. Later threads inherit this. */
+	prctl(PR_SET_TIMERSLACK, 1000, 0, 0, 0);
 	if (!rc)
 		rc = seccomp_install(vmm.ops->name);
 	return rc ? rc : vcpu_start(0);
