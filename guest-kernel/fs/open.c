@@ -151,7 +151,10 @@ static struct file *finish_open(const struct path *p, uint32_t flags, bool creat
 	struct file *f = file_new(p, flags & STATUS_FLAGS);
 	if (!f)
 		return ERR_PTR(-ENOMEM);
+	/* Only the open operation gets to see these. */
+	f->flags |= flags & (O_NOCTTY | O_TRUNC);
 	r = do_open(f, flags);
+	atomic_and(&f->flags, ~(uint32_t)(O_NOCTTY | O_TRUNC));
 	if (r == 0 && (flags & O_TRUNC) && !created)
 		r = truncate_at_open(f);
 	if (r) {

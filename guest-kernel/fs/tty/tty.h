@@ -25,13 +25,15 @@ struct tty_winsize {
 #define TTY_BUF  4096u /* of input, power of two; MAX_CANON is one less */
 #define PTY_BUF  8192u /* from a slave to its master, power of two */
 #define PTY_MAX  4096
+#define TTY_ECHO 512u
 
 /* Where output goes. All run with tty->lock held and must not sleep. */
 struct tty_driver {
 	uint32_t (*room)(struct tty *t);                          /* bytes that put takes now */
 	void (*put)(struct tty *t, const char *s, uint32_t n);    /* n <= room */
 	void (*flush_output)(struct tty *t);                      /* discard what is not out yet */
-	void (*flow)(struct tty *t);                              /* stopped or throttled changed; may be NULL */
+	void (*flow)(struct tty *t, bool stopped);                /* output was stopped or started; may be NULL */
+	void (*input_room)(struct tty *t);                        /* a reader made room; may be NULL */
 	void (*set_termios)(struct tty *t);                       /* without tty->lock; may be NULL */
 	void (*set_winsize)(struct tty *t);                       /* without tty->lock; may be NULL */
 	void (*free)(struct tty *t);                              /* last reference; may be NULL */
@@ -59,11 +61,14 @@ struct tty {
 	bool erasing;               /* between \ and / of ECHOPRT */
 	bool throttled;             /* IXOFF sent STOP */
 	uint32_t column, canon_column;
+	char echo[TTY_ECHO];        /* echoed while output was stopped or full */
+	uint32_t echo_len;
 
 	/* Output, lock. */
 	bool stopped;               /* by XOFF or TCOOFF */
 
 	struct wait_queue read_wait, write_wait;
+	struct mutex read_lock, write_lock; /* one reader, one writer at a time */
 
 	/* Job control; tasklist_lock. A session that has the terminal holds a reference. */
 	int session, pgrp;
@@ -82,7 +87,6 @@ struct tty {
 	bool exclusive;             /* TIOCEXCL */
 	uint32_t hangups;           /* counts; a file opened before the last one is dead */
 	uint32_t pending;           /* lock: TTY_DO_* */
-	uint32_t opens;
 };
 
 /* ---- tty.c ---- */
@@ -127,8 +131,10 @@ uint32_t ldisc_take(struct tty *t, char *to, uint32_t n, bool *end);
 void ldisc_flush_input(struct tty *t);
 /* The settings changed from old. */
 void ldisc_set_termios(struct tty *t, const struct termios2 *old);
-/* Space for input: how much a pty master may write now. */
+/* How much input would be taken now. */
 uint32_t ldisc_room(const struct tty *t);
+/* The driver has room again: echoes that waited go out. */
+void ldisc_echo_flush(struct tty *t);
 /* TCOOFF/TCOON and the STOP and START characters. */
 void tty_set_stopped(struct tty *t, bool stopped);
 

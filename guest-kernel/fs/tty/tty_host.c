@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The terminal that the container was started on. The host side is raw; editing, echo, signals and job control happen
+ * in the Sentry, where the processes are. Descriptors that are the same host terminal share one struct tty.
+ *
+ * Input arrives by EV_IO in any context, so everything here works under spinlocks: non-blocking hostcalls and small
+ * buffers. Output that the host does not take waits in the terminal's ring.
+ */
+#include "fs/tty/tty.h"
+
+#include <asm/ioctls.h>
+#include <linux/fs.h>
+
+#include "fs/dev/chrdev.h"
+#include "fs/hostio.h"
+#include "fs/poll.h"
+#include "lib/log.h"
+#include "lib/string.h"
+
+#define CHUNK 256u
+#define OUT_MASK (PTY_BUF - 1)
+#define MAX_HOST_TTYS 4
+
+struct host_tty {
+	struct tty *tty;
+	struct hostio *io;
+	struct termios saved;   /* the host's settings before ours */
+	bool restored;
+	bool input_waits;       /* the line discipline was full; tty->lock */
+};
+
+static struct {
+	spinlock_t lock;
+	struct host_tty *tty[MAX_HOST_TTYS]; /* lock to add; never removed */
+} host_ttys;
+
+static struct host_tty *host_of(struct tty *t)
+{
+	return t->private;
+}
+
+/* ---- output; tty->lock held ---- */
+static void push_output(struct tty *t)
+{
+	while (t->out_tail != t->out_head) {
+		uint32_t at = t->out_tail & OUT_MASK;
+		uint32_t n = MIN(t->out_head - t->out_tail, PTY_BUF - at);
+		int64_t r = hostio_write_ram(host_of(t)->io, t->out + at, n);
+		if (r == -EAGAIN) {
+			hostio_arm(host_of(t)->io, EPOLLOUT);
+			return;
+		}
+		/* A terminal that is gone takes everything; the hang-up arrives as an event. */
+		t->out_tail += r > 0 ? (uint32_t)r : n;
+	}
+}
+
+static uint32_t host_room(struct tty *t)
+{
+	return PTY_BUF - (t->out_head - t->out_tail);
+}
+
+static void host_put(struct tty *t, const char *s, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		t->out[t->out_head++ & OUT_MASK] = s[i];
+	push_output(t);
+}
+
+static void host_flush_output(struct tty *t)
+{
+	t->out_tail = t->out_head;
+	t->pending |= TTY_DO_WRITERS;
+}
+
+static bool host_output_empty(struct tty *t)
+{
+	return READ_ONCE(t->out_head) == READ_ONCE(t->out_tail);
+}
+
+/* ---- input; tty->lock held ---- */
+/* Feeds the line discipline until the host has no more or it is full. false: the terminal is gone. */
+static bool pull_input(struct tty *t)
+{
+	struct host_tty *ht = host_of(t);
+	char buf[CHUNK];
+	for (;;) {
+		uint32_t room = MIN(ldisc_room(t), CHUNK);
+		ht->input_waits = !room;
+		if (!room)
+			return true;
+		int64_t n = hostio_read_ram(ht->io, buf, room);
+		if (n == -EAGAIN) {
+			hostio_arm(ht->io, EPOLLIN);
+			return true;
+		}
+		if (n <= 0)
+			return false;
+		ldisc_receive(t, buf, (uint32_t)n);
+	}
+}
+
+static void host_input_room(struct tty *t)
+{
+	struct host_tty *ht = host_of(t);
+	if (ht->input_waits) {
+		ht->input_waits = false;
+		hostio_arm(ht->io, EPOLLIN);
+	}
+}
+
+static void fetch_winsize(struct tty *t)
+{
+	struct tty_winsize ws;
+	if (hostcall3(HC_IO_TTY, host_of(t)->io->io, TIOCGWINSZ, &ws) >= 0)
+		tty_resize(t, &ws);
+}
+
+static void host_event(struct hostio *h, uint32_t events)
+{
+	struct tty *t = ((struct host_tty *)h->private)->tty;
+	bool alive = true;
+	tty_lock(t);
+	if (events & EPOLLOUT) {
+		push_output(t);
+		ldisc_echo_flush(t);
+		t->pending |= TTY_DO_WRITERS;
+	}
+	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
+		alive = pull_input(t);
+	tty_unlock(t);
+	/* The host tells of a changed window size this way. */
+	if (events & EPOLLPRI) {
+		fetch_winsize(t);
+		hostio_arm(h, EPOLLPRI);
+	}
+	if (!alive)
+		tty_hangup(t);
+}
+
+static void host_set_winsize(struct tty *t)
+{
+	struct tty_winsize ws;
+	tty_lock(t);
+	ws = t->winsize;
+	tty_unlock(t);
+	hostcall3(HC_IO_TTY, host_of(t)->io->io, TIOCSWINSZ, &ws);
+}
+
+static const struct tty_driver host_driver = {
+	.room = host_room,
+	.put = host_put,
+	.flush_output = host_flush_output,
+	.input_room = host_input_room,
+	.set_winsize = host_set_winsize,
+	.output_empty = host_output_empty,
+};
+
+/* ---- setting up ---- */
+static void make_raw(struct host_tty *ht)
+{
+	struct termios raw = ht->saved;
+	raw.c_iflag &= ~(IGNBRK | BRKINT | PARMRK | ISTRIP | INLCR | IGNCR | ICRNL | IXON | IXOFF);
+	raw.c_oflag &= ~OPOST;
+	raw.c_lflag &= ~(ECHO | ECHONL | ICANON | ISIG | IEXTEN);
+	raw.c_cflag = (raw.c_cflag & ~(CSIZE | PARENB)) | CS8;
+	raw.c_cc[VMIN] = 1;
+	raw.c_cc[VTIME] = 0;
+	int64_t r = hostcall3(HC_IO_TTY, ht->io->io, TCSETS, &raw);
+	if (r < 0)
+		pr_warn("terminal: the host refuses raw mode: %d", (int)-r);
+}
+
+static struct host_tty *host_create(struct hostio *h)
+{
+	struct host_tty *ht = kzalloc(sizeof(*ht));
+	if (!ht)
+		return NULL;
+	ht->io = h;
+	int64_t r = hostcall3(HC_IO_TTY, h->io, TCGETS, &ht->saved);
+	struct tty *t = r < 0 ? NULL : tty_alloc(&host_driver, TTYAUX_MAJOR, 1, "console");
+	if (t)
+		t->out = kmalloc(PTY_BUF);
+	if (!t || !t->out) {
+		tty_put(t);
+		kfree(ht);
+		return NULL;
+	}
+	t->private = ht;
+	ht->tty = t;
+	/* The user's settings (erase character, UTF-8 ...) go on to apply, in here. */
+	memcpy(&t->termios, &ht->saved, sizeof(ht->saved));
+	h->private = ht;
+	h->on_event = host_event;
+	return ht;
+}
+
+static struct host_tty *host_find(struct hostio *h)
+{
+	for (int i = 0; i < MAX_HOST_TTYS; i++) {
+		struct host_tty *ht = host_ttys.tty[i];
+		if (ht && ht->io->host_dev == h->host_dev && ht->io->host_ino == h->host_ino)
+			return ht;
+	}
+	return NULL;
+}
+
+static void host_start(struct host_tty *ht)
+{
+	make_raw(ht);
+	fetch_winsize(ht->tty);
+	spin_lock(&host_ttys.lock);
+	for (int i = 0; i < MAX_HOST_TTYS; i++) {
+		if (!host_ttys.tty[i]) {
+			host_ttys.tty[i] = ht;
+			break;
+		}
+	}
+	spin_unlock(&host_ttys.lock);
+	hostio_arm(ht->io, EPOLLIN | EPOLLPRI);
+}
+
+static const struct file_ops host_inode_fops;
+
+/* open(2) of /proc/self/fd/0. */
+static int host_reopen(struct inode *inode, struct file *file)
+{
+	struct tty *t = inode->private;
+	tty_get(t);
+	return tty_file_open(t, file);
+}
+
+static const struct file_ops host_inode_fops = {.open = host_reopen};
+
+struct file *tty_host_open(struct hostio *h)
+{
+	struct host_tty *ht = host_find(h);
+	if (!ht) {
+		ht = host_create(h);
+		if (!ht)
+			return ERR_PTR(-ENOMEM);
+		host_start(ht);
+	}
+	struct tty *t = ht->tty;
+	struct inode *inode = inode_anon(S_IFCHR | 0620);
+	if (!inode)
+		return ERR_PTR(-ENOMEM);
+	inode->rdev = MKDEV(t->major, t->minor);
+	inode->private = t;
+	inode->fops = &host_inode_fops;
+	struct file *f = file_from_inode(inode, "/dev/console", &tty_fops, NULL, O_RDWR);
+	if (!f) {
+		inode_put(inode);
+		return ERR_PTR(-ENOMEM);
+	}
+	tty_get(t);
+	int r = tty_file_open(t, f);
+	if (r) {
+		f->ops = NULL;
+		file_put(f);
+		return ERR_PTR(r);
+	}
+	return f;
+}
+
+struct tty *tty_host_console(void)
+{
+	struct host_tty *ht = host_ttys.tty[0];
+	if (!ht)
+		return NULL;
+	tty_get(ht->tty);
+	return ht->tty;
+}
+
+void tty_host_restore(void)
+{
+	for (int i = 0; i < MAX_HOST_TTYS; i++) {
+		struct host_tty *ht = host_ttys.tty[i];
+		if (!ht || ht->restored)
+			continue;
+		ht->restored = true;
+		tty_lock(ht->tty);
+		push_output(ht->tty);
+		tty_unlock(ht->tty);
+		hostcall3(HC_IO_TTY, ht->io->io, TCSETSW, &ht->saved);
+	}
+}
