@@ -34,6 +34,12 @@ static inline void list_del(struct list_node *n)
 	list_init(n);
 }
 
+static inline void list_move_after(struct list_node *n, struct list_node *after)
+{
+	list_del(n);
+	list_add(n, after);
+}
+
 static inline void list_move_tail(struct list_node *n, struct list_node *head)
 {
 	list_del(n);

@@ -31,6 +31,7 @@ struct vm_frame {
 	struct page *page;  /* with a reference, or NULL for a file window */
 	uint32_t npages;    /* adjacent pages from here that may be mapped too (file windows: they stay valid while the
 	                       vma exists); at least 1 */
+	uint32_t before;    /* adjacent pages before it that may be mapped too; 0 unless the object says so */
 	bool writable;      /* a shared mapping may write to it */
 };
 
@@ -38,8 +39,9 @@ struct vm_ops {
 	/* The frame for page pgoff (of the object). May sleep; mm->lock held for reading. write: the access writes to a
 	 * shared mapping. 0, or -EFAULT (SIGBUS: beyond the end), -ENOMEM, -EIO. */
 	int (*fault)(struct vma *vma, uint64_t pgoff, bool write, struct vm_frame *out);
-	void (*open)(struct vma *vma);  /* a vma was copied: fork, split */
-	void (*close)(struct vma *vma); /* a vma goes away */
+	void (*open)(struct vma *vma);  /* a vma was copied: fork, split (both parts have their final ranges) */
+	void (*close)(struct vma *vma); /* a vma goes away; no locks held, no entry maps its range any more. A vma whose
+	                                   ops have close is never merged */
 	const char *(*name)(struct vma *vma); /* for /proc/PID/maps, when there is no file */
 };
 
@@ -55,7 +57,10 @@ struct vma {
 	struct list_node mapping_link; /* mapping->lock */
 	const struct vm_ops *ops; /* NULL: anonymous */
 	void *private;
-	char anon_name[32];       /* PR_SET_VMA_ANON_NAME */
+	struct vma_label *label;  /* PR_SET_VMA_ANON_NAME; a reference, or NULL */
+	/* Hints for fault-around, read and written racily: where the next sequential fault would be, pages to map then. */
+	uint64_t fault_next;
+	uint32_t fault_window;
 };
 
 #define VMA_SHARED    1u
@@ -71,9 +76,12 @@ struct vma {
 #define VMA_MAYWRITE  1024u /* a shared file mapping whose file is open for writing */
 #define VMA_MAYREAD   2048u
 #define VMA_MAYEXEC   4096u
+#define VMA_LOCKONFAULT 8192u
+/* MAYREAD, MAYWRITE, MAYEXEC: what mprotect(2) may grant. Private mappings may always become writable. */
 
 struct mm {
-	ref_t users;
+	ref_t users;              /* who keeps the address space itself: tasks, /proc readers */
+	ref_t count;              /* users together hold one; who only needs the structure (mapping_unmap) holds another */
 	struct rwsem lock;
 	struct rb_root vmas;      /* mm->lock */
 	uint32_t nr_vmas;
@@ -90,6 +98,11 @@ struct mm {
 	bool dumpable;
 	struct file *exe_file;    /* /proc/PID/exe; a reference */
 	uint64_t membarrier_state;
+	uint64_t pt_gen;          /* counts edits of present entries; pt_lock */
+	struct rwsem as_lock;     /* AS_MAP hints for reading, AS_FLUSH and AS_DESTROY for writing; innermost sleeping lock */
+	bool dead;                /* AS_DESTROY was called; as_lock */
+	/* Address search: no hole above free_cache is larger than free_hole. mm->lock */
+	uint64_t free_cache, free_hole;
 };
 
 void mm_init(void);
@@ -108,6 +121,10 @@ int mm_munmap(struct mm *mm, uint64_t addr, uint64_t len);
 int mm_mprotect(struct mm *mm, uint64_t addr, uint64_t len, uint32_t prot);
 /* Maps pages that the kernel supplies (vdso): shared, never merged. pages[i] get a reference each. */
 int64_t mm_map_special(struct mm *mm, uint64_t addr, struct page **pages, int npages, uint32_t prot, const char *name);
+/* For mmap of file systems: turns a shared vma without file pages (/dev/zero) into shared anonymous memory. */
+int vma_make_shared_anon(struct vma *v) MUST_CHECK;
+/* PR_SET_VMA_ANON_NAME: name NULL clears. 0 or -errno as prctl(2). */
+int mm_set_anon_name(struct mm *mm, uint64_t start, uint64_t len, const char *name) MUST_CHECK;
 /* Finds the first vma with end > addr; caller holds mm->lock. */
 struct vma *vma_find(struct mm *mm, uint64_t addr);
 struct vma *vma_next(struct vma *v);
@@ -161,8 +178,13 @@ int mm_futex_key(uva_t p, bool shared, bool write, struct futex_key *key) MUST_C
 struct pin_set {
 	struct hc_iov iov[HC_IOV_MAX];
 	uint32_t n;
+	bool write, kernel; /* mm_pin_append: frames will be written; mm_pin_kernel: no references are held */
 };
 ssize_t_ mm_pin(uva_t addr, size_t len, bool write, struct pin_set *out) MUST_CHECK;
+/* Adds to a set that has n and write set (iter_pin). */
+ssize_t_ mm_pin_append(uva_t addr, size_t len, bool write, struct pin_set *out) MUST_CHECK;
+/* A kernel buffer as a pin set; -EAGAIN if it is not in the direct map. Takes no references: see mm_unpin. */
+ssize_t_ mm_pin_kernel(void *buf, size_t len, struct pin_set *out) MUST_CHECK;
 void mm_unpin(struct pin_set *p, bool dirtied);
 
 /* ---- objects that can be mapped: page cache of tmpfs, shm, memfd; windows of host files ---- */
@@ -171,7 +193,8 @@ struct mapping {
 	struct list_node vmas;    /* struct vma via mapping_link */
 	void *pages;              /* radix tree of struct page * (mm/mapping.c) */
 	uint64_t nr_pages;
-	uint32_t writable_maps;   /* shared writable vmas, for seals */
+	uint32_t writable_maps;   /* shared vmas that may write, for seals; lock */
+	uint64_t seq;             /* counts mapping_unmap: a fault that looked a frame up before one starts over; lock */
 	struct inode *host;       /* or NULL */
 };
 void mapping_init(struct mapping *m, struct inode *host);
@@ -180,8 +203,9 @@ void mapping_destroy(struct mapping *m); /* frees the pages; no vmas left */
 struct page *mapping_page(struct mapping *m, uint64_t index, bool create);
 /* Frees pages [first, last] and unmaps them everywhere; a partial page at a new end is the caller's to clear. */
 void mapping_truncate(struct mapping *m, uint64_t first, uint64_t last);
-/* Removes page-table entries of [first, last] in every vma, including private copies if even_cows. */
-void mapping_unmap(struct mapping *m, uint64_t first, uint64_t last, bool even_cows);
+/* Removes page-table entries of [first, last] in every vma, including private copies if even_cows. Make the object
+ * refuse new faults first. Afterwards no vCPU can use the frames. May sleep; takes no mm->lock. True if there were any. */
+bool mapping_unmap(struct mapping *m, uint64_t first, uint64_t last, bool even_cows);
 /* Next index >= from that has a page (SEEK_DATA), or UINT64_MAX. */
 uint64_t mapping_next(struct mapping *m, uint64_t from);
 /* vm_ops for objects whose pages live in a mapping (tmpfs, shm); size comes from host->size. */

@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * x86-64 page tables, the authoritative mapping for every platform (SDM vol. 3, 4.5). Used by mm/ only.
+ *
+ * A leaf entry is one of
+ *   0             nothing here
+ *   P clear       populated but inaccessible (PROT_NONE): keeps its frame
+ *   P set         accessible
+ * Accessed and dirty are set from the start, so that no CPU and no shadow MMU ever writes to a table and plain stores
+ * under pt_lock are enough. The page of each table counts its populated entries in page->owner.
  */
 #ifndef MM_MMU_H
 #define MM_MMU_H
@@ -13,14 +20,73 @@
 #define PTE_A   32UL
 #define PTE_D   64UL
 #define PTE_PS  128UL
-#define PTE_SW_COW 0x200UL /* software: copy on write */
-#define PTE_SW_RAM 0x400UL /* software: holds a reference on a struct page */
+#define PTE_SW_COW  0x200UL /* software: the frame may be shared, a write must copy or prove that it is not */
+#define PTE_SW_RAM  0x400UL /* software: holds a reference on a struct page */
+#define PTE_SW_ANON 0x800UL /* software: private anonymous memory; without COW it is this address space's alone */
 #define PTE_NX  (1UL << 63)
 #define PTE_ADDR 0x000ffffffffff000UL
 
-/* Collects what must be flushed and freed after edits of present entries. Initialise, edit under pt_lock, then
- * mmu_finish() without spinlocks: it makes the hostcalls (AS_FLUSH or the in-guest shootdown), then drops the
- * references. Overflow is handled inside (flush everything; a list of pages chained). */
+#define PTE_TABLE (PTE_P | PTE_W | PTE_U | PTE_A)
+#define PT_SPAN 0x200000UL /* bytes that one last-level table maps */
+
+static inline pa_t pte_pa(uint64_t e) { return pa(e & PTE_ADDR); }
+static inline bool in_window(uint64_t addr) { return addr >= WINDOW_BASE && addr < WINDOW_END; }
+
+/* ---- tables; pt_lock held ---- */
+/* A new PML4 with the window's entries, or pa 0. No lock. */
+pa_t mmu_create(void);
+/* Frees all tables and what the leaves hold; then the PML4 with mmu_free_root. Nobody runs the address space. */
+void mmu_clear(struct mm *mm);
+void mmu_free_root(struct mm *mm);
+/* The leaf entry of addr, or NULL and, if next is not NULL, the lowest address above addr that may have one. */
+uint64_t *mmu_lookup(struct mm *mm, uint64_t addr, uint64_t *next);
+/* The same, making tables on the way; NULL when memory is out. */
+uint64_t *mmu_alloc(struct mm *mm, uint64_t addr);
+/* Stores an entry and keeps the use count and mm's rss right. */
+void mmu_set(struct mm *mm, uint64_t *pte, uint64_t val);
+static inline uint64_t mmu_get(struct mm *mm, uint64_t addr)
+{
+	uint64_t *pte = mmu_lookup(mm, addr, NULL);
+	return pte ? *pte : 0;
+}
+/* Permission bits of a leaf for a protection; no W: callers add it. */
+uint64_t mmu_prot_bits(uint32_t prot);
+extern pa_t mmu_zero_page; /* mapped for reads of untouched memory; entries hold no reference */
+
+/* ---- telling mirrors of new entries (AS_MAP) ---- */
+#define MMU_RUNS 16
+struct mmu_runs {
+	uint64_t gen; /* mm->pt_gen when the entries were stored */
+	uint32_t n;
+	struct hc_map map[MMU_RUNS];
+};
+static inline void mmu_runs_init(struct mmu_runs *r) { r->n = 0; }
+/* Under pt_lock, after the entry was stored. Runs that do not fit are left to later faults. */
+void mmu_runs_add(struct mm *mm, struct mmu_runs *r, uint64_t addr, uint64_t pte);
+/* Without spinlocks. */
+void mmu_runs_send(struct mm *mm, struct mmu_runs *r);
+
+/* ---- taking entries away ---- */
+/* Collects what must be flushed and freed after edits of present entries: begin, edit under pt_lock, then end without
+ * spinlocks: it makes the hostcall (AS_FLUSH), then drops the references. When mmu_gather_full, leave the spinlocks,
+ * mmu_gather_flush and go on. */
 struct mmu_gather;
+void mmu_gather_init(void);
+struct mmu_gather *mmu_gather_begin(struct mm *mm); /* never fails; may sleep */
+void mmu_gather_edit(struct mmu_gather *g, uint64_t *pte, uint64_t addr); /* a present entry changes */
+void mmu_gather_page(struct mmu_gather *g, struct page *p);               /* drop this reference afterwards */
+bool mmu_gather_full(struct mmu_gather *g);
+void mmu_gather_flush(struct mmu_gather *g);
+void mmu_gather_end(struct mmu_gather *g);
+
+#define ZAP_TABLES    1u /* free tables that become empty */
+#define ZAP_KEEP_ANON 2u /* leave private copies alone */
+/* Clears entries from start until end or until the gather is full; returns where it stopped. Takes pt_lock. *any is set
+ * if an entry was cleared. */
+uint64_t mmu_zap_some(struct mmu_gather *g, uint64_t start, uint64_t end, unsigned how, bool *any);
+/* All of it, flushing as needed. No spinlocks. */
+void mmu_zap(struct mmu_gather *g, uint64_t start, uint64_t end, unsigned how);
+/* Frees the table that maps addr if it is empty, and upwards. pt_lock. */
+void mmu_free_empty(struct mmu_gather *g, uint64_t addr);
 
 #endif

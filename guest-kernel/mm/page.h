@@ -39,6 +39,9 @@ _Static_assert(sizeof(struct page) == 32, "window.h counts on it");
 #define PG_PT     8u
 #define PG_CACHE  16u /* belongs to a mapping */
 #define PG_MLOCK  32u
+#define PG_USER   64u   /* counted against the memory limit */
+#define PG_ANON   128u  /* private anonymous memory; private = pins for writing */
+#define PG_FREE   256u  /* heads a block of the free lists; allocator's lock */
 
 #define PAGE_ALLOC_ZERO   1u /* contents are zero */
 #define PAGE_ALLOC_USER   2u /* counts against the container's memory limit; may fail earlier than kernel pages */
@@ -47,6 +50,9 @@ _Static_assert(sizeof(struct page) == 32, "window.h counts on it");
 void page_init(uint64_t ram_bytes, uint64_t ram_limit);
 /* 2^order adjacent frames, with one reference on the first, or NULL. */
 struct page *page_alloc(unsigned order, uint32_t flags);
+/* Up to n single user pages, zeroed, as a chain through page->next; *got how many. Adjacent and ascending where
+ * possible. Never sleeps for memory; may return none. */
+struct page *page_alloc_bulk(unsigned n, unsigned *got);
 void page_get(struct page *p);
 /* Drops a reference; frees at zero. order as allocated is remembered. */
 void page_put(struct page *p);
@@ -58,7 +64,12 @@ uint64_t page_reclaim_idle(void);
 
 struct page_stats {
 	uint64_t total, free, backed, user, cache, slab, page_tables, kstack; /* pages */
+	uint64_t limit; /* pages that RAM may grow to, or the container's memory limit if that is less */
 };
+/* The atomic counters behind it; their owners adjust them. */
+extern struct page_counters {
+	uint64_t user, cache, slab, page_tables, kstack;
+} page_counters;
 void page_stats(struct page_stats *s);
 
 /* Kernel heap. 8-byte aligned at least; sizes above a page are whole pages. NULL when memory is out. */

@@ -63,6 +63,8 @@ struct task {
 	uint64_t start_ns;              /* boot-time clock */
 	uint64_t timer_slack_ns;
 	uint64_t min_flt, maj_flt;
+	uint64_t fault_addr, fault_rip; /* mm/fault.c: the last fault of unknown kind that changed nothing */
+	uint32_t fault_repeat;
 
 	/* system call in progress */
 	int64_t syscall_nr;             /* -1 outside */
