@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE
+#include "vmm/file_handles.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "oci/gofer/proto.h"
+#include "vmm/vmm_impl.h"
+
+/* A number: INDEX_BITS of index, GENERATION_BITS of generation, below HC_NO_HANDLE. */
+#define INDEX_BITS      20
+#define GENERATION_BITS 10
+#define GENERATION_MASK ((1u << GENERATION_BITS) - 1)
+#define CHUNK_SIZE      1024
+#define NR_CHUNKS       ((1u << INDEX_BITS) / CHUNK_SIZE)
+
+#define HANDLE_OPEN (1u << 31)
+#define HANDLE_REFS (HANDLE_OPEN - 1)
+
+static struct {
+	pthread_mutex_t lock;
+	_Atomic(struct file_handle *) chunk[NR_CHUNKS]; /* never freed or moved */
+	uint32_t used;  /* protected by lock: entries ever handed out */
+	uint32_t free;  /* protected by lock: list of free entries, REMOTE_NONE at its end */
+} table = {.lock = PTHREAD_MUTEX_INITIALIZER, .free = REMOTE_NONE};
+
+static struct file_handle *entry(uint32_t i)
+{
+	struct file_handle *c = atomic_load_explicit(&table.chunk[i / CHUNK_SIZE], memory_order_acquire);
+
+	return c ? &c[i % CHUNK_SIZE] : NULL;
+}
+
+static void release(int fd, uint32_t remote)
+{
+	if (fd >= 0)
+		close(fd);
+	if (remote != REMOTE_NONE)
+		gofer_forget(vmm.cfg.gofer_fd, remote);
+}
+
+/* Index of an unused entry, or -1. */
+static int64_t take_entry(void)
+{
+	uint32_t i = table.free, c;
+
+	if (i != REMOTE_NONE) {
+		table.free = entry(i)->next_free;
+		return i;
+	}
+	i = table.used;
+	c = i / CHUNK_SIZE;
+	if (c == NR_CHUNKS)
+		return -1;
+	if (!table.chunk[c]) {
+		struct file_handle *fresh = calloc(CHUNK_SIZE, sizeof(*fresh));
+
+		if (!fresh)
+			return -1;
+		atomic_store_explicit(&table.chunk[c], fresh, memory_order_release);
+	}
+	table.used++;
+	return i;
+}
+
+int64_t file_handle_new(const struct file_handle *init)
+{
+	struct file_handle *h;
+	int64_t i, number;
+
+	pthread_mutex_lock(&table.lock);
+	i = take_entry();
+	if (i < 0) {
+		pthread_mutex_unlock(&table.lock);
+		release(init->fd, init->remote);
+		return -ENFILE;
+	}
+	h = entry(i);
+	h->index = i;
+	h->generation = (h->generation + 1) & GENERATION_MASK;
+	h->fd = init->fd;
+	h->remote = init->remote;
+	h->mount = init->mount;
+	h->file_root = init->file_root;
+	h->readonly = init->readonly;
+	h->opened = init->opened;
+	number = (int64_t)h->generation << INDEX_BITS | i;
+	atomic_store_explicit(&h->state, (uint64_t)h->generation << 32 | HANDLE_OPEN | 1, memory_order_release);
+	pthread_mutex_unlock(&table.lock);
+	return number;
+}
+
+static struct file_handle *lookup(uint64_t number, uint64_t *generation)
+{
+	if (number >> (INDEX_BITS + GENERATION_BITS))
+		return NULL;
+	*generation = number >> INDEX_BITS;
+	return entry(number & ((1u << INDEX_BITS) - 1));
+}
+
+struct file_handle *file_handle_get(uint64_t number)
+{
+	uint64_t generation, s;
+	struct file_handle *h = lookup(number, &generation);
+
+	if (!h)
+		return NULL;
+	s = atomic_load(&h->state);
+	do {
+		if (s >> 32 != generation || !(s & HANDLE_OPEN) || (s & HANDLE_REFS) == HANDLE_REFS)
+			return NULL;
+	} while (!atomic_compare_exchange_weak(&h->state, &s, s + 1));
+	return h;
+}
+
+void file_handle_put(struct file_handle *h)
+{
+	uint32_t remote;
+	int fd;
+
+	if ((atomic_fetch_sub(&h->state, 1) & HANDLE_REFS) != 1)
+		return;
+	/* The last one of a handle that was closed: nobody can find it any more. */
+	fd = h->fd;
+	remote = h->remote;
+	pthread_mutex_lock(&table.lock);
+	h->next_free = table.free;
+	table.free = h->index;
+	pthread_mutex_unlock(&table.lock);
+	release(fd, remote);
+}
+
+int file_handle_close(uint64_t number)
+{
+	uint64_t generation, s;
+	struct file_handle *h = lookup(number, &generation);
+
+	if (!h)
+		return -EBADF;
+	s = atomic_load(&h->state);
+	do {
+		if (s >> 32 != generation || !(s & HANDLE_OPEN))
+			return -EBADF;
+	} while (!atomic_compare_exchange_weak(&h->state, &s, s & ~(uint64_t)HANDLE_OPEN));
+	file_handle_put(h);
+	return 0;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Handles of host files. A handle is an index with a generation, so that one that was closed is recognised. Every use
+ * holds a reference: a descriptor is closed only when no vCPU is inside a call with it, whatever the Sentry does.
+ *
+ * State of a handle (one word): generation in the upper half; below it HANDLE_OPEN, while the Sentry has it, and the
+ * number of references, of which HANDLE_OPEN accounts for one. A free entry has neither.
+ */
+#ifndef VMM_FILE_HANDLES_H
+#define VMM_FILE_HANDLES_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define REMOTE_NONE 0xffffffffu
+
+struct file_handle {
+	_Atomic uint64_t state;
+	uint32_t generation; /* protected by the table's lock while free, else immutable */
+	/* Immutable while open: */
+	uint32_t index;      /* in the table */
+	int fd;              /* here, or -1 */
+	uint32_t remote;     /* the gofer's number for it, or REMOTE_NONE */
+	uint8_t mount;
+	bool file_root;      /* the root of a mount that is no directory: fd (or remote) is the directory that holds it */
+	bool readonly;       /* of a read-only mount */
+	bool opened;         /* by FS_OPEN or FS_CREATE: fd can be read */
+	uint32_t next_free;  /* protected by the table's lock */
+};
+
+/* Takes over fd and remote (also on failure). The number, or -ENFILE. */
+int64_t file_handle_new(const struct file_handle *init);
+/* A reference, or NULL if the number is not an open handle. */
+struct file_handle *file_handle_get(uint64_t number);
+void file_handle_put(struct file_handle *h);
+/* -EBADF if it is not open (any more). */
+int file_handle_close(uint64_t number);
+
+#endif
