@@ -22,14 +22,14 @@
 
 static struct {
 	pthread_mutex_t lock;
-	_Atomic(struct file_handle *) chunk[NR_CHUNKS]; /* never freed or moved */
+	_Atomic(struct host_file *) chunk[NR_CHUNKS]; /* never freed or moved */
 	uint32_t used;  /* protected by lock: entries ever handed out */
 	uint32_t free;  /* protected by lock: list of free entries, REMOTE_NONE at its end */
 } table = {.lock = PTHREAD_MUTEX_INITIALIZER, .free = REMOTE_NONE};
 
-static struct file_handle *entry(uint32_t i)
+static struct host_file *entry(uint32_t i)
 {
-	struct file_handle *c = atomic_load_explicit(&table.chunk[i / CHUNK_SIZE], memory_order_acquire);
+	struct host_file *c = atomic_load_explicit(&table.chunk[i / CHUNK_SIZE], memory_order_acquire);
 
 	return c ? &c[i % CHUNK_SIZE] : NULL;
 }
@@ -56,7 +56,7 @@ static int64_t take_entry(void)
 	if (c == NR_CHUNKS)
 		return -1;
 	if (!table.chunk[c]) {
-		struct file_handle *fresh = calloc(CHUNK_SIZE, sizeof(*fresh));
+		struct host_file *fresh = calloc(CHUNK_SIZE, sizeof(*fresh));
 
 		if (!fresh)
 			return -1;
@@ -66,9 +66,9 @@ static int64_t take_entry(void)
 	return i;
 }
 
-int64_t file_handle_new(const struct file_handle *init)
+int64_t file_handle_new(const struct host_file *init)
 {
-	struct file_handle *h;
+	struct host_file *h;
 	int64_t i, number;
 
 	pthread_mutex_lock(&table.lock);
@@ -93,7 +93,7 @@ int64_t file_handle_new(const struct file_handle *init)
 	return number;
 }
 
-static struct file_handle *lookup(uint64_t number, uint64_t *generation)
+static struct host_file *lookup(uint64_t number, uint64_t *generation)
 {
 	if (number >> (INDEX_BITS + GENERATION_BITS))
 		return NULL;
@@ -101,10 +101,10 @@ static struct file_handle *lookup(uint64_t number, uint64_t *generation)
 	return entry(number & ((1u << INDEX_BITS) - 1));
 }
 
-struct file_handle *file_handle_get(uint64_t number)
+struct host_file *file_handle_get(uint64_t number)
 {
 	uint64_t generation, s;
-	struct file_handle *h = lookup(number, &generation);
+	struct host_file *h = lookup(number, &generation);
 
 	if (!h)
 		return NULL;
@@ -116,7 +116,7 @@ struct file_handle *file_handle_get(uint64_t number)
 	return h;
 }
 
-void file_handle_put(struct file_handle *h)
+void file_handle_put(struct host_file *h)
 {
 	uint32_t remote;
 	int fd;
@@ -136,7 +136,7 @@ void file_handle_put(struct file_handle *h)
 int file_handle_close(uint64_t number)
 {
 	uint64_t generation, s;
-	struct file_handle *h = lookup(number, &generation);
+	struct host_file *h = lookup(number, &generation);
 
 	if (!h)
 		return -EBADF;

@@ -15,7 +15,7 @@
 
 #define REMOTE_NONE 0xffffffffu
 
-struct file_handle {
+struct host_file {
 	_Atomic uint64_t state;
 	uint32_t generation; /* protected by the table's lock while free, else immutable */
 	/* Immutable while open: */
@@ -30,10 +30,10 @@ struct file_handle {
 };
 
 /* Takes over fd and remote (also on failure). The number, or -ENFILE. */
-int64_t file_handle_new(const struct file_handle *init);
+int64_t file_handle_new(const struct host_file *init);
 /* A reference, or NULL if the number is not an open handle. */
-struct file_handle *file_handle_get(uint64_t number);
-void file_handle_put(struct file_handle *h);
+struct host_file *file_handle_get(uint64_t number);
+void file_handle_put(struct host_file *h);
 /* -EBADF if it is not open (any more). */
 int file_handle_close(uint64_t number);
 

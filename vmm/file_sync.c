@@ -18,7 +18,7 @@
 #define STACK_SIZE 65536
 
 struct job {
-	struct file_handle *h;
+	struct host_file *h;
 	bool datasync;
 	uint32_t token;
 };
@@ -72,7 +72,7 @@ static int start_worker(void)
 	return -err;
 }
 
-int file_sync_queue(struct file_handle *h, bool datasync, uint32_t token)
+int file_sync_queue(struct host_file *h, bool datasync, uint32_t token)
 {
 	int err = 0;
 

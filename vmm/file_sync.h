@@ -10,6 +10,6 @@
 
 /* Queues the sync and takes over the reference (also on failure). EV_DONE with the token tells its result. 0, -EAGAIN when
  * too many are queued, or -errno when no worker can be started. */
-int file_sync_queue(struct file_handle *h, bool datasync, uint32_t token);
+int file_sync_queue(struct host_file *h, bool datasync, uint32_t token);
 
 #endif

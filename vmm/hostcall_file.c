@@ -32,7 +32,7 @@ static int copy_name(char *dst, uint64_t addr, uint64_t len)
 }
 
 /* Executes the request on the objects of two handles (b only for FS_LINK and FS_RENAME). */
-static int64_t call(struct fs_request *req, struct file_handle *a, struct file_handle *b, struct fs_reply *reply, uint32_t *remote)
+static int64_t call(struct fs_request *req, struct host_file *a, struct host_file *b, struct fs_reply *reply, uint32_t *remote)
 {
 	*remote = PROTO_NO_HANDLE;
 	if (a->file_root) {
@@ -51,7 +51,7 @@ static int64_t call(struct fs_request *req, struct file_handle *a, struct file_h
 	return gofer_call(vmm.cfg.gofer_fd, req, a->remote, b ? b->remote : PROTO_NO_HANDLE, reply, remote);
 }
 
-static void mark(const struct file_handle *h, struct hc_attr *attr)
+static void mark(const struct host_file *h, struct hc_attr *attr)
 {
 	attr->mount_flags = h->readonly ? ST_RDONLY : 0;
 }
@@ -60,7 +60,7 @@ static void mark(const struct file_handle *h, struct hc_attr *attr)
  * wanted, go to attr. */
 static int64_t simple(struct fs_request *req, uint64_t handle, bool writes, uint64_t attr, struct fs_reply *reply)
 {
-	struct file_handle *h = file_handle_get(handle);
+	struct host_file *h = file_handle_get(handle);
 	uint32_t remote;
 	int64_t r;
 
@@ -78,14 +78,14 @@ static int64_t simple(struct fs_request *req, uint64_t handle, bool writes, uint
 static int64_t opening(struct fs_request *req, uint64_t dir, bool writes, uint64_t attr, bool opened)
 {
 	struct fs_reply reply = {.fd = -1};
-	struct file_handle *h = file_handle_get(dir), fresh;
+	struct host_file *h = file_handle_get(dir), fresh;
 	uint32_t remote = PROTO_NO_HANDLE;
 	int64_t r;
 
 	if (!h)
 		return -EBADF;
 	r = writes && h->readonly ? -EROFS : call(req, h, NULL, &reply, &remote);
-	fresh = (struct file_handle){.fd = reply.fd, .remote = remote, .mount = h->mount, .readonly = h->readonly, .opened = opened};
+	fresh = (struct host_file){.fd = reply.fd, .remote = remote, .mount = h->mount, .readonly = h->readonly, .opened = opened};
 	mark(h, &reply.attr);
 	file_handle_put(h);
 	if (r < 0)
@@ -107,7 +107,7 @@ int64_t hc_FS_ROOT(struct vmm_vcpu *v, const uint64_t a[6])
 {
 	struct fs_request req = {.op = HC_FS_STAT};
 	struct fs_reply reply = {.fd = -1};
-	struct file_handle root = {.fd = -1, .remote = REMOTE_NONE};
+	struct host_file root = {.fd = -1, .remote = REMOTE_NONE};
 	int64_t r, err;
 
 	if (a[0] >= vmm.cfg.nr_mounts)
@@ -225,7 +225,7 @@ static int64_t two_names(uint32_t op, uint64_t addr)
 {
 	struct fs_request req = {.op = op};
 	struct fs_reply reply = {.fd = -1};
-	struct file_handle *from, *to;
+	struct host_file *from, *to;
 	struct hc_link l;
 	uint32_t remote;
 	int64_t r;

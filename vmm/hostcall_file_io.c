@@ -14,9 +14,9 @@
 
 #define APPEND (~0ull)
 
-static struct file_handle *opened(uint64_t number)
+static struct host_file *opened(uint64_t number)
 {
-	struct file_handle *h = file_handle_get(number);
+	struct host_file *h = file_handle_get(number);
 
 	if (h && (!h->opened || h->fd < 0)) {
 		file_handle_put(h);
@@ -46,7 +46,7 @@ static int copy_vectors(uint64_t addr, uint64_t n, bool write, struct iovec *out
 int64_t hc_FS_PREADV(struct vmm_vcpu *v, const uint64_t a[6])
 {
 	struct iovec iov[HC_IOV_MAX];
-	struct file_handle *h;
+	struct host_file *h;
 	int64_t r = copy_vectors(a[1], a[2], false, iov);
 
 	if (r)
@@ -67,7 +67,7 @@ int64_t hc_FS_PREADV(struct vmm_vcpu *v, const uint64_t a[6])
 int64_t hc_FS_PWRITEV(struct vmm_vcpu *v, const uint64_t a[6])
 {
 	struct iovec iov[HC_IOV_MAX];
-	struct file_handle *h;
+	struct host_file *h;
 	int64_t r = copy_vectors(a[1], a[2], true, iov);
 
 	if (r)
@@ -87,7 +87,7 @@ int64_t hc_FS_PWRITEV(struct vmm_vcpu *v, const uint64_t a[6])
 
 int64_t hc_FS_FALLOCATE(struct vmm_vcpu *v, const uint64_t a[6])
 {
-	struct file_handle *h = opened(a[0]);
+	struct host_file *h = opened(a[0]);
 	int64_t r;
 
 	if (!h)
@@ -102,7 +102,7 @@ int64_t hc_FS_FALLOCATE(struct vmm_vcpu *v, const uint64_t a[6])
 
 int64_t hc_FS_FSYNC(struct vmm_vcpu *v, const uint64_t a[6])
 {
-	struct file_handle *h = file_handle_get(a[0]);
+	struct host_file *h = file_handle_get(a[0]);
 	int64_t r;
 
 	if (!h)
@@ -122,7 +122,7 @@ int64_t hc_FS_FSYNC(struct vmm_vcpu *v, const uint64_t a[6])
 
 int64_t hc_FS_LSEEK(struct vmm_vcpu *v, const uint64_t a[6])
 {
-	struct file_handle *h;
+	struct host_file *h;
 	int64_t r;
 
 	/* Positions belong to the Sentry's open files; these ask about the file. */
@@ -139,7 +139,7 @@ int64_t hc_FS_LSEEK(struct vmm_vcpu *v, const uint64_t a[6])
 
 int64_t hc_FS_MAP(struct vmm_vcpu *v, const uint64_t a[6])
 {
-	struct file_handle *h = opened(a[0]);
+	struct host_file *h = opened(a[0]);
 	int64_t r;
 
 	if (!h)
@@ -156,7 +156,7 @@ int64_t hc_FS_UNMAP(struct vmm_vcpu *v, const uint64_t a[6])
 
 int64_t hc_FS_COPY_RANGE(struct vmm_vcpu *v, const uint64_t a[6])
 {
-	struct file_handle *in = opened(a[0]), *out = opened(a[2]);
+	struct host_file *in = opened(a[0]), *out = opened(a[2]);
 	off64_t in_off = a[1], out_off = a[3];
 	int64_t r = -EBADF;
 
