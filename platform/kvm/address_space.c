@@ -80,25 +80,6 @@ out:
 	return rc;
 }
 
-int kvm_as_destroy(struct platform_vcpu *pv, uint64_t cr3)
-{
-	struct kvm_as **p, *as;
-
-	pthread_rwlock_wrlock(&as_lock);
-	for (p = &as_hash[hash_of(cr3)]; *p; p = &(*p)->hash_next)
-		if (atomic_load(&(*p)->cr3) == cr3)
-			break;
-	as = *p;
-	if (as) {
-		*p = as->hash_next;
-		atomic_store(&as->cr3, 0);
-		as->hash_next = as_free;
-		as_free = as;
-	}
-	pthread_rwlock_unlock(&as_lock);
-	return as ? 0 : -EINVAL;
-}
-
 /* Absent entries that become present need nothing: the fault walks the tables. */
 int kvm_as_map(struct platform_vcpu *pv, uint64_t cr3, const struct hc_map *maps, unsigned n)
 {
@@ -226,6 +207,36 @@ static void touch_tree(struct touch *t, uint64_t table, int shift)
 		if ((e & PTE_P) && ram_page(e & PTE_ADDR))
 			touch_tree(t, e & PTE_ADDR, shift - 9);
 	}
+}
+
+/*
+ * The tables are whole still, and their pages will be reused for anything: KVM must forget what it shadowed of each. The
+ * stores run outside the dying address space, which would otherwise be shadowed again at once.
+ */
+int kvm_as_destroy(struct platform_vcpu *pv, uint64_t cr3)
+{
+	struct touch t = { .pv = pv, .cr3 = tramp_pa(TRAMP_PG_PML4), .op = tramp_op_list };
+	struct kvm_as **p, *as;
+
+	if (!find(cr3))
+		return -EINVAL;
+	touch_tree(&t, cr3, 39);
+	touch_run(&t);
+	if (t.error)
+		return t.error;
+	pthread_rwlock_wrlock(&as_lock);
+	for (p = &as_hash[hash_of(cr3)]; *p; p = &(*p)->hash_next)
+		if (atomic_load(&(*p)->cr3) == cr3)
+			break;
+	as = *p;
+	if (as) {
+		*p = as->hash_next;
+		atomic_store(&as->cr3, 0);
+		as->hash_next = as_free;
+		as_free = as;
+	}
+	pthread_rwlock_unlock(&as_lock);
+	return as ? 0 : -EINVAL;
 }
 
 /* ---- the other vCPUs ------------------------------------------------------------------------------------- */

@@ -289,6 +289,42 @@ static void test_recycled(struct user_context *uc, unsigned rounds)
 	check(!stale, "recycled tables");
 }
 
+/* Address spaces come and go over the same few frames: each frame is a table of every level, and data, in turn. */
+static void test_address_spaces(struct user_context *uc, unsigned rounds)
+{
+	uint64_t pages[5], code = *leaf(VA_CODE, NULL) & ~0xfffUL, home = pml4;
+	unsigned stale = 0;
+	double t0 = now();
+
+	for (int i = 0; i < 5; i++)
+		pages[i] = new_page();
+	for (unsigned r = 0; r < rounds; r++) {
+		uint64_t *p[4], data = pages[(r + 4) % 5], root = pages[r % 5];
+
+		for (int i = 0; i < 5; i++)
+			memset(ram + pages[i], 0, PAGE_SIZE);
+		for (int i = 0; i < 4; i++)
+			p[i] = entry_at(pages[(r + i) % 5], 0);
+		memcpy(p[0] + WINDOW_PML4_FIRST, info.kernel_pml4, sizeof(info.kernel_pml4));
+		p[0][0] = pages[(r + 1) % 5] | USER_TABLE;
+		p[1][0] = pages[(r + 2) % 5] | USER_TABLE;
+		/* One leaf table serves as the region of the code and of the test: entry 0 and the others. */
+		p[2][VA_CODE >> 21] = p[2][VA_TEST >> 21] = pages[(r + 3) % 5] | USER_TABLE;
+		p[3][0] = code | (USER_PAGE & ~PTE_W);
+		p[3][1 + r % 7] = data | USER_PAGE;
+		*word(data) = 9000 + r;
+		check(!platform_kvm.as_create(root), "as_create");
+		uc->cr3 = root;
+		stale += go(uc, code_read, VA_TEST + (1 + r % 7) * PAGE_SIZE, 0) != TRAP_SYSCALL || uc->regs.rbx != 9000 + r;
+		stale += go(uc, code_write, VA_TEST + (1 + r % 7) * PAGE_SIZE, r) != TRAP_SYSCALL || *word(data) != r;
+		stale += go(uc, code_read, VA_TEST + (1 + (r + 1) % 7) * PAGE_SIZE, 0) != TRAP_PAGE_FAULT;
+		check(!platform_kvm.as_destroy(self, root), "as_destroy");
+	}
+	uc->cr3 = home;
+	printf("address spaces: %u stale of %u, %.1f us each\n", stale, rounds, (now() - t0) * 1e6 / rounds);
+	check(!stale, "address spaces");
+}
+
 static void test_fpu(struct user_context *uc, unsigned rounds)
 {
 	struct user_context *other = (struct user_context *)(ram + new_page());
@@ -478,6 +514,7 @@ int main(int argc, char **argv)
 	test_edits(uc, rounds);
 	test_whole_table(uc, 20);
 	test_recycled(uc, rounds);
+	test_address_spaces(uc, rounds);
 	test_fpu(uc, rounds);
 	test_second_vcpu(rounds);
 	test_kicks(10 * rounds);
