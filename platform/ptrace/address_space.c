@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #define REGION_SHIFT 21
+#define FILE_SHIFT   16
 #define AROUND       (16 * PAGE_SIZE) /* mapped around a refault in a region that has mappings already */
 #define POPULATE_MAX (64 * PAGE_SIZE) /* host page tables are filled at once for hints up to this size */
 #define POOL_TRIES   10                /* more than the pool holds */
@@ -62,7 +63,6 @@ int pt_as_create(uint64_t cr3)
 	if (!as)
 		return -ENOMEM;
 	as->cr3 = cr3;
-	as->file_lo = ~0UL;
 	pthread_mutex_init(&as->lock, NULL);
 	pthread_mutex_lock(&pt.table_lock);
 	slot = table_slot(cr3);
@@ -99,44 +99,34 @@ int pt_as_destroy(struct platform_vcpu *pv, uint64_t cr3)
 
 /* ---- what is mapped, roughly ---- */
 
-static unsigned region_bit(uint64_t addr)
+static unsigned hash_bit(uint64_t n) { return (unsigned)(n ^ n >> 10 ^ n >> 20) & 1023; }
+
+static void touch(uint64_t *bits, unsigned shift, uint64_t start, uint64_t end)
 {
-	uint64_t region = addr >> REGION_SHIFT;
+	for (uint64_t n = start >> shift; n <= (end - 1) >> shift; n++) {
+		unsigned bit = hash_bit(n);
 
-	return (unsigned)(region ^ region >> 10 ^ region >> 20) & 1023;
-}
-
-static bool region_touched(const struct address_space *as, uint64_t addr)
-{
-	unsigned bit = region_bit(addr);
-
-	return as->touched[bit / 64] >> bit % 64 & 1;
-}
-
-static void region_touch(struct address_space *as, uint64_t start, uint64_t end)
-{
-	for (uint64_t a = start >> REGION_SHIFT; a <= (end - 1) >> REGION_SHIFT; a++) {
-		unsigned bit = region_bit(a << REGION_SHIFT);
-
-		as->touched[bit / 64] |= 1UL << bit % 64;
+		__atomic_fetch_or(&bits[bit / 64], 1UL << bit % 64, __ATOMIC_RELAXED);
 	}
 }
 
-static bool range_touched(const struct address_space *as, uint64_t start, uint64_t end)
+static bool touched(const uint64_t *bits, unsigned shift, uint64_t start, uint64_t end)
 {
-	if (end - start > 1024UL << REGION_SHIFT)
+	if ((end - start) >> shift > 1024)
 		return true;
-	for (uint64_t a = start >> REGION_SHIFT; a <= (end - 1) >> REGION_SHIFT; a++)
-		if (region_touched(as, a << REGION_SHIFT))
+	for (uint64_t n = start >> shift; n <= (end - 1) >> shift; n++) {
+		unsigned bit = hash_bit(n);
+
+		if (__atomic_load_n(&bits[bit / 64], __ATOMIC_RELAXED) >> bit % 64 & 1)
 			return true;
+	}
 	return false;
 }
 
 static void forget_all(struct address_space *as)
 {
 	memset(as->touched, 0, sizeof(as->touched));
-	as->file_lo = ~0UL;
-	as->file_hi = 0;
+	memset(as->file_touched, 0, sizeof(as->file_touched));
 	as->drop_all = false;
 	as->nr_unmap = 0;
 }
@@ -176,13 +166,9 @@ static void batch_map_run(struct batch *b, uint64_t addr, uint64_t pa, uint64_t 
 	uint64_t flags = MAP_SHARED | MAP_FIXED | (populate && len <= POPULATE_MAX ? MAP_POPULATE : 0);
 	uint64_t prot = PROT_READ | (pte & PT_W ? PROT_WRITE : 0) | (pte & PT_NX ? 0 : PROT_EXEC);
 
-	if (pa >= FILEWIN_PA) {
-		if (pa < b->as->file_lo)
-			b->as->file_lo = pa;
-		if (pa + len > b->as->file_hi)
-			b->as->file_hi = pa + len;
-	}
-	region_touch(b->as, addr, addr + len);
+	touch(b->as->touched, REGION_SHIFT, addr, addr + len);
+	if (pa >= FILEWIN_PA)
+		touch(b->as->file_touched, FILE_SHIFT, pa - FILEWIN_PA, pa - FILEWIN_PA + len);
 	while (len && !b->err) {
 		uint64_t offset, chunk = len;
 		int fd, allowed;
@@ -269,7 +255,7 @@ static bool range_add(struct user_range *r, unsigned *n, uint64_t start, uint64_
 
 static void pend_unmap(struct address_space *as, uint64_t start, uint64_t end)
 {
-	if (as->drop_all || !range_touched(as, start, end))
+	if (as->drop_all || !touched(as->touched, REGION_SHIFT, start, end))
 		return;
 	if (!range_add(as->unmap, &as->nr_unmap, start, end))
 		as->drop_all = true;
@@ -401,9 +387,10 @@ void pt_as_memory_changed(uint64_t pa, uint64_t len)
 	pthread_mutex_lock(&pt.table_lock);
 	for (unsigned i = 0; i < sizeof(pt.table) / sizeof(pt.table[0]); i++)
 		for (struct address_space *as = pt.table[i]; as; as = as->next)
-			if (__atomic_load_n(&as->file_lo, __ATOMIC_RELAXED) < pa + len &&
-			    __atomic_load_n(&as->file_hi, __ATOMIC_RELAXED) > pa)
-				found = true, __atomic_store_n(&as->drop_all, true, __ATOMIC_RELEASE);
+			if (touched(as->file_touched, FILE_SHIFT, pa - FILEWIN_PA, pa - FILEWIN_PA + len)) {
+				__atomic_store_n(&as->drop_all, true, __ATOMIC_RELEASE);
+				found = true;
+			}
 	pthread_mutex_unlock(&pt.table_lock);
 	if (found)
 		pt_vcpu_kick_running();
@@ -435,7 +422,7 @@ int pt_as_resolve(struct address_space *as, struct stub_thread *t, uint64_t addr
 	allowed = *pte && (!was_mapped || (fetch ? !(*pte & PT_NX) : (*pte & PT_W) != 0));
 	if (!allowed)
 		goto out;
-	if (!region_touched(as, addr)) {
+	if (!touched(as->touched, REGION_SHIFT, addr, addr + 1)) {
 		low = addr & ~((1UL << REGION_SHIFT) - 1);
 		high = low + (1UL << REGION_SHIFT);
 	} else {

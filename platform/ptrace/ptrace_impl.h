@@ -73,7 +73,7 @@ struct address_space {
 	struct user_range unmap[PENDING_MAX]; /* must go before the application runs again */
 	struct user_range map[PENDING_MAX];   /* hints: worth mapping */
 	uint64_t touched[16];               /* bit per hash of a 2 MiB region: something may be mapped there */
-	uint64_t file_lo, file_hi;          /* bounds of the file-window frames mirrored since the last drop */
+	uint64_t file_touched[16];          /* the same for 64 KiB pieces of file windows; set under lock, read without */
 };
 
 struct platform_vcpu {
