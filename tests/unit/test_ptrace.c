@@ -62,11 +62,17 @@ int vmm_memory_backing(uint64_t pa, int *fd, uint64_t *offset, uint64_t *len, in
 
 static void *ram(uint64_t pa) { return (void *)(DIRECT_BASE + pa); }
 
+static uint64_t pages_new(uint64_t bytes)
+{
+	return __atomic_fetch_add(&next_pa, (bytes + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1), __ATOMIC_RELAXED);
+}
+
 static uint64_t page_new(void)
 {
-	next_pa += PAGE_SIZE;
-	memset(ram(next_pa - PAGE_SIZE), 0, PAGE_SIZE);
-	return next_pa - PAGE_SIZE;
+	uint64_t pa = pages_new(PAGE_SIZE);
+
+	memset(ram(pa), 0, PAGE_SIZE);
+	return pa;
 }
 
 static uint64_t *pte_of(uint64_t cr3, uint64_t va)
@@ -121,9 +127,8 @@ static struct space space_new(void)
 static struct user_context *task_new(const struct space *s)
 {
 	struct user_context *uc = ram(page_new());
-	uint64_t fpu = next_pa;
+	uint64_t fpu = pages_new(info.fpu_size);
 
-	next_pa += (info.fpu_size + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
 	*(uint16_t *)ram(fpu) = 0x37f;
 	*(uint32_t *)((char *)ram(fpu) + 24) = 0x1f80;
 	uc->cr3 = s->cr3;
@@ -540,6 +545,44 @@ static void test_cost(void **state)
 	}
 }
 
+/* Busy vCPUs spread over the CPUs, although each shares one with its stub. Prints how long the same work takes. */
+static void *worker(void *arg)
+{
+	struct cpu c = *(struct cpu *)arg;
+	struct space s = space_new();
+	struct user_context *uc = task_new(&s);
+
+	/* 1: mov $100000,%ecx ; 2: dec %ecx ; jnz 2b ; syscall ; jmp 1b */
+	CODE_BYTES(&s, 0xb9, 0xa0, 0x86, 0x01, 0x00, 0xff, 0xc9, 0x75, 0xfc, 0x0f, 0x05, 0xeb, 0xf3);
+	for (int i = 0; i < 2000; i++)
+		if (ops->run_user(c.pv, uc) || uc->trap_kind != TRAP_SYSCALL)
+			abort();
+	if (ops->as_destroy(c.pv, s.cr3))
+		abort();
+	return NULL;
+}
+
+static void test_parallel(void **state)
+{
+	struct cpu c[3];
+	pthread_t t[3];
+	uint64_t start = now_ns(), one, all;
+
+	worker(&cpu0);
+	one = now_ns() - start;
+	start = now_ns();
+	for (unsigned i = 0; i < 3; i++) {
+		c[i] = cpu_new(i + 1);
+		assert_int_equal(pthread_create(&t[i], NULL, worker, &c[i]), 0);
+	}
+	worker(&cpu0);
+	for (unsigned i = 0; i < 3; i++)
+		pthread_join(t[i], NULL);
+	all = now_ns() - start;
+	printf("work of one vCPU: %lu ms alone, %lu ms beside three others (%ld CPUs)\n", one / 1000000, all / 1000000,
+	    sysconf(_SC_NPROCESSORS_ONLN));
+}
+
 static int setup(void **state)
 {
 	struct platform_config cfg = {.kvm_fd = -1, .nr_vcpus = 4};
@@ -577,6 +620,7 @@ int main(void)
 		cmocka_unit_test(test_syscall), cmocka_unit_test(test_faults), cmocka_unit_test(test_exceptions),
 		cmocka_unit_test(test_file_window), cmocka_unit_test(test_fpu), cmocka_unit_test(test_recycle),
 		cmocka_unit_test(test_two_vcpus), cmocka_unit_test(test_cost), cmocka_unit_test(test_kick),
+		cmocka_unit_test(test_parallel),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
