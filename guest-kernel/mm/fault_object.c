@@ -230,7 +230,7 @@ static int map_copies(struct vma *v, uint64_t page, unsigned how, struct vm_fram
 int fault_object(struct vma *v, uint64_t page, unsigned how)
 {
 	bool shared = v->flags & VMA_SHARED, write = how & FAULT_WRITE;
-	bool in_cache = v->ops == &mapping_vm_ops || vma_is_shared_anon(v);
+	bool in_cache;
 	struct vm_frame f = {.npages = 1};
 	uint64_t seq = mapping_seq(v->mapping);
 	struct mmu_runs runs;
@@ -239,6 +239,7 @@ int fault_object(struct vma *v, uint64_t page, unsigned how)
 	r = fault_error(v->ops->fault(v, vma_pgoff(v, page), write && shared, &f));
 	if (r)
 		return r;
+	in_cache = f.page && (f.page->flags & PG_CACHE);
 	if (!f.npages || f.page)
 		f.npages = 1;
 	if (f.page)

@@ -64,8 +64,10 @@ static void protect_entries(struct vma *v, uint32_t prot, struct mmu_gather *g)
 	}
 }
 
-static int check_vma(const struct vma *v, uint32_t prot, uint64_t pages)
+/* May [start, end) of v get this protection? */
+static int check_vma(const struct vma *v, uint64_t start, uint64_t end, uint32_t prot)
 {
+	uint64_t pages = (end - start) >> PAGE_SHIFT;
 	struct mm *mm = v->mm;
 
 	if ((v->flags & VMA_SPECIAL) && (prot & PROT_WRITE))
@@ -73,7 +75,7 @@ static int check_vma(const struct vma *v, uint32_t prot, uint64_t pages)
 	if (((prot & PROT_READ) && !(v->flags & VMA_MAYREAD)) || ((prot & PROT_EXEC) && !(v->flags & VMA_MAYEXEC)) ||
 	    ((prot & PROT_WRITE) && !(v->flags & VMA_MAYWRITE)))
 		return -EACCES;
-	if (prot && v->start < WINDOW_END && v->end > WINDOW_BASE)
+	if (prot && start < WINDOW_END && end > WINDOW_BASE)
 		return -ENOMEM;
 	if (vma_is_data(prot, v->flags) && !vma_is_data(v->prot, v->flags)) {
 		struct page_stats s;
@@ -103,7 +105,7 @@ int mprotect_locked(struct mm *mm, uint64_t start, uint64_t end, uint32_t prot, 
 			addr = stop;
 			continue;
 		}
-		r = check_vma(v, prot, (stop - addr) >> PAGE_SHIFT);
+		r = check_vma(v, addr, stop, prot);
 		if (!r)
 			r = vma_isolate(mm, addr, stop);
 		if (r)

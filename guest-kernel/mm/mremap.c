@@ -206,7 +206,7 @@ static int64_t remap_locked(struct remap *r)
 		return -EFAULT;
 	if (r->new_len > r->old_len && (v->flags & VMA_SPECIAL))
 		return -EFAULT;
-	if (v->start < WINDOW_END && v->end > WINDOW_BASE)
+	if (r->old < WINDOW_END && r->old + r->old_len > WINDOW_BASE)
 		return -EFAULT;
 	if (v->file && vma_pgoff(v, r->old) + (r->new_len >> PAGE_SHIFT) < v->pgoff)
 		return -EINVAL;
