@@ -354,6 +354,7 @@ int inode_permission(struct inode *inode, int mask) MUST_CHECK; /* with fsuid; n
 int path_permission(const struct path *p, int mask) MUST_CHECK; /* also EROFS, EACCES of noexec */
 struct file *vfs_open(int dfd, const char *name, uint32_t flags, uint32_t mode, uint32_t lookup_flags);
 struct file *vfs_open_path(const struct path *p, uint32_t flags); /* an existing object */
+#define O_FOR_EXEC 0x20u /* vfs_open_path: checks execute instead of read permission */
 int vfs_mkdir(int dfd, const char *name, uint32_t mode);
 int vfs_mknod(int dfd, const char *name, uint32_t mode, uint64_t dev, struct path *out); /* out may be NULL */
 int vfs_symlink(const char *target, int dfd, const char *name);

@@ -18,6 +18,8 @@ struct cred {
 	uint32_t *groups; /* sorted */
 };
 
+extern const struct cred kernel_cred; /* of kernel tasks: root with everything; never freed */
+
 #define CAP_ALL ((1ULL << (CAP_LAST_CAP + 1)) - 1)
 
 const struct cred *cred_get(const struct cred *c);

@@ -25,17 +25,22 @@ struct task_sched {
 	struct list_node rq_link;
 	uint64_t ksp;          /* saved kernel stack pointer while switched out */
 	uint32_t state;        /* enum task_state; atomics */
-	uint32_t wait_flags;   /* sched.c's own */
 	int32_t cpu;           /* last vCPU */
-	bool on_cpu;           /* still on its stack; a waker waits until it is off */
-	bool on_rq;
+	bool on_rq;            /* running or queued */
+	bool killable;         /* own task: a fatal signal ends this uninterruptible sleep */
+	bool reset_on_fork;
+	bool migrate;          /* own task: leave this vCPU (affinity) */
 	int32_t policy, nice, rt_priority;
 	uint64_t affinity[4];  /* CPU mask, 256 vCPUs */
 	uint64_t slice_end;    /* ns */
 	uint64_t vruntime;
+	uint64_t burst_start;  /* when it was last switched in after a sleep */
+	uint64_t avg_burst;    /* ns it usually runs between two sleeps */
 	uint64_t utime_ns, stime_ns; /* own task only writes */
 	uint64_t nvcsw, nivcsw;
-	uint64_t last_stamp;
+	uint64_t last_stamp;   /* up to where user and system time are accounted */
+	uint64_t exec_start;   /* up to where vruntime is accounted */
+	uint64_t acct_user, acct_sys; /* not yet told to process_timers_account */
 };
 
 /* Gives the CPU to another task. Returns when this one runs again. */
@@ -50,6 +55,25 @@ static inline bool task_wake(struct task *t) { return task_wake_state(t, 1u << T
 void task_kick(struct task *t);
 /* Puts a newly created task on a run queue. */
 void task_start(struct task *t);
+/* First code of a new task: ends the switch that led here, then runs fn(arg) given by arch_new_context. */
+void sched_first_switch(void);
+/* Current task is about to exit for good: no more schedule() returns. The reference of the running task is dropped on
+ * the next stack. */
+NORETURN void sched_exit(void);
+/* Everything to do between the last look at signals and run_user: preemption, timers, waking idle vCPUs. Returns
+ * false when it slept or switched, so signals must be looked at again. */
+bool sched_before_user(void);
+/* run_user is over: was it a kick, look at events, timers and the slice. */
+void sched_after_user(bool kicked);
+int32_t sched_weight(const struct task *t);
+/* Policy, priority or affinity changed by another task: requeue, move, preempt. */
+void sched_set_policy(struct task *t, int policy, int rt_priority, bool reset_on_fork);
+void sched_set_nice(struct task *t, int nice);
+void sched_set_affinity(struct task *t, const uint64_t mask[4]);
+void sched_fork(struct task *child, const struct task *parent);
+uint64_t sched_rr_interval(const struct task *t); /* ns */
+/* vCPUs that exist: bit mask. */
+void sched_cpu_mask(uint64_t mask[4]);
 
 /* The main loop of every application task: run_user, handle the trap, deliver signals. Never returns. */
 NORETURN void task_user_loop(void *task);
@@ -59,6 +83,8 @@ struct task *kthread_create(const char *name, void (*fn)(void *), void *arg);
 
 unsigned sched_nr_cpus(void);
 void sched_init(void);                       /* on the boot vCPU */
+/* The idle task of a vCPU, to be stored on its boot stack. */
+struct task *sched_boot_idle(uint32_t cpu);
 NORETURN void sched_idle_loop(void);         /* on each vCPU's boot stack */
 /* Loads for /proc/loadavg, fixed point << 11 as in Linux. */
 void sched_loadavg(uint64_t avg[3]);

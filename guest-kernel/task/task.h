@@ -3,8 +3,9 @@
  * Tasks (threads), processes (thread groups), process groups and sessions.
  *
  * Locks: tasklist_lock (spinlock) protects the tree: parent, children, threads, pgid, sid, the pid table, and exit
- * states. A process is freed when its last task is reaped and the last reference is put. References: task_get and
- * task_put, process_get and process_put.
+ * states. The list of threads changes under tasklist_lock and proc->sig.lock together, so either suffices to walk it;
+ * threads that have begun to exit are not on it. A process is freed when its last task is reaped and the last reference
+ * is put. References: task_get and task_put, process_get and process_put.
  */
 #ifndef TASK_TASK_H
 #define TASK_TASK_H
@@ -33,10 +34,9 @@ struct task {
 	struct task_sched sched;
 	void *kstack;                   /* base of the stack */
 	ref_t refs;
-	int tid;                        /* immutable */
-	struct process *proc;           /* immutable */
-	struct list_node thread_link;   /* on proc->threads; tasklist_lock */
-	struct list_node pid_link;      /* pid table; tasklist_lock */
+	int tid;                        /* changes only when a non-leader execs; 0: kernel task */
+	struct process *proc;           /* immutable; kernel tasks: the kernel's own process, pid 0 */
+	struct list_node thread_link;   /* on proc->threads; tasklist_lock and sig.lock */
 	char comm[TASK_COMM_LEN];       /* written by the task itself, read racily */
 
 	/* Own task only writes; others read under task_lock. */
@@ -54,11 +54,18 @@ struct task {
 	uint64_t rseq_addr;
 	uint32_t rseq_len, rseq_sig;
 	uint32_t personality;
-	bool dumpable_cleared;
 	bool is_kthread;
 	bool in_exec;
-	bool vfork_child;
-	struct task *vfork_parent;      /* who sleeps until this task execs or exits */
+	bool exited;                    /* left proc->threads; tasklist_lock */
+	void (*kthread_fn)(void *);     /* kernel tasks */
+	void *kthread_arg;
+	struct task *vfork_parent;      /* who sleeps until this task execs or exits (a reference); atomic */
+	void *fpu_area;                 /* what was allocated for uc.fpu */
+	uint32_t pdeath_signal;         /* prctl(PR_SET_PDEATHSIG) */
+	uint32_t ioprio;
+	int32_t rseq_cpu;               /* vCPU last written to the rseq area, -1 none */
+	bool rseq_event;                /* preempted, migrated or signalled since it last entered ring 3 */
+	bool tsc_sigsegv;               /* prctl(PR_SET_TSC) */
 	int exit_code;                  /* wait status when this task exits alone */
 	uint64_t start_ns;              /* boot-time clock */
 	uint64_t timer_slack_ns;
@@ -79,7 +86,7 @@ struct process {
 	ref_t refs;
 	int pid;                        /* tgid; immutable */
 	struct list_node threads;       /* tasklist_lock */
-	int nr_threads;                 /* tasklist_lock */
+	int nr_threads;                 /* live ones; tasklist_lock */
 	struct task *leader;            /* tasklist_lock; changes on exec by a non-leader */
 	struct process *parent;         /* tasklist_lock */
 	struct list_node children;      /* tasklist_lock */
@@ -94,7 +101,7 @@ struct process {
 	bool child_subreaper;
 	int exit_signal;                /* sent to the parent; SIGCHLD for fork */
 	int exit_status;                /* wait status; tasklist_lock */
-	int stop_code;                  /* signal that stopped it, for WUNTRACED; 0 none; tasklist_lock */
+	int stop_code;                  /* signal that stopped it, for WUNTRACED; 0 none or reported; tasklist_lock */
 	bool continued;                 /* for WCONTINUED */
 	struct wait_queue child_wait;   /* parents in wait4 sleep here */
 	struct process_signal sig;      /* signal/: handlers, shared pending, group stop */
@@ -108,6 +115,12 @@ struct process {
 	} self, children_acc;           /* of exited threads; of reaped children; tasklist_lock */
 	uint64_t start_ns;
 	struct container *container;
+	struct task *exec_task;         /* thread that execs and waits for the others to leave; tasklist_lock */
+	struct wait_queue exit_wait;    /* exec waits for threads, pidfd pollers for the end */
+	bool reaped;                    /* unlinked from the tree; tasklist_lock */
+	bool autoreap;                  /* SIGCHLD is ignored by the parent: no zombie */
+	bool thp_disable;
+	bool mce_kill_default;
 };
 
 /* The one container of this sandbox (more in time): limits and the init process. */
@@ -120,6 +133,8 @@ struct container {
 };
 extern struct container container0;
 
+extern struct process kernel_process; /* of kernel tasks and idle tasks; on no list */
+
 extern spinlock_t tasklist_lock;
 extern struct list_node process_list; /* all processes, pid order of creation; tasklist_lock */
 
@@ -131,8 +146,23 @@ void process_put(struct process *p);
 /* Lookups take tasklist_lock and return a reference, or NULL. */
 struct task *task_find(int tid);
 struct process *process_find(int pid);
+/* The same with tasklist_lock held and without a reference. */
+struct task *task_lookup(int tid);
+struct process *process_lookup(int pid);
 /* Allocates a number that no task, group or session uses; -EAGAIN at the limit. */
 int pid_alloc(void);
+/* Users of a number: tasks, groups, sessions. tasklist_lock held. */
+void pid_ref(int pid);
+void pid_unref(int pid);
+void pid_set_task(int pid, struct task *t);
+bool pid_is_free(int pid);
+#define PID_MAX 32768
+
+/* Does any process belong to the group? tasklist_lock held. */
+bool pgrp_exists(int pgid);
+/* Has the group no member whose parent is in the same session but another group (setpgid(2), orphaned)? ignored: a
+ * process to leave out, or NULL. tasklist_lock held. */
+bool pgrp_is_orphaned(int pgid, const struct process *ignored);
 
 /* Names for /proc: */
 static inline struct process *current_process(void) { return current->proc; }
@@ -152,18 +182,35 @@ NORETURN void task_exit(int wait_status);        /* this thread only */
 NORETURN void task_exit_group(int wait_status);  /* the whole process */
 /* Kills every other thread of the current process and waits until they are gone (exec). */
 void task_zap_others(void);
+/* task.c: an unlinked task with a stack, FPU area and one reference; NULL: no memory. */
+struct task *task_alloc(void);
+struct process *process_alloc(void);
+/* The FPU state that a new program starts with; the task's own, live nowhere. */
+void task_fpu_reset(struct task *t);
+/* Takes the FPU state from the registers into memory; current task only. */
+void task_fpu_save(void);
+/* Links a new process under its parent and its leader's number; tasklist_lock held. */
+void process_link(struct process *p, struct process *parent);
+void task_link(struct task *t); /* tasklist_lock and sig.lock held */
+
 /* Wakes a parent suspended by vfork. */
 void task_vfork_done(struct task *t);
-/* Called with tasklist_lock held: tell the parent about a stop or continue. */
+/* Called with tasklist_lock held: tell the parent about a stop or continue (CLD_STOPPED, CLD_CONTINUED). Sends SIGCHLD
+ * with the lock held: signal_send_* must not take tasklist_lock. */
 void process_notify_parent(struct process *p, int code, int status);
 
 /* task_exec.c: replaces the current program. path is resolved by the caller into an executable file. */
 struct exec_args {
 	char **argv, **envp;  /* kernel copies, NULL-terminated */
 	int argc, envc;
-	const char *filename; /* as given, for AT_EXECFN and #! */
-	struct file *file;
+	const char *filename; /* as given, for AT_EXECFN, comm and #! */
+	struct file *file;    /* from exec_file_open; task_exec takes it over */
+	char *interp_name;    /* of the last #! line, owned; task/exec_file.c */
+	bool fd_hidden;       /* filename is /dev/fd/N of a descriptor that exec closes: no script can be read by name */
 };
+/* argv is rewritten for scripts; the caller frees what is left with exec_args_free. 0: the
+ * current task runs the new program when it next enters ring 3. -errno: nothing happened. After the point of no return
+ * a failure kills the process. */
 int task_exec(struct exec_args *a) MUST_CHECK;
 
 /* Starts the first process of the container from the boot tree. */

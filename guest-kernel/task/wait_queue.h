@@ -42,6 +42,7 @@ static inline void wake_up_poll(struct wait_queue *q, uint32_t events) { wake_up
  * deadline: CLOCK_MONOTONIC ns, DEADLINE_NEVER for none. */
 #define DEADLINE_NEVER UINT64_MAX
 void task_prepare_wait(bool interruptible);
+void task_prepare_wait_killable(void); /* only fatal signals end the sleep, with -ERESTARTSYS */
 int task_sleep(uint64_t deadline);
 void task_finish_wait(void);
 
@@ -56,6 +57,24 @@ void task_finish_wait(void);
 			if (cond) { _r = 0; break; } \
 			if (_r) break; \
 			_r = task_sleep(deadline); \
+		} \
+		task_finish_wait(); \
+		wait_queue_remove((q), &_w); \
+	} \
+	_r; })
+
+/* 0, or -ERESTARTSYS when the task is being killed. */
+#define wait_event_killable(q, cond) ({ \
+	int _r = 0; \
+	if (!(cond)) { \
+		struct waiter _w; \
+		waiter_init(&_w); \
+		wait_queue_add((q), &_w); \
+		for (;;) { \
+			task_prepare_wait_killable(); \
+			if (cond) { _r = 0; break; } \
+			if (_r) break; \
+			_r = task_sleep(DEADLINE_NEVER); \
 		} \
 		task_finish_wait(); \
 		wait_queue_remove((q), &_w); \

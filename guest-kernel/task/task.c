@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Life of struct task and struct process: allocation, linking into the tree, references, kernel tasks.
+ */
+#include "task/task.h"
+
+#include "boot/boot.h"
+#include "fs/vfs.h"
+#include "lib/log.h"
+#include "lib/string.h"
+#include "mm/mm.h"
+#include "signal/signal.h"
+#include "task/futex.h"
+
+struct container container0 = {.domainname = "(none)"};
+const struct cred kernel_cred = {.refs = {1u << 30}, .cap_effective = CAP_ALL, .cap_permitted = CAP_ALL,
+	.cap_bounding = CAP_ALL};
+struct process kernel_process = {
+	.refs = {1u << 30},
+	.threads = LIST_INIT(kernel_process.threads),
+	.children = LIST_INIT(kernel_process.children),
+	.sibling = LIST_INIT(kernel_process.sibling),
+	.all_link = LIST_INIT(kernel_process.all_link),
+	.child_wait = WAIT_QUEUE_INIT(kernel_process.child_wait),
+	.exit_wait = WAIT_QUEUE_INIT(kernel_process.exit_wait),
+	.rlim = {[0 ... RLIM_NLIMITS - 1] = {RLIM64_INFINITY, RLIM64_INFINITY}},
+};
+
+/* ---- FPU state ---- */
+/* XSAVE area, standard format (SDM vol. 1, 13.4): the state after power-up with exceptions masked. */
+#define XSAVE_FCW        0
+#define XSAVE_MXCSR      24
+#define XSAVE_MXCSR_MASK 28
+#define XSAVE_HEADER     512
+
+void task_fpu_reset(struct task *t)
+{
+	uint8_t *area = (uint8_t *)t->uc.fpu;
+
+	memset(area, 0, t->uc.fpu_size);
+	*(uint16_t *)(area + XSAVE_FCW) = 0x37f;
+	*(uint32_t *)(area + XSAVE_MXCSR) = 0x1f80;
+	*(uint32_t *)(area + XSAVE_MXCSR_MASK) = 0xffff;
+	if (t->uc.fpu_size >= XSAVE_HEADER + 64)
+		*(uint64_t *)(area + XSAVE_HEADER) = 3; /* x87 and SSE are present, the rest in its initial state */
+}
+
+/* ---- tasks ---- */
+struct task *task_alloc(void)
+{
+	struct task *t = kzalloc(sizeof(*t));
+
+	if (!t)
+		return NULL;
+	ref_init(&t->refs);
+	spin_init(&t->lock);
+	list_init(&t->thread_link);
+	list_init(&t->sched.rq_link);
+	list_init(&t->pi_held);
+	t->uc.fpu_cpu = -1;
+	t->uc.fpu_size = boot.fpu_size;
+	t->syscall_nr = -1;
+	t->rseq_cpu = -1;
+	t->timer_slack_ns = 50000;
+	t->kstack = kstack_alloc();
+	t->fpu_area = kmalloc(boot.fpu_size + 64);
+	if (!t->kstack || !t->fpu_area) {
+		if (t->kstack)
+			kstack_free(t->kstack);
+		kfree(t->fpu_area);
+		kfree(t);
+		return NULL;
+	}
+	t->uc.fpu = ROUND_UP((uint64_t)t->fpu_area, 64UL);
+	*(struct task **)((char *)t->kstack + KSTACK_TASK_OFF) = t;
+	return t;
+}
+
+void task_put(struct task *t)
+{
+	if (!ref_put(&t->refs))
+		return;
+	if (t->proc && t->proc != &kernel_process)
+		process_put(t->proc);
+	if (t->cred && t->cred != &kernel_cred)
+		cred_put(t->cred);
+	kstack_free(t->kstack);
+	kfree(t->fpu_area);
+	kfree(t);
+}
+
+void task_link(struct task *t)
+{
+	struct process *p = t->proc;
+
+	list_add_tail(&t->thread_link, &p->threads);
+	p->nr_threads++;
+	pid_set_task(t->tid, t);
+}
+
+/* ---- processes ---- */
+struct process *process_alloc(void)
+{
+	struct process *p = kzalloc(sizeof(*p));
+
+	if (!p)
+		return NULL;
+	ref_init(&p->refs);
+	list_init(&p->threads);
+	list_init(&p->children);
+	list_init(&p->sibling);
+	list_init(&p->all_link);
+	wait_queue_init(&p->child_wait);
+	wait_queue_init(&p->exit_wait);
+	p->container = &container0;
+	return p;
+}
+
+void process_put(struct process *p)
+{
+	if (p == &kernel_process || !ref_put(&p->refs))
+		return;
+	process_signal_destroy(p);
+	kfree(p);
+}
+
+void process_link(struct process *p, struct process *parent)
+{
+	p->parent = parent;
+	list_add_tail(&p->sibling, &parent->children);
+	list_add_tail(&p->all_link, &process_list);
+	pid_ref(p->pgid);
+	pid_ref(p->sid);
+}
+
+/* ---- kernel tasks ---- */
+static void kthread_main(void *arg)
+{
+	struct task *t = arg;
+
+	sched_first_switch();
+	t->kthread_fn(t->kthread_arg);
+	sched_exit();
+}
+
+struct task *kthread_create(const char *name, void (*fn)(void *), void *arg)
+{
+	struct task *t = task_alloc();
+
+	if (!t)
+		return NULL;
+	t->proc = &kernel_process;
+	t->cred = &kernel_cred;
+	t->is_kthread = true;
+	t->kthread_fn = fn;
+	t->kthread_arg = arg;
+	t->fs = current->fs; /* kernel tasks borrow; they never exit with it */
+	strlcpy(t->comm, name, sizeof(t->comm));
+	task_signal_init(t);
+	sched_fork(t, current);
+	sched_cpu_mask(t->sched.affinity);
+	t->sched.policy = 0;
+	t->sched.nice = 0;
+	t->sched.ksp = arch_new_context(t->kstack, kthread_main, t);
+	t->start_ns = clock_boottime();
+	task_start(t);
+	return t;
+}
+
+/* ---- limits ---- */
+uint64_t rlimit_cur(unsigned resource)
+{
+	return READ_ONCE(current->proc->rlim[resource].rlim_cur);
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The main loop of every application task: enter ring 3, handle the trap, look at signals and the scheduler, again.
+ * A trap is a return of run_user, in both placements.
+ */
+#include "boot/boot.h"
+#include "lib/log.h"
+#include "mm/mm.h"
+#include "signal/signal.h"
+#include "syscall/syscall.h"
+#include "task/rseq.h"
+#include "task/task.h"
+
+/* Linux's signals and codes of exceptions (arch/x86/kernel/traps.c). */
+struct exception_signal {
+	uint8_t signo;
+	int8_t code;
+	bool addr_is_rip;
+};
+
+static const struct exception_signal exception_signals[32] = {
+	[0] = {SIGFPE, FPE_INTDIV, true},     /* #DE */
+	[1] = {SIGTRAP, TRAP_TRACE, true},    /* #DB */
+	[3] = {SIGTRAP, SI_KERNEL, false},    /* #BP */
+	[4] = {SIGSEGV, SI_KERNEL, false},    /* #OF */
+	[5] = {SIGSEGV, SI_KERNEL, false},    /* #BR */
+	[6] = {SIGILL, ILL_ILLOPN, true},     /* #UD */
+	[7] = {SIGSEGV, SI_KERNEL, false},    /* #NM */
+	[9] = {SIGFPE, SI_KERNEL, false},
+	[10] = {SIGSEGV, SI_KERNEL, false},   /* #TS */
+	[11] = {SIGBUS, SI_KERNEL, false},    /* #NP */
+	[12] = {SIGBUS, SI_KERNEL, false},    /* #SS */
+	[13] = {SIGSEGV, SI_KERNEL, false},   /* #GP */
+	[16] = {SIGFPE, 0, true},             /* #MF */
+	[17] = {SIGBUS, BUS_ADRALN, false},   /* #AC */
+	[19] = {SIGFPE, 0, true},             /* #XM */
+};
+
+/* Which floating-point exception: unmasked status bits (SDM vol. 1, 8.1.3 and 10.2.3). */
+static int fpe_code(const struct task *t, unsigned vector)
+{
+	const uint8_t *area = (const uint8_t *)t->uc.fpu;
+	unsigned err;
+
+	if (vector == 16) {
+		uint16_t cwd = *(const uint16_t *)area, swd = *(const uint16_t *)(area + 2);
+		err = swd & ~cwd & 0x3f;
+	} else {
+		uint32_t mxcsr = *(const uint32_t *)(area + 24);
+		err = ~(mxcsr >> 7) & mxcsr & 0x3f;
+	}
+	if (err & 1)
+		return FPE_FLTINV;
+	if (err & 4)
+		return FPE_FLTDIV;
+	if (err & 8)
+		return FPE_FLTOVF;
+	if (err & (2 | 16))
+		return FPE_FLTUND;
+	if (err & 32)
+		return FPE_FLTRES;
+	return 0;
+}
+
+static void handle_exception(struct task *t)
+{
+	unsigned vector = t->uc.trap_vector;
+
+	if (vector >= ARRAY_SIZE(exception_signals) || !exception_signals[vector].signo) {
+		signal_fault(SIGSEGV, SI_KERNEL, 0, (int)vector, t->uc.trap_error);
+		return;
+	}
+	struct exception_signal e = exception_signals[vector];
+	int code = e.code;
+	if (vector == 16 || vector == 19) {
+		task_fpu_save();
+		code = fpe_code(t, vector);
+		if (!code)
+			return; /* a spurious one, as Linux says */
+	}
+	if (vector == 1 && !(t->uc.regs.rflags & 0x100))
+		code = TRAP_BRKPT; /* int1 or a debug register */
+	signal_fault(e.signo, code, e.addr_is_rip ? t->uc.regs.rip : 0, (int)vector, t->uc.trap_error);
+}
+
+static void handle_trap(struct task *t)
+{
+	switch (t->uc.trap_kind) {
+	case TRAP_SYSCALL:
+		syscall_dispatch();
+		break;
+	case TRAP_PAGE_FAULT:
+		mm_handle_fault(t->uc.trap_addr, t->uc.trap_error);
+		break;
+	case TRAP_EXCEPTION:
+		handle_exception(t);
+		break;
+	case TRAP_KICK:
+		break;
+	case TRAP_WINDOW_EFAULT:
+		mm_handle_window_efault();
+		break;
+	case TRAP_STOPPED:
+		for (;;)
+			(void)hostcall1(HC_IDLE, UINT64_MAX);
+	default:
+		panic("unknown trap %u", t->uc.trap_kind);
+	}
+}
+
+#define ACCOUNT_STEP_NS 1000000UL
+
+/* Time since the last stamp belongs to ring 3 (user) or to the Sentry. */
+static void account(struct task *t, bool user)
+{
+	uint64_t now = clock_monotonic(), delta = now - t->sched.last_stamp;
+
+	t->sched.last_stamp = now;
+	if (user) {
+		t->sched.utime_ns += delta;
+		t->sched.acct_user += delta;
+	} else {
+		t->sched.stime_ns += delta;
+		t->sched.acct_sys += delta;
+	}
+}
+
+static void account_timers(struct task *t, bool kicked)
+{
+	if (!kicked && t->sched.acct_user + t->sched.acct_sys < ACCOUNT_STEP_NS)
+		return;
+	uint64_t user = t->sched.acct_user, sys = t->sched.acct_sys;
+	t->sched.acct_user = t->sched.acct_sys = 0;
+	process_timers_account(user, sys);
+}
+
+static bool syscall_wants_restart(const struct task *t)
+{
+	int64_t rax = (int64_t)t->uc.regs.rax;
+
+	return t->syscall_nr >= 0 && rax <= -ERESTARTSYS && rax >= -ERESTART_RESTARTBLOCK;
+}
+
+/* Everything that must be done before ring 3, until nothing is left to do. */
+static void prepare_user(struct task *t)
+{
+	for (;;) {
+		if (signal_pending(t) || t->sig.restore_mask || syscall_wants_restart(t))
+			signal_deliver();
+		t->syscall_nr = -1;
+		if (unlikely(t->rseq_addr) && (t->rseq_event || t->rseq_cpu != t->sched.cpu))
+			rseq_update(t);
+		if (signal_pending(t))
+			continue;
+		if (sched_before_user())
+			return;
+	}
+}
+
+NORETURN void task_user_loop(void *task)
+{
+	struct task *t = task;
+
+	t->sched.last_stamp = clock_monotonic();
+	for (;;) {
+		prepare_user(t);
+		account(t, false);
+		struct vcpu *v = this_vcpu();
+		int64_t r = v->run_user(v, &t->uc);
+		account(t, true);
+		bool kicked = r == 0 && t->uc.trap_kind == TRAP_KICK;
+		sched_after_user(kicked);
+		if (unlikely(r < 0)) {
+			pr_warn("%s[%d]: the platform could not run it (error %ld) at rip %lx", t->comm, t->tid, -r,
+			        t->uc.regs.rip);
+			signal_fault(SIGSEGV, SI_KERNEL, 0, 0, 0);
+			continue;
+		}
+		handle_trap(t);
+		account_timers(t, kicked);
+	}
+}
