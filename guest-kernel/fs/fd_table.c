@@ -61,6 +61,8 @@ static void clear_bit(uint64_t *map, uint32_t n) { map[n / 64] &= ~(1ULL << (n %
 /* The arrays for size numbers in one block: files, then the two bitmaps. */
 static struct file **arrays_alloc(uint32_t size) { return kzalloc(size * sizeof(struct file *) + 2 * (size / 8)); }
 
+bool files_shared(const struct files *f) { return atomic_load(&f->refs.n) > 1; }
+
 static void arrays_use(struct files *f, struct file **block, uint32_t size)
 {
 	f->file = block;

@@ -21,6 +21,8 @@
 
 static int open_mask(uint32_t flags)
 {
+	if (flags & O_FOR_EXEC)
+		return MAY_EXEC;
 	switch (flags & O_ACCMODE) {
 	case O_RDONLY:
 		return flags & O_TRUNC ? MAY_READ | MAY_WRITE : MAY_READ;

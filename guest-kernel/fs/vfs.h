@@ -408,6 +408,7 @@ struct files *files_create(void);
 struct files *files_copy(struct files *f);
 void files_put(struct files *f);
 struct files *files_get(struct files *f);
+bool files_shared(const struct files *f); /* more than one user */
 void files_close_on_exec(struct files *f);
 /* The open file with a reference, or NULL (EBADF; O_PATH files only with fd_get_path). */
 struct file *fd_get(int fd);

@@ -65,6 +65,17 @@ void klog(enum log_level level, const char *fmt, ...)
 	log_line(level, line, len);
 }
 
+void log_host(const char *fmt, ...)
+{
+	char line[LOG_LINE_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	int n = vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	(void)hostcall3(HC_LOG, LOG_DEBUG, line, MIN((size_t)n, sizeof(line) - 1));
+}
+
 size_t log_size(void)
 {
 	return LOG_RING_SIZE;

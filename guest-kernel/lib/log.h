@@ -11,6 +11,9 @@ enum log_level { LOG_ERR = 3, LOG_WARNING = 4, LOG_NOTICE = 5, LOG_INFO = 6, LOG
  * Callable from any context, takes only the log's own spinlock. */
 void klog(enum log_level level, const char *fmt, ...) PRINTF(2, 3);
 
+/* One line for the host's debug log only (--strace). */
+void log_host(const char *fmt, ...) PRINTF(1, 2);
+
 #define pr_err(...)   klog(LOG_ERR, __VA_ARGS__)
 #define pr_warn(...)  klog(LOG_WARNING, __VA_ARGS__)
 #define pr_info(...)  klog(LOG_INFO, __VA_ARGS__)

@@ -65,6 +65,8 @@ struct task {
 	uint32_t ioprio;
 	int32_t rseq_cpu;               /* vCPU last written to the rseq area, -1 none */
 	bool rseq_event;                /* preempted, migrated or signalled since it last entered ring 3 */
+	uint32_t seccomp_mode;          /* 0, SECCOMP_MODE_STRICT, SECCOMP_MODE_FILTER */
+	struct seccomp_filter *seccomp; /* newest filter, a reference; own task only, or under tasklist_lock */
 	bool tsc_sigsegv;               /* prctl(PR_SET_TSC) */
 	int exit_code;                  /* wait status when this task exits alone */
 	uint64_t start_ns;              /* boot-time clock */
@@ -180,8 +182,17 @@ int64_t task_clone(const struct clone_params *p);
 /* task_exit.c */
 NORETURN void task_exit(int wait_status);        /* this thread only */
 NORETURN void task_exit_group(int wait_status);  /* the whole process */
-/* Kills every other thread of the current process and waits until they are gone (exec). */
-void task_zap_others(void);
+/* Kills every other thread of the current process and waits until they are gone (exec); the current task becomes the
+ * leader. -EAGAIN if the process is ending or another thread execs. */
+int task_zap_others(void) MUST_CHECK;
+/* The current task stops using its memory (exec, exit): robust futexes, clear_child_tid. May sleep. */
+void task_leave_memory(struct task *t);
+/* Unlinks a zombie that was waited for; tasklist_lock held. The caller puts the process afterwards (the tree's
+ * reference), and the task that is returned. */
+struct task *process_unlink(struct process *p) MUST_CHECK;
+/* CPU times and counters of a process so far, all threads; tasklist_lock held. */
+void process_usage(const struct process *p, struct rusage_acc *out);
+void rusage_add(struct rusage_acc *to, const struct rusage_acc *from);
 /* task.c: an unlinked task with a stack, FPU area and one reference; NULL: no memory. */
 struct task *task_alloc(void);
 struct process *process_alloc(void);
@@ -216,5 +227,7 @@ int task_exec(struct exec_args *a) MUST_CHECK;
 /* Starts the first process of the container from the boot tree. */
 struct fdt;
 int container_start(const struct fdt *f, int node);
+/* Creates the container's first task, which will call container_start. */
+void container_spawn(const struct fdt *f);
 
 #endif

@@ -107,13 +107,13 @@ static void set_exe(struct process *p, struct file *f)
 /* A descriptor table shared with another process stays with that one. */
 static int unshare_files(struct task *t)
 {
-	struct files *copy = files_unshare(t->files);
-
-	if (IS_ERR(copy))
-		return PTR_ERR(copy);
 	struct files *old = t->files;
-	if (copy == old)
+
+	if (!files_shared(old))
 		return 0;
+	struct files *copy = files_copy(old);
+	if (!copy)
+		return -ENOMEM;
 	spin_lock(&t->lock);
 	t->files = copy;
 	spin_unlock(&t->lock);
@@ -149,7 +149,7 @@ static void commit(struct task *t, struct exec_args *a, struct exec_image *x, st
 	struct process *p = t->proc;
 
 	if (t->mm)
-		task_release_mm_users(t); /* robust list, clear_child_tid: they live in the old memory */
+		task_leave_memory(t);
 	install_mm(t, mm);
 	task_vfork_done(t);
 	set_exe(p, x->file);

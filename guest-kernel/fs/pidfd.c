@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * pidfd_open(2), pidfd_send_signal(2), pidfd_getfd(2). A pidfd holds its process structure, not its number: after the
+ * process was reaped every operation answers ESRCH.
+ */
+#include "fs/pidfd.h"
+
+#include <linux/eventpoll.h>
+#include <linux/pidfd.h>
+
+#include "fs/poll.h"
+#include "lib/string.h"
+#include "mm/mm.h"
+#include "signal/signal.h"
+#include "syscall/syscall.h"
+
+static void pidfd_release(struct file *f)
+{
+	process_put(f->private);
+}
+
+static uint32_t pidfd_poll(struct file *f, struct poll_table *pt)
+{
+	struct process *p = f->private;
+
+	poll_wait(f, &p->exit_wait, pt);
+	return atomic_load(&p->zombie) || atomic_load(&p->reaped) ? EPOLLIN | EPOLLRDNORM : 0;
+}
+
+static int pidfd_fdinfo(struct file *f, char *buf, size_t size)
+{
+	const struct process *p = f->private;
+	int pid = p->reaped ? -1 : p->pid;
+
+	return snprintf(buf, size, "Pid:\t%d\nNSpid:\t%d\n", pid, pid);
+}
+
+static const struct file_ops pidfd_ops = {
+	.release = pidfd_release,
+	.poll = pidfd_poll,
+	.show_fdinfo = pidfd_fdinfo,
+	.no_seek = true,
+};
+
+struct file *pidfd_file(struct process *p, uint32_t flags)
+{
+	struct file *f = file_anon("pidfd", &pidfd_ops, p, O_RDWR | (flags & O_NONBLOCK));
+
+	if (!IS_ERR(f))
+		process_get(p);
+	return f;
+}
+
+struct process *pidfd_get(int fd, uint32_t *file_flags)
+{
+	struct file *f = fd_get(fd);
+
+	if (!f)
+		return ERR_PTR(-EBADF);
+	if (f->ops != &pidfd_ops) {
+		file_put(f);
+		return ERR_PTR(-EBADF);
+	}
+	struct process *p = f->private;
+	process_get(p);
+	if (file_flags)
+		*file_flags = f->flags;
+	file_put(f);
+	return p;
+}
+
+int64_t sys_pidfd_open(const struct sysargs *a)
+{
+	int pid = arg_int(a, 0);
+	uint32_t flags = arg_u32(a, 1);
+
+	if (flags & ~(uint32_t)PIDFD_NONBLOCK)
+		return -EINVAL;
+	if (pid <= 0)
+		return -EINVAL;
+	spin_lock(&tasklist_lock);
+	struct task *t = task_lookup(pid);
+	struct process *p = t && t->proc->pid == pid ? t->proc : NULL;
+	if (p)
+		process_get(p);
+	spin_unlock(&tasklist_lock);
+	if (!p)
+		return t ? -EINVAL : -ESRCH; /* a thread that leads no process */
+	struct file *f = pidfd_file(p, flags & PIDFD_NONBLOCK);
+	process_put(p);
+	return IS_ERR(f) ? PTR_ERR(f) : fd_publish(f, true);
+}
+
+/* The siginfo of pidfd_send_signal: the caller's, which may not pretend to come from the kernel or kill(2). */
+static int read_info(siginfo_t *si, uva_t from, int signo, const struct process *to)
+{
+	if (!from.v) {
+		siginfo_user(si, signo, SI_USER);
+		return 0;
+	}
+	if (copy_in_struct(si, from))
+		return -EFAULT;
+	if (si->si_signo != signo)
+		return -EINVAL;
+	if ((si->si_code >= 0 || si->si_code == SI_TKILL) && to != current->proc)
+		return -EPERM;
+	return 0;
+}
+
+int64_t sys_pidfd_send_signal(const struct sysargs *a)
+{
+	int fd = arg_int(a, 0), signo = arg_int(a, 1);
+	uva_t info = arg_uva(a, 2);
+	siginfo_t si;
+
+	if (arg_u32(a, 3))
+		return -EINVAL;
+	struct process *p = pidfd_get(fd, NULL);
+	if (IS_ERR(p))
+		return PTR_ERR(p);
+	int err = read_info(&si, info, signo, p);
+	if (!err && (signo < 0 || signo > NSIG_))
+		err = -EINVAL;
+	if (!err && p->reaped)
+		err = -ESRCH;
+	if (!err)
+		err = signal_permitted(p, signo);
+	if (!err && signo)
+		err = signal_send_process(p, &si);
+	process_put(p);
+	return err;
+}
+
+/* As ptrace access would be granted: same user, or CAP_SYS_PTRACE. */
+static bool may_take_from(const struct task *t)
+{
+	const struct cred *me = current->cred, *c = t->cred;
+
+	if (t->proc == current->proc || cred_capable(me, CAP_SYS_PTRACE))
+		return true;
+	return me->uid == c->uid && me->uid == c->euid && me->uid == c->suid && me->gid == c->gid && me->gid == c->egid &&
+	       me->gid == c->sgid && (c->cap_permitted & ~me->cap_permitted) == 0 && t->mm && t->mm->dumpable;
+}
+
+int64_t sys_pidfd_getfd(const struct sysargs *a)
+{
+	int fd = arg_int(a, 0), target = arg_int(a, 1);
+	struct files *files = NULL;
+
+	if (arg_u32(a, 2))
+		return -EINVAL;
+	struct process *p = pidfd_get(fd, NULL);
+	if (IS_ERR(p))
+		return PTR_ERR(p);
+	int err = -ESRCH;
+	spin_lock(&tasklist_lock);
+	struct task *t = p->leader;
+	if (t && !p->zombie) {
+		spin_lock(&t->lock);
+		err = may_take_from(t) ? (t->files ? 0 : -ESRCH) : -EPERM;
+		if (!err)
+			files = files_get(t->files);
+		spin_unlock(&t->lock);
+	}
+	spin_unlock(&tasklist_lock);
+	process_put(p);
+	if (err)
+		return err;
+	struct file *f = files_lookup(files, target);
+	files_put(files);
+	return f ? fd_publish(f, true) : -EBADF;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From a TRAP_SYSCALL to its handler. Calls that we do not have answer ENOSYS and are logged once each, with their
+ * name, so that an operator sees what a program wanted.
+ */
+#include "arch/cpu.h"
+#include "boot/boot.h"
+#include "lib/atomic.h"
+#include "lib/log.h"
+#include "syscall/table_impl.h"
+#include "task/seccomp.h"
+#include "task/task.h"
+
+static uint64_t logged[(SYSCALL_MAX + 63) / 64]; /* atomic bits */
+
+int64_t sys_enosys(const struct sysargs *a)
+{
+	uint64_t nr = (uint64_t)current->syscall_nr;
+
+	if (nr >= SYSCALL_MAX) {
+		pr_debug("%s[%d]: system call %lu does not exist", current->comm, current->tid, nr);
+		return -ENOSYS;
+	}
+	uint64_t bit = 1UL << (nr % 64);
+	if (!(atomic_or(&logged[nr / 64], bit) & bit))
+		pr_info("%s[%d]: system call %s is not implemented", current->comm, current->tid, syscall_name(nr));
+	return -ENOSYS;
+}
+
+static int64_t traced(syscall_fn fn, uint64_t nr, const struct sysargs *a)
+{
+	struct strace_state s;
+
+	strace_enter(&s, nr, a);
+	int64_t r = fn(a);
+	strace_exit(&s, nr, r);
+	return r;
+}
+
+void syscall_dispatch(void)
+{
+	struct task *t = current;
+	struct user_regs *r = &t->uc.regs;
+	const struct sysargs a = {{r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9}};
+	uint64_t nr = (uint32_t)r->orig_rax;
+
+	r->rax = (uint64_t)-ENOSYS;
+	t->syscall_nr = (int64_t)nr;
+	t->syscall_arg0 = a.a[0];
+	if (unlikely(t->seccomp_mode) && !seccomp_check(nr, &a))
+		return; /* the filter's answer is in the registers */
+	syscall_fn fn = nr < SYSCALL_MAX && syscall_table[nr].fn ? syscall_table[nr].fn : sys_enosys;
+	int64_t result = unlikely(boot.strace) ? traced(fn, nr, &a) : fn(&a);
+	r->rax = (uint64_t)result;
+}

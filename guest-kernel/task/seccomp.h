@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* seccomp(2) of applications: filters that a program installs on itself. */
+#ifndef TASK_SECCOMP_H
+#define TASK_SECCOMP_H
+
+#include "syscall/syscall.h"
+#include "task/task.h"
+
+/* Before a system call of a task with seccomp_mode != 0. True: go on with the call. False: it was answered (rax, a
+ * signal) instead; may not return at all. */
+bool seccomp_check(uint64_t nr, const struct sysargs *a);
+/* clone: the child gets the parent's filters; exit drops them. */
+void seccomp_fork(struct task *child, struct task *parent);
+void seccomp_put(struct task *t);
+/* prctl(PR_SET_SECCOMP), seccomp(2). */
+int64_t seccomp_set_mode(uint32_t op, uint32_t flags, uva_t args);
+
+#endif

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * wait4(2), waitid(2). All threads of a process wait for the same children (__WNOTHREAD has no effect). A waiter
+ * registers on its process's child_wait, then scans the children under tasklist_lock.
+ */
+#include <linux/wait.h>
+
+#include "fs/pidfd.h"
+#include "fs/vfs.h"
+#include "lib/string.h"
+#include "mm/mm.h"
+#include "signal/signal.h"
+#include "syscall/syscall.h"
+#include "task/rusage.h"
+#include "task/task.h"
+
+struct wait_request {
+	int type;                /* P_ALL, P_PID, P_PGID, P_PIDFD */
+	int id;
+	const struct process *of_pidfd;
+	uint32_t options;
+	/* result */
+	int pid, code, status;   /* CLD_*, si_status */
+	int wait_status;
+	uint32_t uid;
+	struct rusage_acc usage;
+	struct task *dead_leader; /* reaped: to be put */
+};
+
+static bool matches(const struct wait_request *w, const struct process *c)
+{
+	switch (w->type) {
+	case P_PID:
+		if (c->pid != w->id)
+			return false;
+		break;
+	case P_PGID:
+		if (c->pgid != w->id)
+			return false;
+		break;
+	case P_PIDFD:
+		if (c != w->of_pidfd)
+			return false;
+		break;
+	}
+	if (w->options & __WALL)
+		return true;
+	return (c->exit_signal != SIGCHLD) == !!(w->options & __WCLONE);
+}
+
+static void fill_common(struct wait_request *w, const struct process *c)
+{
+	w->pid = c->pid;
+	w->uid = c->leader && c->leader->cred ? c->leader->cred->uid : 0;
+	process_usage(c, &w->usage);
+	rusage_add(&w->usage, &c->children_acc);
+}
+
+static bool take_zombie(struct wait_request *w, struct process *c)
+{
+	struct process *me = current->proc;
+
+	if (!c->zombie || !(w->options & WEXITED))
+		return false;
+	fill_common(w, c);
+	w->wait_status = c->exit_status;
+	if (c->exit_status & 0x7f) {
+		w->code = c->exit_status & 0x80 ? CLD_DUMPED : CLD_KILLED;
+		w->status = c->exit_status & 0x7f;
+	} else {
+		w->code = CLD_EXITED;
+		w->status = c->exit_status >> 8 & 0xff;
+	}
+	if (w->options & WNOWAIT)
+		return true;
+	rusage_add(&me->children_acc, &w->usage);
+	w->dead_leader = process_unlink(c);
+	return true;
+}
+
+static bool take_stopped(struct wait_request *w, struct process *c)
+{
+	if (!(w->options & WSTOPPED) || !c->stop_code || c->zombie)
+		return false;
+	fill_common(w, c);
+	w->code = CLD_STOPPED;
+	w->status = c->stop_code;
+	w->wait_status = c->stop_code << 8 | 0x7f;
+	if (!(w->options & WNOWAIT))
+		c->stop_code = 0;
+	return true;
+}
+
+static bool take_continued(struct wait_request *w, struct process *c)
+{
+	if (!(w->options & WCONTINUED) || !c->continued || c->zombie)
+		return false;
+	fill_common(w, c);
+	w->code = CLD_CONTINUED;
+	w->status = SIGCONT;
+	w->wait_status = 0xffff;
+	if (!(w->options & WNOWAIT))
+		c->continued = false;
+	return true;
+}
+
+/* One look at the children: 1 found, 0 none is ready, -ECHILD none can ever match. */
+static int scan(struct wait_request *w)
+{
+	struct process *c, *next;
+	int result = -ECHILD;
+
+	spin_lock(&tasklist_lock);
+	list_for_each_entry_safe(c, next, &current->proc->children, sibling) {
+		if (!matches(w, c))
+			continue;
+		result = 0;
+		if (take_zombie(w, c) || take_stopped(w, c) || take_continued(w, c)) {
+			result = 1;
+			break;
+		}
+	}
+	spin_unlock(&tasklist_lock);
+	return result;
+}
+
+static void put_reaped(struct wait_request *w)
+{
+	struct task *leader = w->dead_leader;
+
+	if (!leader)
+		return;
+	struct process *p = leader->proc;
+	if (p->exe)
+		file_put(p->exe);
+	p->exe = NULL;
+	wake_up_all(&p->exit_wait);
+	process_put(p);
+	task_put(leader);
+}
+
+static int do_wait(struct wait_request *w, bool nonblocking_fd)
+{
+	struct wait_queue *q = &current->proc->child_wait;
+	int r = 0;
+
+	if (w->options & WNOHANG) {
+		r = scan(w);
+		if (r == 0 && nonblocking_fd)
+			r = -EAGAIN;
+	} else {
+		int err = wait_event_interruptible(q, (r = scan(w)) != 0);
+		if (err)
+			r = err;
+	}
+	put_reaped(w);
+	return r;
+}
+
+
+int64_t sys_wait4(const struct sysargs *a)
+{
+	int pid = arg_int(a, 0);
+	uva_t status = arg_uva(a, 1), ru_at = arg_uva(a, 3);
+	uint32_t options = arg_u32(a, 2);
+	struct wait_request w = {.options = options | WEXITED};
+	struct rusage ru;
+
+	if (options & ~(uint32_t)(WNOHANG | WUNTRACED | WCONTINUED | __WNOTHREAD | __WCLONE | __WALL))
+		return -EINVAL;
+	if (pid == INT32_MIN)
+		return -ESRCH;
+	if (pid == -1) {
+		w.type = P_ALL;
+	} else if (pid < 0) {
+		w.type = P_PGID;
+		w.id = -pid;
+	} else if (pid == 0) {
+		w.type = P_PGID;
+		w.id = READ_ONCE(current->proc->pgid);
+	} else {
+		w.type = P_PID;
+		w.id = pid;
+	}
+	int r = do_wait(&w, false);
+	if (r <= 0)
+		return r;
+	if (status.v && copy_out_struct(status, &w.wait_status))
+		return -EFAULT;
+	if (ru_at.v) {
+		rusage_fill(&ru, &w.usage);
+		if (copy_out_struct(ru_at, &ru))
+			return -EFAULT;
+	}
+	return w.pid;
+}
+
+static int prepare_waitid(struct wait_request *w, bool *nonblocking)
+{
+	uint32_t file_flags = 0;
+
+	switch (w->type) {
+	case P_ALL:
+		return 0;
+	case P_PID:
+		return w->id <= 0 ? -EINVAL : 0;
+	case P_PGID:
+		if (w->id < 0)
+			return -EINVAL;
+		if (w->id == 0)
+			w->id = READ_ONCE(current->proc->pgid);
+		return 0;
+	case P_PIDFD: {
+		if (w->id < 0)
+			return -EINVAL;
+		struct process *p = pidfd_get(w->id, &file_flags);
+		if (IS_ERR(p))
+			return PTR_ERR(p);
+		w->of_pidfd = p;
+		*nonblocking = file_flags & O_NONBLOCK;
+		if (*nonblocking)
+			w->options |= WNOHANG;
+		return 0;
+	}
+	default:
+		return -EINVAL;
+	}
+}
+
+int64_t sys_waitid(const struct sysargs *a)
+{
+	uva_t info_at = arg_uva(a, 2), ru_at = arg_uva(a, 4);
+	struct wait_request w = {.type = arg_int(a, 0), .id = arg_int(a, 1), .options = arg_u32(a, 3)};
+	bool nonblocking = false;
+	siginfo_t si;
+	struct rusage ru;
+
+	if (w.options & ~(uint32_t)(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WNOTHREAD | __WCLONE | __WALL))
+		return -EINVAL;
+	if (!(w.options & (WEXITED | WSTOPPED | WCONTINUED)))
+		return -EINVAL;
+	int r = prepare_waitid(&w, &nonblocking);
+	if (r)
+		return r;
+	bool caller_nohang = arg_u32(a, 3) & WNOHANG;
+	r = do_wait(&w, nonblocking && !caller_nohang);
+	if (w.of_pidfd)
+		process_put((struct process *)w.of_pidfd);
+	if (r < 0)
+		return r;
+	memset(&si, 0, sizeof(si));
+	if (r > 0) {
+		si.si_signo = SIGCHLD;
+		si.si_code = w.code;
+		si.si_pid = w.pid;
+		si.si_uid = w.uid;
+		si.si_status = w.status;
+		if (ru_at.v) {
+			rusage_fill(&ru, &w.usage);
+			if (copy_out_struct(ru_at, &ru))
+				return -EFAULT;
+		}
+	}
+	/* Linux writes the first fields only; the caller's union behind them is left alone. */
+	if (info_at.v && copy_out(info_at, &si, offsetof(siginfo_t, si_status) + sizeof(si.si_status)))
+		return -EFAULT;
+	return 0;
+}
