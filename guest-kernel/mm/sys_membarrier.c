@@ -37,7 +37,7 @@ static void running_on(struct mm *mm, struct cpu_set *set)
 		list_for_each_entry(t, &p->threads, thread_link) {
 			int cpu = READ_ONCE(t->sched.cpu);
 
-			if (t != current && atomic_load(&t->sched.on_cpu) && cpu >= 0 && cpu < BOOT_VCPU_MAX &&
+			if (t != current && atomic_load(&t->sched.on_rq) && cpu >= 0 && cpu < BOOT_VCPU_MAX &&
 			    (!mm || READ_ONCE(t->mm) == mm))
 				set->bits[cpu / 64] |= 1UL << cpu % 64;
 		}

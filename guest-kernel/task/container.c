@@ -151,7 +151,7 @@ static bool passwd_home(const char *text, size_t size, uint32_t uid, char *out, 
 	while (p < text_end) {
 		const char *end = memchr(p, '\n', (size_t)(text_end - p));
 		end = end ? end : text_end;
-		size_t n, home_len;
+		size_t n = 0, home_len = 0;
 		const char *id = passwd_field(p, end, 2, &n), *home = passwd_field(p, end, 5, &home_len);
 		char number[12];
 		uint64_t value;

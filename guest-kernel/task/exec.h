@@ -3,10 +3,10 @@
 #ifndef TASK_EXEC_H
 #define TASK_EXEC_H
 
-#include <linux/elf.h>
-
 #include "fs/vfs.h"
 #include "task/task.h"
+
+#include <linux/elf.h> /* last: its EV_NONE is a macro */
 
 #define EXEC_BUF_SIZE 256 /* bytes of the file that decide what it is (BINPRM_BUF_SIZE) */
 #define EXEC_ARG_STRLEN 131072UL

@@ -57,6 +57,11 @@ bool pid_is_free(int pid)
 	return pids.users[pid] == 0;
 }
 
+int pid_last(void)
+{
+	return READ_ONCE(pids.last);
+}
+
 struct task *task_lookup(int tid)
 {
 	return tid > 0 && tid < PID_MAX ? pids.task[tid] : NULL;

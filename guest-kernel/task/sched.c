@@ -356,27 +356,6 @@ void sched_yield_current(void)
 	schedule();
 }
 
-/* CPU-time timers of the process need a look now and then while it computes. */
-static uint64_t cpu_timer_deadline(const struct task *t, uint64_t now)
-{
-	const struct process *p = t->proc;
-	uint64_t left = DEADLINE_NEVER;
-
-	if (p->timers.virt_left)
-		left = p->timers.virt_left;
-	if (p->timers.prof_left)
-		left = MIN(left, p->timers.prof_left);
-	if (p->rlim[RLIMIT_CPU].rlim_cur != RLIM64_INFINITY)
-		left = MIN(left, 100000000UL);
-	return left == DEADLINE_NEVER ? left : now + MAX(left, 200000UL);
-}
-
-static bool has_cpu_timers(const struct process *p)
-{
-	return p->timers.virt_left || p->timers.prof_left || p->timers.posix ||
-	       p->rlim[RLIMIT_CPU].rlim_cur != RLIM64_INFINITY;
-}
-
 static bool any_idle(void)
 {
 	for (uint32_t i = 0; i < ARRAY_SIZE(sched.idle_mask); i++)
@@ -392,8 +371,6 @@ static void arm_timer(struct rq *rq, struct task *t, uint64_t recheck)
 
 	if (READ_ONCE(rq->nr_queued))
 		want = MIN(want, t->sched.slice_end);
-	if (unlikely(has_cpu_timers(t->proc)))
-		want = MIN(want, cpu_timer_deadline(t, clock_monotonic()));
 	if (want >= rq->armed)
 		return;
 	rq->armed = want;

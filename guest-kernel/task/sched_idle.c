@@ -9,6 +9,7 @@
 #include "boot/events.h"
 #include "lib/log.h"
 #include "lib/string.h"
+#include "mm/page.h"
 #include "task/sched_impl.h"
 #include "time/timer.h"
 

@@ -153,6 +153,7 @@ struct task *task_lookup(int tid);
 struct process *process_lookup(int pid);
 /* Allocates a number that no task, group or session uses; -EAGAIN at the limit. */
 int pid_alloc(void);
+int pid_last(void); /* the number given out last */
 /* Users of a number: tasks, groups, sessions. tasklist_lock held. */
 void pid_ref(int pid);
 void pid_unref(int pid);

@@ -204,7 +204,8 @@ static void child_main(void *arg)
 	sched_first_switch();
 	if (t->set_child_tid) {
 		uint32_t tid = (uint32_t)t->tid;
-		(void)copy_out_struct(uva(t->set_child_tid), &tid);
+		if (copy_out_struct(uva(t->set_child_tid), &tid))
+			pr_debug("clone: the child's tid could not be written"); /* as Linux, not an error */
 	}
 	task_user_loop(t);
 }
@@ -367,8 +368,8 @@ static int64_t start_task(struct task *t, const struct clone_params *p)
 
 	if ((p->flags & CLONE_PIDFD) && pidfd < 0)
 		return pidfd;
-	if (p->flags & CLONE_PARENT_SETTID)
-		(void)copy_out(uva(p->parent_tid), &tid, sizeof(tid));
+	if ((p->flags & CLONE_PARENT_SETTID) && copy_out(uva(p->parent_tid), &tid, sizeof(tid)))
+		pr_debug("clone: the parent's tid could not be written"); /* as Linux, not an error */
 	if (vfork) {
 		task_get(current);
 		t->vfork_parent = current;
@@ -483,7 +484,7 @@ int64_t sys_clone3(const struct sysargs *a)
 	}
 	if (copy_in(&c, at, MIN(size, sizeof(c))))
 		return -EFAULT;
-	if ((c.flags & ~CLONE3_FLAGS) || (c.flags & (CLONE_DETACHED | CSIGNAL & ~CLONE_NEWTIME)))
+	if ((c.flags & ~CLONE3_FLAGS) || (c.flags & (CLONE_DETACHED | (CSIGNAL & ~CLONE_NEWTIME))))
 		return -EINVAL;
 	if (c.set_tid_size > 32 || (!c.set_tid && c.set_tid_size) || (c.set_tid && !c.set_tid_size))
 		return -EINVAL;
