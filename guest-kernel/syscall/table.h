@@ -36,7 +36,7 @@
 	S( 25, mremap, sys_mremap, FULL, "") \
 	S( 26, msync, sys_msync, FULL, "") \
 	S( 27, mincore, sys_mincore, FULL, "") \
-	S( 28, madvise, sys_madvise, FULL, "") \
+	S( 28, madvise, sys_madvise, PARTIAL, "tuning advice is accepted without effect; no HWPOISON, COLLAPSE") \
 	S( 29, shmget, sys_shmget, FULL, "") \
 	S( 30, shmat, sys_shmat, FULL, "") \
 	S( 31, shmctl, sys_shmctl, FULL, "") \
@@ -245,9 +245,9 @@
 	S(234, tgkill, sys_tgkill, FULL, "") \
 	S(235, utimes, sys_utimes, FULL, "") \
 	S(236, vserver, sys_enosys, NONE, "removed from Linux or never in it") \
-	S(237, mbind, sys_mbind, FULL, "") \
-	S(238, set_mempolicy, sys_set_mempolicy, FULL, "") \
-	S(239, get_mempolicy, sys_get_mempolicy, FULL, "") \
+	S(237, mbind, sys_mbind, PARTIAL, "one memory node: checked, not remembered") \
+	S(238, set_mempolicy, sys_set_mempolicy, PARTIAL, "one memory node: checked, not remembered") \
+	S(239, get_mempolicy, sys_get_mempolicy, PARTIAL, "always MPOL_DEFAULT") \
 	S(240, mq_open, sys_mq_open, FULL, "") \
 	S(241, mq_unlink, sys_mq_unlink, FULL, "") \
 	S(242, mq_timedsend, sys_mq_timedsend, FULL, "") \
