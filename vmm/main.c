@@ -114,7 +114,7 @@ static int start(void)
 	/* Deadlines of the Sentry are the application's: do not batch them. Later threads inherit this. */
 	prctl(PR_SET_TIMERSLACK, 1000, 0, 0, 0);
 	if (!rc)
-		rc = seccomp_install(vmm.ops->name);
+		rc = seccomp_install(vmm.ops->name, vmm.cfg.directfs);
 	return rc ? rc : vcpu_start(0);
 }
 
@@ -127,7 +127,7 @@ int vmm_run(const struct vmm_config *cfg)
 	rc = start();
 	if (rc) {
 		terminal_restore();
-		vmm_log(LOG_ERR, "cannot start the sandbox: %s", strerror(-rc));
+		vmm_log(LOG_INFO, "cannot start the sandbox: %s", strerror(-rc)); /* the reason was logged, the caller reports */
 		return rc;
 	}
 	events_run();

@@ -8,6 +8,6 @@
 /* no_new_privs, not dumpable, capabilities reduced to those of directfs (or none). Before threads exist. */
 int sandbox_drop_privileges(bool directfs);
 /* The system-call filter of this platform, for this thread and all later ones. */
-int seccomp_install(const char *platform);
+int seccomp_install(const char *platform, bool directfs);
 
 #endif

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The system calls of the sandbox process: each with its reason. Anything else raises SIGSYS, which ends the sandbox
- * with the call's number. Calls marked for a platform are allowed only there.
+ * with the call's number. Calls marked for a platform, or for file operations by this process (directfs), are allowed only
+ * there.
  */
 #include "vmm/sandbox.h"
 
@@ -28,7 +29,7 @@
 #define __NR_statx 332
 #endif
 
-enum { ANY, KVM, PTRACE };
+enum { ANY, KVM, PTRACE, DIRECTFS };
 
 static const struct {
 	int nr;
@@ -96,63 +97,47 @@ static const struct {
 	{ SCMP_SYS(copy_file_range), ANY },
 	{ SCMP_SYS(fstat), ANY },
 	{ SCMP_SYS(fcntl), ANY },            /* F_GETFL, F_DUPFD_CLOEXEC */
-	/* directfs, always relative to the gofer's descriptors */
-	{ __NR_openat2, ANY },
-	{ SCMP_SYS(openat), ANY },
-	{ SCMP_SYS(newfstatat), ANY },
-	{ __NR_statx, ANY },
-	{ SCMP_SYS(mkdirat), ANY },
-	{ SCMP_SYS(mknodat), ANY },
-	{ SCMP_SYS(symlinkat), ANY },
-	{ SCMP_SYS(linkat), ANY },
-	{ SCMP_SYS(unlinkat), ANY },
-	{ SCMP_SYS(renameat2), ANY },
-	{ SCMP_SYS(readlinkat), ANY },
+	/* file hostcalls on open files */
 	{ SCMP_SYS(fchmod), ANY },
-	{ SCMP_SYS(fchmodat), ANY },
-	{ __NR_fchmodat2, ANY },
 	{ SCMP_SYS(fchown), ANY },
-	{ SCMP_SYS(fchownat), ANY },
+	{ SCMP_SYS(fchownat), ANY },         /* AT_EMPTY_PATH */
 	{ SCMP_SYS(utimensat), ANY },
 	{ SCMP_SYS(ftruncate), ANY },
 	{ SCMP_SYS(getdents64), ANY },
 	{ SCMP_SYS(fsync), ANY },
 	{ SCMP_SYS(fdatasync), ANY },
 	{ SCMP_SYS(fstatfs), ANY },
+	{ SCMP_SYS(newfstatat), ANY },
+	{ __NR_statx, ANY },
 	{ SCMP_SYS(fgetxattr), ANY },
 	{ SCMP_SYS(fsetxattr), ANY },
 	{ SCMP_SYS(flistxattr), ANY },
 	{ SCMP_SYS(fremovexattr), ANY },
-	{ SCMP_SYS(fchdir), ANY },           /* xattr calls by name run in their directory */
-	{ SCMP_SYS(chdir), ANY },
-	{ SCMP_SYS(lgetxattr), ANY },
-	{ SCMP_SYS(lsetxattr), ANY },
-	{ SCMP_SYS(llistxattr), ANY },
-	{ SCMP_SYS(lremovexattr), ANY },
-	{ SCMP_SYS(geteuid), ANY },          /* who owns what is made */
-	{ SCMP_SYS(dup), ANY },
-	/* ptrace: stub processes, their threads and what those are made to do */
+	/* names, always relative to the gofer's descriptors */
+	{ __NR_openat2, DIRECTFS },
+	{ SCMP_SYS(openat), DIRECTFS },      /* "." below a descriptor */
+	{ SCMP_SYS(mkdirat), DIRECTFS },
+	{ SCMP_SYS(mknodat), DIRECTFS },
+	{ SCMP_SYS(symlinkat), DIRECTFS },
+	{ SCMP_SYS(linkat), DIRECTFS },
+	{ SCMP_SYS(unlinkat), DIRECTFS },
+	{ SCMP_SYS(renameat2), DIRECTFS },
+	{ SCMP_SYS(readlinkat), DIRECTFS },
+	{ SCMP_SYS(fchmodat), DIRECTFS },
+	{ __NR_fchmodat2, DIRECTFS },
+	{ SCMP_SYS(geteuid), DIRECTFS },     /* who owns what it makes */
+	{ SCMP_SYS(fchdir), DIRECTFS },      /* xattr calls by name run in their directory */
+	{ SCMP_SYS(chdir), DIRECTFS },
+	{ SCMP_SYS(lgetxattr), DIRECTFS },
+	{ SCMP_SYS(lsetxattr), DIRECTFS },
+	{ SCMP_SYS(llistxattr), DIRECTFS },
+	{ SCMP_SYS(lremovexattr), DIRECTFS },
+	/* ptrace: stubs are clones of a template that exists already, so making one is ptrace too */
 	{ SCMP_SYS(ptrace), PTRACE },
 	{ SCMP_SYS(wait4), PTRACE },
-	{ SCMP_SYS(waitid), PTRACE },
-	{ SCMP_SYS(fork), PTRACE },
-	{ SCMP_SYS(vfork), PTRACE },
 	{ SCMP_SYS(kill), PTRACE },
-	{ SCMP_SYS(tkill), PTRACE },
-	{ SCMP_SYS(prctl), PTRACE },
-	{ SCMP_SYS(seccomp), PTRACE },
-	{ SCMP_SYS(process_vm_readv), PTRACE },
-	{ SCMP_SYS(process_vm_writev), PTRACE },
-	{ SCMP_SYS(arch_prctl), PTRACE },
-	{ SCMP_SYS(setpgid), PTRACE },
-	{ SCMP_SYS(setsid), PTRACE },
-	{ SCMP_SYS(close_range), PTRACE },
-	{ SCMP_SYS(pidfd_open), PTRACE },
-	{ SCMP_SYS(pidfd_send_signal), PTRACE },
-	{ SCMP_SYS(sched_setaffinity), PTRACE },  /* tracer and stub on one CPU */
-	{ SCMP_SYS(getppid), PTRACE },            /* a stub whose tracer died */
-	{ SCMP_SYS(set_tid_address), PTRACE },
-	{ SCMP_SYS(memfd_create), PTRACE },
+	{ SCMP_SYS(sched_setaffinity), PTRACE }, /* tracer and stub on one CPU */
+	{ SCMP_SYS(getcpu), PTRACE },            /* which one, where the vDSO cannot say */
 };
 
 static const struct {
@@ -169,12 +154,12 @@ static const struct {
 	{ KVM_SET_XCRS, KVM }, { KVM_SET_MSRS, KVM }, { KVM_GET_MSRS, KVM }, { KVM_SET_DEVICE_ATTR, KVM }, /* a new vCPU */
 };
 
-static int fill(scmp_filter_ctx ctx, int platform)
+static int fill(scmp_filter_ctx ctx, int platform, bool directfs)
 {
 	int rc = 0;
 
 	for (unsigned i = 0; !rc && i < sizeof(calls) / sizeof(calls[0]); i++)
-		if (calls[i].platform == ANY || calls[i].platform == platform)
+		if (calls[i].platform == ANY || calls[i].platform == platform || (directfs && calls[i].platform == DIRECTFS))
 			rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, calls[i].nr, 0);
 	for (unsigned i = 0; !rc && i < sizeof(ioctls) / sizeof(ioctls[0]); i++)
 		if (ioctls[i].platform == ANY || ioctls[i].platform == platform)
@@ -183,7 +168,7 @@ static int fill(scmp_filter_ctx ctx, int platform)
 	return rc;
 }
 
-int seccomp_install(const char *platform)
+int seccomp_install(const char *platform, bool directfs)
 {
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_TRAP);
 	int rc;
@@ -192,7 +177,7 @@ int seccomp_install(const char *platform)
 		return -ENOMEM;
 	/* A hash of the list instead of a chain: the calls of a hot path are not all at its front. */
 	seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-	rc = fill(ctx, !strcmp(platform, "kvm") ? KVM : PTRACE);
+	rc = fill(ctx, !strcmp(platform, "kvm") ? KVM : PTRACE, directfs);
 	if (!rc)
 		rc = seccomp_load(ctx);
 	seccomp_release(ctx);
