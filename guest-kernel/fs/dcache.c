@@ -151,6 +151,8 @@ static struct dentry *free_dead(struct dentry *d)
 		spin_lock(&d->inode->spin);
 		list_del(&d->alias_link);
 		spin_unlock(&d->inode->spin);
+		if (d->inode->nlink == 0 && !list_empty(&d->inode->marks))
+			notify_inode_gone(d->inode);
 		inode_put(d->inode);
 	}
 	if (d->name != d->iname)

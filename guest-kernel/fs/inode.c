@@ -58,12 +58,8 @@ void inode_put(struct inode *i)
 {
 	if (!i || !ref_put(&i->refs))
 		return;
-	if (!list_empty(&i->marks))
-		notify_inode_gone(i);
 	if (i->locks)
 		locks_free_inode(i);
-	if (i->pipe)
-		pipe_free(i->pipe);
 	spin_lock(&i->sb->lock);
 	list_del(&i->sb_link);
 	spin_unlock(&i->sb->lock);

@@ -82,14 +82,13 @@ int mode_kill_suid(const struct inode *inode, uint32_t *mode); /* 1: *mode is th
 void anon_init(void);
 void tmpfs_init(void);
 int fifo_open(struct inode *inode, struct file *file);
-void pipe_free(struct pipe *p);
 struct pipe *file_pipe(struct file *f); /* the pipe behind a file, or NULL */
 int64_t pipe_set_size(struct file *f, uint64_t size);
 int64_t pipe_get_size(struct file *f);
 void locks_remove_posix(struct file *f, struct files *owner);
 void locks_remove_file(struct file *f);
 void locks_free_inode(struct inode *inode);
-void notify_inode_gone(struct inode *inode); /* last link or last reference: IN_DELETE_SELF, IN_IGNORED */
+void notify_inode_gone(struct inode *inode); /* the last name is gone and unused: IN_DELETE_SELF, IN_IGNORED */
 void notify_super_gone(struct super_block *sb);
 int fasync_set(struct file *f, int fd, bool on);
 void fasync_release(struct file *f);

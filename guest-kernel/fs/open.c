@@ -120,19 +120,21 @@ static int do_open(struct file *f, uint32_t flags)
 		break;
 	case S_IFCHR:
 	case S_IFBLK:
-		if (!ops || !ops->open)
-			return chrdev_open(i, f);
+		if (!ops || !ops->open) {
+			r = chrdev_open(i, f);
+			goto opened;
+		}
 		break;
 	}
 	if (!ops)
 		return -ENXIO;
 	f->ops = ops;
-	if (ops->open) {
+	if (ops->open)
 		r = ops->open(i, f);
-		if (r) {
-			f->ops = NULL;
-			return r;
-		}
+opened:
+	if (r) {
+		f->ops = NULL;
+		return r;
 	}
 	if (f->ops && f->ops->no_seek)
 		f->mode |= FMODE_STREAM;

@@ -320,7 +320,7 @@
 	S(309, getcpu, sys_getcpu, FULL, "") \
 	S(310, process_vm_readv, sys_process_vm_readv, FULL, "") \
 	S(311, process_vm_writev, sys_process_vm_writev, FULL, "") \
-	S(312, kcmp, sys_kcmp, FULL, "") \
+	S(312, kcmp, sys_kcmp, PARTIAL, "no KCMP_EPOLL_TFD") \
 	S(313, finit_module, sys_enosys, NONE, "no loadable kernel code") \
 	S(314, sched_setattr, sys_sched_setattr, FULL, "") \
 	S(315, sched_getattr, sys_sched_getattr, FULL, "") \
