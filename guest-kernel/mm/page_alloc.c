@@ -464,6 +464,8 @@ void page_init(uint64_t ram_bytes, uint64_t ram_limit)
 	zone.batch = BATCH_MIN;
 	zone.ram_bytes = ROUND_DOWN(ram_bytes, RAM_CHUNK_SIZE);
 	zone.ram_limit = MIN(ram_limit, RAM_PA_END);
+	/* Shown to ring 3 by the vDSO; nobody frees it. */
+	pa_to_page(pa(BOOT_SHARED_PA))->refs = 1;
 	add_range(BOOT_RESERVED_END, RAM_CHUNK_SIZE);
 	for (uint64_t c = RAM_CHUNK_SIZE; c < zone.ram_bytes; c += RAM_CHUNK_SIZE)
 		add_range(c + ARRAY_BYTES, c + RAM_CHUNK_SIZE);
