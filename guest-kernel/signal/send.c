@@ -508,17 +508,6 @@ void task_signal_init(struct task *t)
 	t->sig.altstack_sp = parent->sig.altstack_sp;
 	t->sig.altstack_size = parent->sig.altstack_size;
 	t->sig.altstack_flags = parent->sig.altstack_flags;
-	if (t->proc == parent->proc) {
-		/* A stop or the end of the process that is under way is for the new thread, too. */
-		spin_lock(&t->proc->sig.lock);
-		if (t->proc->sig.group_stop && t->proc->sig.group_stop_left) {
-			t->sig.stop_pending = true;
-			t->proc->sig.group_stop_left++;
-		}
-		t->sig.kill_pending = t->proc->sig.group_exit;
-		signal_recompute(t);
-		spin_unlock(&t->proc->sig.lock);
-	}
 }
 
 void signal_task_exiting(void)

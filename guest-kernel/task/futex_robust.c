@@ -77,12 +77,8 @@ void futex_exit(struct task *t)
 		walk_robust_list(t);
 	t->robust_list = 0;
 	futex_pi_exit(t);
-}
-
-void futex_exec(struct task *t)
-{
-	futex_exit(t);
-	futex_pi_revive(t);
+	if (!t->sig.exiting)
+		futex_pi_revive(t);
 }
 
 int64_t sys_set_robust_list(const struct sysargs *a)
