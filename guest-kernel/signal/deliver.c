@@ -10,6 +10,7 @@
 
 #include "lib/log.h"
 #include "mm/mm.h"
+#include "task/rseq.h"
 
 void signal_set_blocked(ksigset_t set)
 {
@@ -243,6 +244,8 @@ static void run_handler(struct task *t, struct ksignal *k)
 {
 	ksigset_t saved = t->sig.restore_mask ? t->sig.saved_mask : t->sig.blocked, mask = t->sig.blocked;
 
+	if (t->rseq_addr)
+		rseq_signal(t);
 	if (signal_build_frame(k, saved)) {
 		signal_force_segv(k->signo);
 		return;

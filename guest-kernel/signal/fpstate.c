@@ -64,12 +64,10 @@ uint64_t fpstate_features(void)
 
 void fpstate_sync(struct task *t)
 {
-	struct vcpu *v = this_vcpu();
 	uint8_t *x = area(t);
 	uint64_t bv;
 
-	if (t->uc.fpu_cpu >= 0 && v->fpu_save(v, &t->uc))
-		t->uc.fpu_cpu = -1; /* the platform lost it: memory is all there is */
+	task_fpu_save();
 	if (t->uc.fpu_size < XSAVE_MIN)
 		return;
 	bv = load64(x + XSAVE_HEADER);

@@ -510,11 +510,11 @@ void task_signal_init(struct task *t)
 	t->sig.altstack_flags = parent->sig.altstack_flags;
 }
 
-void signal_task_exiting(void)
+bool signal_task_exiting(void)
 {
 	struct task *t = current, *other;
 	struct process *p = t->proc;
-	bool stopped = false;
+	bool stopped = false, last = true;
 	ksigset_t orphaned;
 
 	spin_lock(&tasklist_lock);
@@ -522,14 +522,17 @@ void signal_task_exiting(void)
 	t->sig.exiting = true;
 	orphaned = p->sig.shared.set & ~t->sig.blocked;
 	list_for_each_entry(other, &p->threads, thread_link) {
-		if (other == t || other->sig.exiting || !(orphaned & ~other->sig.blocked))
+		if (other == t || other->sig.exiting)
+			continue;
+		last = false;
+		if (!(orphaned & ~other->sig.blocked))
 			continue;
 		signal_wake(other, false);
 		orphaned &= other->sig.blocked;
 	}
 	if (t->sig.stop_pending) {
 		t->sig.stop_pending = false;
-		stopped = --p->sig.group_stop_left == 0;
+		stopped = --p->sig.group_stop_left == 0 && !last;
 	}
 	spin_unlock(&p->sig.lock);
 	if (stopped) {
@@ -537,7 +540,10 @@ void signal_task_exiting(void)
 		p->continued = false;
 		process_notify_parent(p, CLD_STOPPED, p->sig.group_stop_signo);
 	}
+	if (last)
+		p->exiting = true;
 	spin_unlock(&tasklist_lock);
+	return last;
 }
 
 void task_signal_destroy(struct task *t)

@@ -48,8 +48,8 @@ void signal_set_temporary(ksigset_t set);
 void task_signal_init(struct task *t);
 void signal_altstack_reset(struct task *t);
 /* Early in task_exit, without locks: the current task takes no more signals; what was meant for the process goes to
- * another thread, and a group stop does not wait for it any longer. */
-void signal_task_exiting(void);
+ * another thread, and a group stop does not wait for it any longer. True for exactly one thread of a process: the last. */
+bool signal_task_exiting(void);
 void task_signal_destroy(struct task *t);
 int process_signal_init(struct process *p, const struct process *parent); /* parent NULL: defaults */
 void process_signal_destroy(struct process *p);

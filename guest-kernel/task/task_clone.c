@@ -296,7 +296,8 @@ static int link_task(struct task *t, const struct clone_params *p)
 
 	spin_lock(&tasklist_lock);
 	spin_lock(&n->sig.lock);
-	if (fatal_signal_pending(current) || me->exec_task || me->sig.group_exit) {
+	/* A group stop or the end counts the threads there are: clone again afterwards. */
+	if (fatal_signal_pending(current) || current->sig.stop_pending || me->exec_task || me->sig.group_exit) {
 		err = -ERESTARTNOINTR;
 	} else if (p->flags & CLONE_THREAD) {
 		task_link(t);

@@ -320,12 +320,7 @@ NORETURN void task_exit(int status)
 
 	BUG_ON(t->is_kthread);
 	t->exit_code = status;
-	signal_task_exiting();
-	spin_lock(&tasklist_lock);
-	bool last = p->nr_threads == 1;
-	if (last)
-		p->exiting = true;
-	spin_unlock(&tasklist_lock);
+	bool last = signal_task_exiting();
 	if (last) {
 		process_timers_exit(p);
 		if (p->session_leader)
