@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the proc file system share. Text formats are those of proc(5). */
+#ifndef FS_PROC_PROC_H
+#define FS_PROC_PROC_H
+
+#include "fs/pseudo.h"
+#include "task/task.h"
+
+#define FILE_RO  (S_IFREG | 0444)
+#define FILE_RW  (S_IFREG | 0644)
+#define FILE_OWN (S_IFREG | 0400)
+#define DIR_RX   (S_IFDIR | 0555)
+#define LINK     (S_IFLNK | 0777)
+
+extern const struct pseudo_entry proc_pid_dir;      /* /proc/PID */
+extern const struct pseudo_entry proc_tid_dir;      /* /proc/PID/task/TID */
+extern const struct pseudo_entry proc_misc_files[]; /* /proc/meminfo ...; proc_misc.c */
+extern const struct pseudo_entry proc_sys_dir;      /* /proc/sys; proc_sys.c */
+extern const struct pseudo_entry proc_net_files[];  /* /proc/net; proc_net.c */
+
+/* References of a task's parts, or NULL. Release with mm_put, files_put, fs_context_put. */
+struct mm *proc_task_mm(struct task *t);
+struct files *proc_task_files(struct task *t);
+struct fs_context *proc_task_fs(struct task *t);
+/* ptrace-like access check (ptrace(2), "Ptrace access mode checking"): 0 or -EACCES. */
+int proc_may_access(struct task *t);
+/* Sum of CPU times over live and exited threads. */
+void proc_cpu_times(struct process *p, uint64_t *utime_ns, uint64_t *stime_ns);
+
+/* ns to USER_HZ ticks */
+#define NS_PER_TICK 10000000ULL
+
+/* show functions by file */
+int proc_show_maps(struct seq *s, const struct pseudo_ref *ref);
+int proc_show_smaps(struct seq *s, const struct pseudo_ref *ref);
+int proc_show_smaps_rollup(struct seq *s, const struct pseudo_ref *ref);
+int proc_show_statm(struct seq *s, const struct pseudo_ref *ref);
+int proc_show_stat(struct seq *s, const struct pseudo_ref *ref);
+int proc_show_task_stat(struct seq *s, const struct pseudo_ref *ref);
+int proc_show_status(struct seq *s, const struct pseudo_ref *ref);
+int proc_show_limits(struct seq *s, const struct pseudo_ref *ref);
+int proc_show_mounts(struct seq *s, const struct pseudo_ref *ref);
+int proc_show_mountinfo(struct seq *s, const struct pseudo_ref *ref);
+int proc_show_mountstats(struct seq *s, const struct pseudo_ref *ref);
+extern const struct file_ops proc_mounts_fops; /* mounts and mountinfo: poll tells of changes */
+extern const struct file_ops proc_mem_fops;
+/* proc_fd.c: /proc/PID/fd, fdinfo and ns */
+int proc_fd_lookup(const struct pseudo_ref *dir, const char *name, size_t len, struct pseudo_ref *out);
+int proc_fdinfo_lookup(const struct pseudo_ref *dir, const char *name, size_t len, struct pseudo_ref *out);
+bool proc_fd_next(const struct pseudo_ref *dir, uint64_t *cookie, char *name, unsigned *type);
+int proc_ns_lookup(const struct pseudo_ref *dir, const char *name, size_t len, struct pseudo_ref *out);
+bool proc_ns_next(const struct pseudo_ref *dir, uint64_t *cookie, char *name, unsigned *type);
+
+#endif

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+/* /proc/PID/mounts, mountinfo and mountstats. Mounts outside the reader's root are left out, as in Linux. */
+#include "fs/proc/proc.h"
+
+#include <linux/mount.h>
+
+#include "fs/poll.h"
+#include "lib/string.h"
+
+#define MAX_MOUNTS 4096
+
+/* The mounts now, each with a reference; *n of them. Kmalloc'ed, or NULL. */
+static struct mount **mounts_list(size_t *n)
+{
+	struct mount **list = NULL;
+	size_t cap = 32;
+	for (;;) {
+		list = kmalloc(cap * sizeof(*list));
+		if (!list)
+			return NULL;
+		size_t k = 0;
+		struct mount *m;
+		spin_lock(&mount_lock);
+		list_for_each_entry(m, &mnt_ns0.mounts, link) {
+			if (k < cap) {
+				mount_get(m);
+				list[k] = m;
+			}
+			k++;
+		}
+		spin_unlock(&mount_lock);
+		*n = MIN(k, cap);
+		if (k <= cap)
+			return list;
+		for (size_t i = 0; i < *n; i++)
+			mount_put(list[i]);
+		kfree(list);
+		cap = k + 8;
+		if (cap > MAX_MOUNTS)
+			return NULL;
+	}
+}
+
+static void show_flags(struct seq *s, const struct mount *m, bool sb_too)
+{
+	uint32_t f = m->flags | (sb_too ? m->sb->flags : 0);
+	seq_puts(s, f & MS_RDONLY ? "ro" : "rw");
+	if (m->flags & MS_NOSUID)
+		seq_puts(s, ",nosuid");
+	if (m->flags & MS_NODEV)
+		seq_puts(s, ",nodev");
+	if (m->flags & MS_NOEXEC)
+		seq_puts(s, ",noexec");
+	if (m->flags & MS_NOATIME)
+		seq_puts(s, ",noatime");
+	else if (!(m->flags & MS_STRICTATIME))
+		seq_puts(s, ",relatime");
+}
+
+static void show_sb_options(struct seq *s, struct super_block *sb)
+{
+	if (!sb->ops || !sb->ops->show_options)
+		return;
+	char *buf = kmalloc(PAGE_SIZE);
+	if (!buf)
+		return;
+	buf[0] = '\0';
+	if (sb->ops->show_options(sb, buf, PAGE_SIZE) >= 0)
+		seq_puts(s, buf);
+	kfree(buf);
+}
+
+/* Where m is mounted, in the view of ref->task; NULL when it is out of reach. */
+static char *mount_place(const struct mount *m, char *buf)
+{
+	struct path at = {(struct mount *)m, m->root};
+	char *p = path_name(&at, buf, PATH_MAX_);
+	return IS_ERR(p) || p[0] != '/' ? NULL : p;
+}
+
+/* Path of a mount's root inside its file system ("/" unless it is a bind mount). */
+static void show_fs_root(struct seq *s, struct mount *m)
+{
+	struct dentry *chain[64];
+	int n = 0;
+	struct dentry *d = m->root;
+	while (d != d->parent && n < (int)ARRAY_SIZE(chain)) {
+		chain[n++] = d;
+		d = d->parent;
+	}
+	if (!n)
+		seq_puts(s, "/");
+	while (n--) {
+		seq_puts(s, "/");
+		spin_lock(&chain[n]->lock);
+		char *name = chain[n]->name;
+		seq_escape(s, name, " \t\n");
+		spin_unlock(&chain[n]->lock);
+	}
+}
+
+static void show_one(struct seq *s, struct mount *m, const char *place, bool info)
+{
+	const char *type = m->sb->type ? m->sb->type->name : "none";
+	const char *source = m->source && *m->source ? m->source : "none";
+	if (!info) {
+		seq_escape(s, source, " \t\n#");
+		seq_puts(s, " ");
+		seq_escape(s, place, " \t\n");
+		seq_printf(s, " %s ", type);
+		show_flags(s, m, true);
+		show_sb_options(s, m->sb);
+		seq_puts(s, " 0 0\n");
+		return;
+	}
+	seq_printf(s, "%d %d %u:%u ", m->id, m->parent ? m->parent->id : m->id, DEV_MAJOR(m->sb->dev),
+	           DEV_MINOR(m->sb->dev));
+	show_fs_root(s, m);
+	seq_puts(s, " ");
+	seq_escape(s, place, " \t\n");
+	seq_puts(s, " ");
+	show_flags(s, m, false);
+	if (m->peer_group)
+		seq_printf(s, " shared:%d", m->peer_group);
+	if (m->master_group)
+		seq_printf(s, " master:%d", m->master_group);
+	seq_printf(s, " - %s ", type);
+	seq_escape(s, source, " \t\n#");
+	seq_puts(s, m->sb->flags & MS_RDONLY ? " ro" : " rw");
+	show_sb_options(s, m->sb);
+	seq_puts(s, "\n");
+}
+
+static int show_mounts(struct seq *s, bool info)
+{
+	size_t n;
+	struct mount **list = mounts_list(&n);
+	char *buf = kmalloc(PATH_MAX_);
+	int err = list && buf ? 0 : -ENOMEM;
+	for (size_t i = 0; list && i < n; i++) {
+		char *place = err ? NULL : mount_place(list[i], buf);
+		if (place)
+			show_one(s, list[i], place, info);
+		mount_put(list[i]);
+	}
+	kfree(list);
+	kfree(buf);
+	return err;
+}
+
+int proc_show_mounts(struct seq *s, const struct pseudo_ref *ref)
+{
+	return show_mounts(s, false);
+}
+
+int proc_show_mountinfo(struct seq *s, const struct pseudo_ref *ref)
+{
+	return show_mounts(s, true);
+}
+
+int proc_show_mountstats(struct seq *s, const struct pseudo_ref *ref)
+{
+	size_t n;
+	struct mount **list = mounts_list(&n);
+	char *buf = kmalloc(PATH_MAX_);
+	for (size_t i = 0; list && i < n; i++) {
+		char *place = buf ? mount_place(list[i], buf) : NULL;
+		if (place) {
+			seq_printf(s, "device %s mounted on ", list[i]->source ? list[i]->source : "none");
+			seq_escape(s, place, " \t\n");
+			seq_printf(s, " with fstype %s\n", list[i]->sb->type ? list[i]->sb->type->name : "none");
+		}
+		mount_put(list[i]);
+	}
+	kfree(list);
+	kfree(buf);
+	return 0;
+}
+
+/* ---- mounts and mountinfo as files: poll reports EPOLLERR|EPOLLPRI after each change (proc(5)) ---- */
+
+struct mounts_file {
+	struct mutex lock;
+	struct seq seq;   /* lock */
+	bool made;
+	uint32_t seen;    /* mnt_ns0.seq that poll last reported */
+};
+
+static int mounts_open(struct inode *inode, struct file *file)
+{
+	struct mounts_file *m = kzalloc(sizeof(*m));
+	if (!m)
+		return -ENOMEM;
+	mutex_init(&m->lock);
+	m->seen = READ_ONCE(mnt_ns0.seq);
+	file->private = m;
+	return 0;
+}
+
+static void mounts_release(struct file *file)
+{
+	struct mounts_file *m = file->private;
+	if (m) {
+		seq_free(&m->seq);
+		kfree(m);
+	}
+}
+
+static ssize_t_ mounts_read(struct file *file, struct iter *to, uint64_t *pos)
+{
+	struct mounts_file *m = file->private;
+	const struct pseudo_ref *ref = pseudo_ref_of(file->inode);
+	ssize_t_ ret = 0;
+	mutex_lock(&m->lock);
+	if (!m->made || *pos == 0) {
+		m->seq.len = 0;
+		ret = ref->entry->show(&m->seq, ref);
+		m->made = !ret;
+	}
+	if (!ret && *pos < m->seq.len) {
+		size_t want = MIN(to->count, m->seq.len - *pos);
+		ret = (ssize_t_)iter_copy_to(to, m->seq.buf + *pos, want);
+		if (!ret && want)
+			ret = -EFAULT;
+		else
+			*pos += (uint64_t)ret;
+	}
+	mutex_unlock(&m->lock);
+	return ret;
+}
+
+static uint32_t mounts_poll(struct file *file, struct poll_table *pt)
+{
+	struct mounts_file *m = file->private;
+	poll_wait(file, &mnt_ns0.wait, pt);
+	uint32_t now = READ_ONCE(mnt_ns0.seq);
+	if (now == m->seen)
+		return EPOLLIN | EPOLLRDNORM;
+	m->seen = now;
+	return EPOLLIN | EPOLLRDNORM | EPOLLERR | EPOLLPRI;
+}
+
+static int64_t mounts_llseek(struct file *file, int64_t off, int whence)
+{
+	if (whence == 1)
+		off += (int64_t)file->pos;
+	else if (whence != 0)
+		return -EINVAL;
+	if (off < 0)
+		return -EINVAL;
+	file->pos = (uint64_t)off;
+	return off;
+}
+
+const struct file_ops proc_mounts_fops = {.open = mounts_open, .release = mounts_release, .read = mounts_read,
+                                          .poll = mounts_poll, .llseek = mounts_llseek};

@@ -1,0 +1,356 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Pseudo file systems (see pseudo.h). */
+#include "fs/pseudo.h"
+
+#include "lib/string.h"
+#include "task/task.h"
+
+#define DT_OF_MODE(m) ((m) >> 12 & 15)
+#define STATIC_COOKIE 2              /* cookies 0 and 1 are "." and ".." */
+#define DYNAMIC_COOKIE (1ULL << 32)
+
+static const struct inode_ops dir_iops, file_iops, link_iops;
+static const struct file_ops dir_fops, text_fops;
+
+/* ---- inodes --------------------------------------------------------------------------------------------- */
+
+/* Stable for the life of what it names: mixes the entry's address, the task and the number. */
+static uint64_t pseudo_ino(const struct pseudo_ref *ref)
+{
+	uint64_t h = (uint64_t)ref->entry * 0x9e3779b97f4a7c15ULL;
+	h ^= (ref->task ? (uint64_t)ref->task->tid + 1 : 0) * 0xc2b2ae3d27d4eb4fULL;
+	h ^= (ref->number + 1) * 0x165667b19e3779f9ULL;
+	return (h >> 16 & 0xffffffffffULL) | 0x10000;
+}
+
+/* Takes over the task reference in *ref, also when it fails. */
+static struct inode *pseudo_inode(struct super_block *sb, const struct pseudo_ref *ref)
+{
+	struct inode *inode = inode_alloc(sb);
+	struct pseudo_ref *own = kmalloc(sizeof(*own));
+	if (!inode || !own) {
+		if (ref->task)
+			task_put(ref->task);
+		kfree(own);
+		if (inode)
+			inode_put(inode);
+		return NULL;
+	}
+	*own = *ref;
+	inode->private = own;
+	inode->ino = pseudo_ino(ref);
+	inode->mode = ref->entry->mode;
+	inode->size = ref->entry->size;
+	inode->nlink = S_ISDIR(inode->mode) ? 2 : 1;
+	inode->atime.tv_sec = inode->mtime.tv_sec = inode->ctime.tv_sec = (int64_t)(clock_realtime() / 1000000000);
+	if (S_ISDIR(inode->mode)) {
+		inode->ops = &dir_iops;
+		inode->fops = &dir_fops;
+	} else if (S_ISLNK(inode->mode)) {
+		inode->ops = &link_iops;
+	} else {
+		inode->ops = &file_iops;
+		inode->fops = ref->entry->fops ? ref->entry->fops : &text_fops;
+	}
+	return inode;
+}
+
+static void pseudo_evict(struct inode *inode)
+{
+	struct pseudo_ref *ref = inode->private;
+	if (!ref)
+		return;
+	if (ref->task)
+		task_put(ref->task);
+	kfree(ref);
+	inode->private = NULL;
+}
+
+static bool pseudo_alive(const struct pseudo_ref *ref)
+{
+	if (ref->task && READ_ONCE(ref->task->sched.state) == TASK_DEAD)
+		return false;
+	return !ref->entry->alive || ref->entry->alive(ref);
+}
+
+static int pseudo_revalidate(struct dentry *dentry)
+{
+	return !dentry->inode || pseudo_alive(pseudo_ref_of(dentry->inode));
+}
+
+/* Objects of a task belong to its effective ids (proc(5)), whoever made the inode. */
+static int pseudo_getattr(struct inode *inode, struct kstat *st)
+{
+	const struct pseudo_ref *ref = pseudo_ref_of(inode);
+	uint32_t uid = 0, gid = 0;
+	if (ref->task) {
+		spin_lock(&ref->task->lock);
+		if (ref->task->cred) {
+			uid = ref->task->cred->euid;
+			gid = ref->task->cred->egid;
+		}
+		spin_unlock(&ref->task->lock);
+		inode->uid = uid;
+		inode->gid = gid;
+	}
+	*st = (struct kstat){.ino = inode->ino, .dev = inode->sb->dev, .size = inode->size, .mode = inode->mode,
+	                     .nlink = inode->nlink, .uid = inode->uid, .gid = inode->gid, .blksize = 1024,
+	                     .atime = inode->atime, .mtime = inode->mtime, .ctime = inode->ctime};
+	return 0;
+}
+
+static int pseudo_permission(struct inode *inode, int mask)
+{
+	const struct pseudo_ref *ref = pseudo_ref_of(inode);
+	if (ref->entry->permission) {
+		int err = ref->entry->permission(ref, mask);
+		if (err)
+			return err;
+	}
+	struct kstat st;
+	pseudo_getattr(inode, &st); /* refreshes the owner */
+	const struct cred *c = current->cred;
+	uint32_t bits = inode->mode;
+	if (c->fsuid == inode->uid)
+		bits >>= 6;
+	else if (cred_in_group(c, inode->gid))
+		bits >>= 3;
+	if (((int)bits & mask & 7) == (mask & 7))
+		return 0;
+	if (cred_capable(c, CAP_DAC_OVERRIDE) && (!(mask & MAY_EXEC) || S_ISDIR(inode->mode) || inode->mode & 0111))
+		return 0;
+	return -EACCES;
+}
+
+/* Attributes are fixed; opening with O_TRUNC must succeed. */
+static int pseudo_setattr(struct inode *inode, struct iattr *attr)
+{
+	return attr->valid & (ATTR_MODE | ATTR_UID | ATTR_GID) ? -EPERM : 0;
+}
+
+/* ---- directories ------------------------------------------------------------------------------------------ */
+
+static int dir_lookup(struct inode *dir, struct dentry *dentry)
+{
+	const struct pseudo_ref *ref = pseudo_ref_of(dir);
+	struct pseudo_ref found = {0};
+	for (const struct pseudo_entry *e = ref->entry->children; e && e->name; e++) {
+		if (strlen(e->name) == dentry->name_len && !memcmp(e->name, dentry->name, dentry->name_len)) {
+			found = (struct pseudo_ref){e, ref->task, ref->number};
+			if (found.task)
+				task_get(found.task);
+			if (!pseudo_alive(&found)) {
+				if (found.task)
+					task_put(found.task);
+				return 0;
+			}
+			break;
+		}
+	}
+	if (!found.entry) {
+		if (!ref->entry->lookup)
+			return 0;
+		int err = ref->entry->lookup(ref, dentry->name, dentry->name_len, &found);
+		if (err) {
+			dentry->flags |= DENTRY_NO_CACHE;
+			return err == -ENOENT ? 0 : err;
+		}
+	}
+	if (found.task || found.entry->alive)
+		dentry->flags |= DENTRY_NO_CACHE;
+	struct inode *inode = pseudo_inode(dir->sb, &found);
+	if (!inode)
+		return -ENOMEM;
+	dentry_instantiate(dentry, inode);
+	return 0;
+}
+
+/* Positions: 0 ".", 1 "..", then the table, then DYNAMIC_COOKIE + the directory's own cookies. */
+static int dir_readdir(struct file *file, struct dir_context *ctx)
+{
+	const struct pseudo_ref *ref = pseudo_ref_of(file->inode);
+	if (ctx->pos == 0) {
+		if (!ctx->emit(ctx, ".", 1, file->inode->ino, DT_OF_MODE(S_IFDIR), 1))
+			return 0;
+		ctx->pos = 1;
+	}
+	if (ctx->pos == 1) {
+		struct inode *up = file->path.dentry->parent->inode;
+		if (!ctx->emit(ctx, "..", 2, up->ino, DT_OF_MODE(S_IFDIR), 2))
+			return 0;
+		ctx->pos = STATIC_COOKIE;
+	}
+	if (ctx->pos < DYNAMIC_COOKIE) {
+		const struct pseudo_entry *e = ref->entry->children;
+		uint64_t i = STATIC_COOKIE;
+		for (; e && e->name; e++, i++) {
+			if (i < ctx->pos)
+				continue;
+			struct pseudo_ref r = {e, ref->task, ref->number};
+			if (e->alive && !e->alive(&r))
+				continue;
+			if (!ctx->emit(ctx, e->name, strlen(e->name), pseudo_ino(&r), DT_OF_MODE(e->mode), i + 1))
+				return 0;
+			ctx->pos = i + 1;
+		}
+		ctx->pos = DYNAMIC_COOKIE;
+	}
+	if (!ref->entry->next)
+		return 0;
+	uint64_t cookie = ctx->pos - DYNAMIC_COOKIE;
+	char name[64];
+	unsigned type;
+	while (ref->entry->next(ref, &cookie, name, &type)) {
+		uint64_t ino = (cookie + 0x10000) ^ file->inode->ino << 20;
+		if (!ctx->emit(ctx, name, strlen(name), ino, type, DYNAMIC_COOKIE + cookie + 1))
+			return 0;
+		ctx->pos = DYNAMIC_COOKIE + ++cookie;
+	}
+	return 0;
+}
+
+static const struct inode_ops dir_iops = {
+	.lookup = dir_lookup, .getattr = pseudo_getattr, .setattr = pseudo_setattr, .permission = pseudo_permission};
+static const struct file_ops dir_fops = {.readdir = dir_readdir};
+
+/* ---- links ------------------------------------------------------------------------------------------------ */
+
+static char *link_readlink(struct inode *inode)
+{
+	const struct pseudo_ref *ref = pseudo_ref_of(inode);
+	return ref->entry->link ? ref->entry->link(ref) : ERR_PTR(-EINVAL);
+}
+
+static int link_follow(struct inode *inode, struct path *out)
+{
+	const struct pseudo_ref *ref = pseudo_ref_of(inode);
+	return ref->entry->follow ? ref->entry->follow(ref, out) : -EOPNOTSUPP;
+}
+
+static const struct inode_ops link_iops = {.readlink = link_readlink, .follow = link_follow, .getattr = pseudo_getattr,
+                                           .setattr = pseudo_setattr};
+
+/* ---- text files ------------------------------------------------------------------------------------------- */
+
+struct text {
+	struct mutex lock;
+	struct seq seq;  /* contents as of the last read at offset 0; lock */
+	bool made;
+};
+
+static int text_open(struct inode *inode, struct file *file)
+{
+	const struct pseudo_entry *e = pseudo_ref_of(inode)->entry;
+	if ((file->mode & FMODE_WRITE) && !e->store)
+		return -EACCES;
+	if ((file->mode & FMODE_READ) && !e->show)
+		return -EACCES;
+	struct text *t = kzalloc(sizeof(*t));
+	if (!t)
+		return -ENOMEM;
+	mutex_init(&t->lock);
+	file->private = t;
+	return 0;
+}
+
+static void text_release(struct file *file)
+{
+	struct text *t = file->private;
+	if (t) {
+		seq_free(&t->seq);
+		kfree(t);
+	}
+}
+
+/* Contents are made anew by each read at offset 0, so that a reader that rewinds sees the present. */
+static ssize_t_ text_read(struct file *file, struct iter *to, uint64_t *pos)
+{
+	struct text *t = file->private;
+	const struct pseudo_ref *ref = pseudo_ref_of(file->inode);
+	ssize_t_ ret;
+	mutex_lock(&t->lock);
+	if (!t->made || *pos == 0) {
+		t->seq.len = 0;
+		t->seq.failed = false;
+		ret = pseudo_alive(ref) ? ref->entry->show(&t->seq, ref) : -ESRCH;
+		if (!ret && t->seq.failed)
+			ret = -ENOMEM;
+		if (ret)
+			goto out;
+		t->made = true;
+	}
+	if (*pos >= t->seq.len) {
+		ret = 0;
+		goto out;
+	}
+	size_t want = MIN(to->count, t->seq.len - *pos);
+	size_t n = iter_copy_to(to, t->seq.buf + *pos, want);
+	*pos += n;
+	ret = n || !want ? (ssize_t_)n : -EFAULT;
+out:
+	mutex_unlock(&t->lock);
+	return ret;
+}
+
+static ssize_t_ text_write(struct file *file, struct iter *from, uint64_t *pos)
+{
+	const struct pseudo_ref *ref = pseudo_ref_of(file->inode);
+	size_t len = from->count;
+	if (len >= PAGE_SIZE)
+		return -EINVAL;
+	char *text = kmalloc(len + 1);
+	if (!text)
+		return -ENOMEM;
+	ssize_t_ ret = -EFAULT;
+	if (iter_copy_from(from, text, len) == len) {
+		text[len] = '\0';
+		ret = pseudo_alive(ref) ? ref->entry->store(ref, text, len) : -ESRCH;
+	}
+	kfree(text);
+	if (ret > 0)
+		*pos += (uint64_t)ret;
+	return ret;
+}
+
+static int64_t text_llseek(struct file *file, int64_t off, int whence)
+{
+	if (whence == 1)
+		off += (int64_t)file->pos;
+	else if (whence != 0)
+		return -EINVAL;
+	if (off < 0)
+		return -EINVAL;
+	file->pos = (uint64_t)off;
+	return off;
+}
+
+static const struct inode_ops file_iops = {
+	.getattr = pseudo_getattr, .setattr = pseudo_setattr, .permission = pseudo_permission};
+static const struct file_ops text_fops = {
+	.open = text_open, .release = text_release, .read = text_read, .write = text_write, .llseek = text_llseek};
+
+/* ---- mount ------------------------------------------------------------------------------------------------- */
+
+static int pseudo_statfs(struct super_block *sb, struct hc_statfs *st)
+{
+	*st = (struct hc_statfs){.type = sb->magic, .bsize = 4096, .frsize = 4096, .namelen = 255};
+	return 0;
+}
+
+static const struct super_ops pseudo_sops = {
+	.evict_inode = pseudo_evict, .revalidate = pseudo_revalidate, .statfs = pseudo_statfs};
+
+struct super_block *pseudo_mount(const struct fs_type *type, const struct pseudo_entry *root, uint32_t magic)
+{
+	struct super_block *sb = super_alloc(type, &pseudo_sops, magic);
+	if (!sb)
+		return ERR_PTR(-ENOMEM);
+	struct pseudo_ref ref = {root, NULL, 0};
+	struct inode *inode = pseudo_inode(sb, &ref);
+	sb->root = inode ? dentry_make_root(inode) : NULL;
+	if (!sb->root) {
+		super_put(sb);
+		return ERR_PTR(-ENOMEM);
+	}
+	return sb;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Pseudo file systems: trees described by const tables (proc, sysfs). An entry is a directory, a text file made by a
+ * show function when it is read, a symbolic link, or something with operations of its own. A directory can have
+ * dynamic entries besides its table.
+ *
+ * An inode carries a struct pseudo_ref: its entry, the task it speaks of (with a reference), and a number. Inodes with a
+ * task are never cached beyond their last user, and are revalidated by the task being alive.
+ */
+#ifndef FS_PSEUDO_H
+#define FS_PSEUDO_H
+
+#include "fs/seq.h"
+#include "fs/vfs.h"
+
+struct task;
+struct pseudo_entry;
+
+struct pseudo_ref {
+	const struct pseudo_entry *entry;
+	struct task *task;   /* a reference, or NULL */
+	uint64_t number;     /* entry-specific: a cpu, a descriptor */
+};
+
+struct pseudo_entry {
+	const char *name;
+	uint32_t mode;       /* S_IF* and permissions */
+	/* S_IFREG: whole contents. 0 or -errno. */
+	int (*show)(struct seq *s, const struct pseudo_ref *ref);
+	/* S_IFREG: one write(2) with NUL-terminated text, at most a page. Bytes taken or -errno. */
+	ssize_t_ (*store)(const struct pseudo_ref *ref, char *text, size_t len);
+	/* S_IFLNK: target as a kmalloc'ed string or ERR_PTR; and for magic links the object itself. */
+	char *(*link)(const struct pseudo_ref *ref);
+	int (*follow)(const struct pseudo_ref *ref, struct path *out);
+	/* S_IFDIR: static entries, ended by a NULL name; and dynamic ones. */
+	const struct pseudo_entry *children;
+	/* Fills *out (taking a task reference if it sets one): 0 or -ENOENT. */
+	int (*lookup)(const struct pseudo_ref *dir, const char *name, size_t len, struct pseudo_ref *out);
+	/* The first dynamic entry with a cookie >= *cookie: fills name (at least 32 bytes), type (DT_*); *cookie becomes its
+	 * own cookie. False at the end. */
+	bool (*next)(const struct pseudo_ref *dir, uint64_t *cookie, char *name, unsigned *type);
+	/* Does the entry still exist? Default: the task, if any, is not reaped. */
+	bool (*alive)(const struct pseudo_ref *ref);
+	int (*permission)(const struct pseudo_ref *ref, int mask);
+	const struct file_ops *fops; /* S_IFREG with operations of its own; inode->private is a struct pseudo_ref */
+	uint64_t size;       /* st_size where Linux has one */
+};
+
+static inline const struct pseudo_ref *pseudo_ref_of(const struct inode *i) { return i->private; }
+
+/* A super block whose root is the directory entry `root`. */
+struct super_block *pseudo_mount(const struct fs_type *type, const struct pseudo_entry *root, uint32_t magic);
+
+#endif

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: Apache-2.0
+/* /sys: the CPU and memory topology, the loopback interface, and the directories that tools expect. */
+#include <linux/magic.h>
+
+#include "fs/pseudo.h"
+#include "lib/string.h"
+#include "task/sched.h"
+
+#define FILE_RO (S_IFREG | 0444)
+#define DIR_RX  (S_IFDIR | 0755)
+
+static const struct pseudo_entry empty[] = {{0}};
+
+/* ---- CPUs -------------------------------------------------------------------------------------------------- */
+
+static int show_cpu_range(struct seq *s, const struct pseudo_ref *ref)
+{
+	unsigned n = sched_nr_cpus();
+	if (n > 1)
+		seq_printf(s, "0-%u\n", n - 1);
+	else
+		seq_puts(s, "0\n");
+	return 0;
+}
+
+static int show_nothing(struct seq *s, const struct pseudo_ref *ref)
+{
+	seq_puts(s, "\n");
+	return 0;
+}
+
+static int show_zero(struct seq *s, const struct pseudo_ref *ref)
+{
+	seq_puts(s, "0\n");
+	return 0;
+}
+
+static int show_one(struct seq *s, const struct pseudo_ref *ref)
+{
+	seq_puts(s, "1\n");
+	return 0;
+}
+
+static int show_kernel_max(struct seq *s, const struct pseudo_ref *ref)
+{
+	seq_printf(s, "%d\n", BOOT_VCPU_MAX - 1);
+	return 0;
+}
+
+static int show_cpu_number(struct seq *s, const struct pseudo_ref *ref)
+{
+	seq_printf(s, "%llu\n", (unsigned long long)ref->number);
+	return 0;
+}
+
+/* Hexadecimal mask, words of 32 bits, commas between. */
+static void show_mask(struct seq *s, unsigned first, unsigned count)
+{
+	unsigned n = sched_nr_cpus();
+	for (int w = (int)((n + 31) / 32) - 1; w >= 0; w--) {
+		uint32_t v = 0;
+		for (unsigned b = 0; b < 32; b++) {
+			unsigned cpu = (unsigned)w * 32 + b;
+			if (cpu >= first && cpu < first + count)
+				v |= 1u << b;
+		}
+		seq_printf(s, w == (int)((n + 31) / 32) - 1 ? "%x" : "%08x", v);
+		if (w)
+			seq_puts(s, ",");
+	}
+	seq_puts(s, "\n");
+}
+
+static int show_own_mask(struct seq *s, const struct pseudo_ref *ref)
+{
+	show_mask(s, (unsigned)ref->number, 1);
+	return 0;
+}
+
+static int show_all_mask(struct seq *s, const struct pseudo_ref *ref)
+{
+	show_mask(s, 0, sched_nr_cpus());
+	return 0;
+}
+
+static const struct pseudo_entry topology_files[] = {
+	{"core_cpus", FILE_RO, .show = show_own_mask},
+	{"core_cpus_list", FILE_RO, .show = show_cpu_number},
+	{"core_id", FILE_RO, .show = show_cpu_number},
+	{"core_siblings", FILE_RO, .show = show_all_mask},
+	{"core_siblings_list", FILE_RO, .show = show_cpu_range},
+	{"die_id", FILE_RO, .show = show_zero},
+	{"package_cpus", FILE_RO, .show = show_all_mask},
+	{"package_cpus_list", FILE_RO, .show = show_cpu_range},
+	{"physical_package_id", FILE_RO, .show = show_zero},
+	{"thread_siblings", FILE_RO, .show = show_own_mask},
+	{"thread_siblings_list", FILE_RO, .show = show_cpu_number},
+	{0},
+};
+static const struct pseudo_entry cpu_files[] = {{"cache", DIR_RX, .children = empty},
+                                                {"online", FILE_RO, .show = show_one},
+                                                {"topology", DIR_RX, .children = topology_files},
+                                                {0}};
+static const struct pseudo_entry cpu_dir = {"cpuN", DIR_RX, .children = cpu_files};
+
+static int cpus_lookup(const struct pseudo_ref *dir, const char *name, size_t len, struct pseudo_ref *out)
+{
+	char buf[8];
+	uint64_t n;
+	if (len < 4 || len >= 3 + sizeof(buf) || memcmp(name, "cpu", 3) || (len > 4 && name[3] == '0'))
+		return -ENOENT;
+	memcpy(buf, name + 3, len - 3);
+	buf[len - 3] = '\0';
+	if (parse_u64(buf, 10, &n) || n >= sched_nr_cpus())
+		return -ENOENT;
+	*out = (struct pseudo_ref){.entry = &cpu_dir, .number = n};
+	return 0;
+}
+
+static bool cpus_next(const struct pseudo_ref *dir, uint64_t *cookie, char *name, unsigned *type)
+{
+	if (*cookie >= sched_nr_cpus())
+		return false;
+	snprintf(name, 32, "cpu%u", (unsigned)*cookie);
+	*type = 4;
+	return true;
+}
+
+static const struct pseudo_entry cpus_files[] = {{"isolated", FILE_RO, .show = show_nothing},
+                                                 {"kernel_max", FILE_RO, .show = show_kernel_max},
+                                                 {"offline", FILE_RO, .show = show_nothing},
+                                                 {"online", FILE_RO, .show = show_cpu_range},
+                                                 {"possible", FILE_RO, .show = show_cpu_range},
+                                                 {"present", FILE_RO, .show = show_cpu_range},
+                                                 {0}};
+
+/* ---- memory node ------------------------------------------------------------------------------------------- */
+
+static int show_node_meminfo(struct seq *s, const struct pseudo_ref *ref)
+{
+	struct page_stats st;
+	page_stats(&st);
+	seq_printf(s, "Node 0 MemTotal:       %8llu kB\nNode 0 MemFree:        %8llu kB\nNode 0 MemUsed:        %8llu kB\n",
+	           (unsigned long long)st.total * 4, (unsigned long long)st.free * 4,
+	           (unsigned long long)(st.total - st.free) * 4);
+	return 0;
+}
+
+static const struct pseudo_entry node0_files[] = {{"cpulist", FILE_RO, .show = show_cpu_range},
+                                                  {"cpumap", FILE_RO, .show = show_all_mask},
+                                                  {"meminfo", FILE_RO, .show = show_node_meminfo},
+                                                  {0}};
+static const struct pseudo_entry node_files[] = {{"has_cpu", FILE_RO, .show = show_zero},
+                                                 {"node0", DIR_RX, .children = node0_files},
+                                                 {"online", FILE_RO, .show = show_zero},
+                                                 {"possible", FILE_RO, .show = show_zero},
+                                                 {0}};
+
+/* ---- network ----------------------------------------------------------------------------------------------- */
+
+static int show_lo_address(struct seq *s, const struct pseudo_ref *ref)
+{
+	seq_puts(s, "00:00:00:00:00:00\n");
+	return 0;
+}
+
+static int show_lo_mtu(struct seq *s, const struct pseudo_ref *ref)
+{
+	seq_puts(s, "65536\n");
+	return 0;
+}
+
+static int show_lo_type(struct seq *s, const struct pseudo_ref *ref)
+{
+	seq_puts(s, "772\n");
+	return 0;
+}
+
+static int show_lo_state(struct seq *s, const struct pseudo_ref *ref)
+{
+	seq_puts(s, "unknown\n");
+	return 0;
+}
+
+static int show_lo_flags(struct seq *s, const struct pseudo_ref *ref)
+{
+	seq_puts(s, "0x9\n");
+	return 0;
+}
+
+static const struct pseudo_entry lo_stats[] = {{"rx_bytes", FILE_RO, .show = show_zero},
+                                               {"rx_packets", FILE_RO, .show = show_zero},
+                                               {"tx_bytes", FILE_RO, .show = show_zero},
+                                               {"tx_packets", FILE_RO, .show = show_zero},
+                                               {0}};
+static const struct pseudo_entry lo_files[] = {{"address", FILE_RO, .show = show_lo_address},
+                                               {"flags", FILE_RO, .show = show_lo_flags},
+                                               {"ifindex", FILE_RO, .show = show_one},
+                                               {"mtu", FILE_RO, .show = show_lo_mtu},
+                                               {"operstate", FILE_RO, .show = show_lo_state},
+                                               {"statistics", DIR_RX, .children = lo_stats},
+                                               {"type", FILE_RO, .show = show_lo_type},
+                                               {0}};
+static const struct pseudo_entry net_devices[] = {{"lo", DIR_RX, .children = lo_files}, {0}};
+
+/* ---- kernel -------------------------------------------------------------------------------------------------- */
+
+static int show_thp(struct seq *s, const struct pseudo_ref *ref)
+{
+	seq_puts(s, "always madvise [never]\n");
+	return 0;
+}
+
+static int show_thp_size(struct seq *s, const struct pseudo_ref *ref)
+{
+	seq_puts(s, "2097152\n");
+	return 0;
+}
+
+static const struct pseudo_entry thp_files[] = {{"defrag", FILE_RO, .show = show_thp},
+                                                {"enabled", FILE_RO, .show = show_thp},
+                                                {"hpage_pmd_size", FILE_RO, .show = show_thp_size},
+                                                {"shmem_enabled", FILE_RO, .show = show_thp},
+                                                {0}};
+static const struct pseudo_entry kernel_mm[] = {{"hugepages", DIR_RX, .children = empty},
+                                                {"transparent_hugepage", DIR_RX, .children = thp_files},
+                                                {0}};
+static const struct pseudo_entry kernel_dirs[] = {{"debug", DIR_RX, .children = empty},
+                                                  {"mm", DIR_RX, .children = kernel_mm},
+                                                  {"security", DIR_RX, .children = empty},
+                                                  {0}};
+
+static const struct pseudo_entry system_dirs[] = {
+	{"cpu", DIR_RX, .children = cpus_files, .lookup = cpus_lookup, .next = cpus_next},
+	{"node", DIR_RX, .children = node_files},
+	{0}};
+static const struct pseudo_entry virtual_dirs[] = {{"net", DIR_RX, .children = net_devices}, {0}};
+static const struct pseudo_entry devices_dirs[] = {{"system", DIR_RX, .children = system_dirs},
+                                                   {"virtual", DIR_RX, .children = virtual_dirs},
+                                                   {0}};
+static const struct pseudo_entry class_dirs[] = {{"block", DIR_RX, .children = empty},
+                                                 {"mem", DIR_RX, .children = empty},
+                                                 {"net", DIR_RX, .children = net_devices},
+                                                 {"tty", DIR_RX, .children = empty},
+                                                 {0}};
+static const struct pseudo_entry fs_dirs[] = {{"cgroup", DIR_RX, .children = empty}, {0}};
+static const struct pseudo_entry bus_dirs[] = {{"cpu", DIR_RX, .children = empty}, {"pci", DIR_RX, .children = empty}, {0}};
+static const struct pseudo_entry top_dirs[] = {{"block", DIR_RX, .children = empty},
+                                               {"bus", DIR_RX, .children = bus_dirs},
+                                               {"class", DIR_RX, .children = class_dirs},
+                                               {"dev", DIR_RX, .children = empty},
+                                               {"devices", DIR_RX, .children = devices_dirs},
+                                               {"firmware", DIR_RX, .children = empty},
+                                               {"fs", DIR_RX, .children = fs_dirs},
+                                               {"kernel", DIR_RX, .children = kernel_dirs},
+                                               {"module", DIR_RX, .children = empty},
+                                               {"power", DIR_RX, .children = empty},
+                                               {0}};
+static const struct pseudo_entry root_entry = {"/", DIR_RX, .children = top_dirs};
+
+static struct super_block *sysfs_mount(const struct fs_type *type, const char *source, const char *data, uint32_t flags)
+{
+	return pseudo_mount(type, &root_entry, SYSFS_MAGIC);
+}
+
+const struct fs_type sysfs_fs_type = {.name = "sysfs", .nodev = true, .mount = sysfs_mount};
