@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Socket files: read, write, poll and ioctl on a socket, and creation (see socket.h). */
+#include "net/socket.h"
+
+#include <asm/ioctls.h>
+
+#include "lib/string.h"
+#include "signal/signal.h"
+#include "task/task.h"
+
+static const struct file_ops socket_fops;
+
+void socket_init(struct socket *s, const struct socket_ops *ops, int family, int type, int protocol)
+{
+	s->ops = ops;
+	s->family = family;
+	s->type = type;
+	s->protocol = protocol;
+	s->sndbuf = s->rcvbuf = 212992;
+}
+
+uint64_t socket_deadline(uint64_t timeout_ns)
+{
+	return timeout_ns ? clock_monotonic() + timeout_ns : DEADLINE_NEVER;
+}
+
+void scm_destroy(struct scm *scm)
+{
+	for (uint32_t i = 0; i < scm->nfiles; i++)
+		file_put(scm->files[i]);
+	kfree(scm->files);
+	scm->files = NULL;
+	scm->nfiles = 0;
+}
+
+struct file *socket_file(struct socket *s, uint32_t flags)
+{
+	struct inode *inode = inode_anon(S_IFSOCK | 0777);
+	if (!inode) {
+		s->ops->release(s);
+		return ERR_PTR(-ENFILE);
+	}
+	struct file *f = file_from_inode(inode, "socket:", &socket_fops, s, O_RDWR | flags);
+	if (IS_ERR(f)) {
+		s->ops->release(s);
+		return f;
+	}
+	f->mode |= FMODE_STREAM;
+	return f;
+}
+
+struct socket *file_socket(struct file *f)
+{
+	return f->ops == &socket_fops ? f->private : NULL;
+}
+
+static void sock_release(struct file *f)
+{
+	struct socket *s = f->private;
+	s->ops->release(s);
+}
+
+static ssize_t_ sock_read(struct file *f, struct iter *to, uint64_t *pos)
+{
+	struct socket *s = f->private;
+	struct sock_msg m = {.iter = to, .flags = f->flags & O_NONBLOCK ? MSG_DONTWAIT : 0};
+	if (!to->count && s->type == SOCK_STREAM)
+		return 0;
+	return s->ops->recvmsg(s, &m);
+}
+
+static ssize_t_ sock_write(struct file *f, struct iter *from, uint64_t *pos)
+{
+	struct socket *s = f->private;
+	struct sock_msg m = {.iter = from, .flags = f->flags & O_NONBLOCK ? MSG_DONTWAIT : 0};
+	ssize_t_ r = s->ops->sendmsg(s, &m);
+	if (r == -EPIPE) {
+		siginfo_t si;
+		siginfo_user(&si, SIGPIPE, SI_USER);
+		signal_send_task(current, &si);
+	}
+	return r;
+}
+
+static uint32_t sock_poll(struct file *f, struct poll_table *pt)
+{
+	struct socket *s = f->private;
+	return s->ops->poll(s, f, pt);
+}
+
+static int64_t sock_ioctl(struct file *f, uint32_t cmd, uint64_t arg)
+{
+	struct socket *s = f->private;
+	int owner;
+	switch (cmd) {
+	case FIOSETOWN:
+	case SIOCSPGRP:
+		if (copy_in(&owner, uva(arg), sizeof(owner)))
+			return -EFAULT;
+		f->owner_pid = owner;
+		return 0;
+	case FIOGETOWN:
+	case SIOCGPGRP:
+		owner = f->owner_pid;
+		return copy_out(uva(arg), &owner, sizeof(owner)) ? -EFAULT : 0;
+	}
+	return s->ops->ioctl ? s->ops->ioctl(s, cmd, arg) : -ENOTTY;
+}
+
+static const struct file_ops socket_fops = {.release = sock_release, .read = sock_read, .write = sock_write,
+                                            .poll = sock_poll, .ioctl = sock_ioctl, .no_seek = true};

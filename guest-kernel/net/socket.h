@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Sockets: the layer between the socket system calls and address families (socket(2), recv(2), send(2), socket(7)).
+ *
+ * A family supplies struct socket_ops. Addresses and messages are kernel copies; user memory is reached only through
+ * iterators. Operations may sleep; whether they may block is told by flags (MSG_DONTWAIT) with O_NONBLOCK folded in.
+ */
+#ifndef NET_SOCKET_H
+#define NET_SOCKET_H
+
+#include "fs/poll.h"
+#include "lib/uio.h"
+#include "net/net_abi.h"
+
+struct socket;
+
+#define SOCKADDR_MAX 128
+
+struct sockaddr_buf {
+	uint32_t len;
+	union {
+		uint16_t family;
+		uint8_t data[SOCKADDR_MAX];
+	};
+};
+
+/* Process identity carried by SO_PEERCRED and SCM_CREDENTIALS. */
+struct ucred {
+	uint32_t pid, uid, gid;
+};
+
+#define SCM_MAX_FD 253
+
+/* Ancillary data of one message: files hold references. */
+struct scm {
+	struct file **files;
+	uint32_t nfiles;
+	bool has_creds;
+	struct ucred creds;
+};
+void scm_destroy(struct scm *scm);
+
+struct sock_msg {
+	struct iter *iter;
+	struct sockaddr_buf *addr; /* NULL: none given / not wanted; on receive len 0 when there is none */
+	struct scm *scm;           /* NULL: the caller takes none (received files are dropped, MSG_CTRUNC) */
+	uint32_t flags;            /* in: MSG_*; out (receive): MSG_TRUNC, MSG_CTRUNC, MSG_EOR */
+};
+
+struct socket_ops {
+	int (*bind)(struct socket *s, const struct sockaddr_buf *addr);
+	int (*connect)(struct socket *s, const struct sockaddr_buf *addr, uint32_t flags);
+	int (*listen)(struct socket *s, int backlog);
+	/* A new socket with one reference in *out. */
+	int (*accept)(struct socket *s, uint32_t flags, struct socket **out);
+	int (*getname)(struct socket *s, struct sockaddr_buf *addr, bool peer);
+	ssize_t_ (*sendmsg)(struct socket *s, struct sock_msg *m);
+	ssize_t_ (*recvmsg)(struct socket *s, struct sock_msg *m);
+	int (*shutdown)(struct socket *s, int how);
+	uint32_t (*poll)(struct socket *s, struct file *f, struct poll_table *pt);
+	int64_t (*ioctl)(struct socket *s, uint32_t cmd, uint64_t arg);
+	/* Family-specific options; -ENOPROTOOPT lets the generic layer answer SOL_SOCKET. */
+	int (*setsockopt)(struct socket *s, int level, int name, const void *val, uint32_t len);
+	int (*getsockopt)(struct socket *s, int level, int name, void *val, uint32_t *len);
+	void (*release)(struct socket *s); /* the file is gone */
+};
+
+struct socket {
+	const struct socket_ops *ops;  /* immutable */
+	int family, type, protocol;    /* immutable */
+	/* SOL_SOCKET options; written by setsockopt, read racily: */
+	uint64_t rcvtimeo_ns, sndtimeo_ns; /* 0: none */
+	uint32_t sndbuf, rcvbuf;
+	int error;                     /* SO_ERROR, atomic exchange */
+	bool passcred, reuseaddr, reuseport, keepalive, broadcast, dontroute, oobinline, timestamp;
+	int linger_on, linger_sec;
+	int priority;
+};
+
+/* A family's constructor: *out has one reference. */
+int unix_create(int type, int protocol, struct socket **out);
+int unix_socketpair(int type, int protocol, struct socket **a, struct socket **b);
+void socket_init(struct socket *s, const struct socket_ops *ops, int family, int type, int protocol);
+
+/* Wraps a socket in a file; on failure the socket is released. ERR_PTR. */
+struct file *socket_file(struct socket *s, uint32_t flags);
+/* The socket of an open file, or NULL. */
+struct socket *file_socket(struct file *f);
+
+/* Deadline (CLOCK_MONOTONIC ns) for an operation that may wait timeout_ns (0: forever). */
+uint64_t socket_deadline(uint64_t timeout_ns);
+
+#endif

@@ -1,0 +1,445 @@
+// SPDX-License-Identifier: Apache-2.0
+/* System calls that make, name and connect sockets, and their options. Messages are in sys_sockmsg.c. */
+#include <linux/time_types.h>
+
+#include "lib/string.h"
+#include "net/sys_socket.h"
+#include "signal/signal.h"
+#include "syscall/syscall.h"
+#include "task/task.h"
+
+struct socket *socket_get(int fd, struct file **file)
+{
+	struct file *f = fd_get(fd);
+	if (!f)
+		return ERR_PTR(-EBADF);
+	struct socket *s = file_socket(f);
+	if (!s) {
+		file_put(f);
+		return ERR_PTR(-ENOTSOCK);
+	}
+	*file = f;
+	return s;
+}
+
+int sockaddr_copy_in(struct sockaddr_buf *a, uva_t src, int len)
+{
+	if (len < 0 || len > SOCKADDR_MAX)
+		return -EINVAL;
+	memset(a, 0, sizeof(*a));
+	a->len = (uint32_t)len;
+	return len ? copy_in(a->data, src, (size_t)len) : 0;
+}
+
+/* Value-result: at most *len_ptr bytes are written, the true length is told (accept(2)). */
+int sockaddr_copy_out(uva_t dst, uva_t len_ptr, const struct sockaddr_buf *a)
+{
+	int room;
+	if (copy_in(&room, len_ptr, sizeof(room)))
+		return -EFAULT;
+	if (room < 0)
+		return -EINVAL;
+	size_t n = MIN((size_t)room, (size_t)a->len);
+	if (n && copy_out(dst, a->data, n))
+		return -EFAULT;
+	return copy_out(len_ptr, &a->len, sizeof(int));
+}
+
+static int check_type(int family, int type)
+{
+	if (family < 0 || family >= AF_MAX_)
+		return -EAFNOSUPPORT;
+	int t = type & SOCK_TYPE_MASK;
+	if (type & ~(SOCK_TYPE_MASK | SOCK_CLOEXEC | SOCK_NONBLOCK) || t < 1 || t > 10)
+		return -EINVAL;
+	return 0;
+}
+
+int64_t sys_socket(const struct sysargs *a)
+{
+	int family = arg_int(a, 0), type = arg_int(a, 1), protocol = arg_int(a, 2);
+	struct socket *s;
+	int err = check_type(family, type);
+	if (!err)
+		err = family == AF_UNIX ? unix_create(type & SOCK_TYPE_MASK, protocol, &s) : -EAFNOSUPPORT;
+	if (err)
+		return err;
+	struct file *f = socket_file(s, type & SOCK_NONBLOCK ? O_NONBLOCK : 0);
+	return IS_ERR(f) ? PTR_ERR(f) : fd_publish(f, type & SOCK_CLOEXEC);
+}
+
+int64_t sys_socketpair(const struct sysargs *a)
+{
+	int family = arg_int(a, 0), type = arg_int(a, 1), protocol = arg_int(a, 2);
+	uva_t out = arg_uva(a, 3);
+	struct socket *s[2];
+	int err = check_type(family, type);
+	if (!err)
+		err = family == AF_UNIX ? unix_socketpair(type & SOCK_TYPE_MASK, protocol, &s[0], &s[1])
+		      : family == AF_INET || family == AF_INET6 ? -EOPNOTSUPP
+		                                                : -EAFNOSUPPORT;
+	if (err)
+		return err;
+	uint32_t flags = type & SOCK_NONBLOCK ? O_NONBLOCK : 0;
+	struct file *f0 = socket_file(s[0], flags), *f1 = socket_file(s[1], flags);
+	if (IS_ERR(f0) || IS_ERR(f1)) {
+		if (!IS_ERR(f0))
+			file_put(f0);
+		if (!IS_ERR(f1))
+			file_put(f1);
+		return -ENFILE;
+	}
+	int fd[2] = {fd_reserve(0), -1};
+	if (fd[0] >= 0)
+		fd[1] = fd_reserve(0);
+	err = fd[0] < 0 ? fd[0] : fd[1] < 0 ? fd[1] : copy_out(out, fd, sizeof(fd));
+	if (err) {
+		if (fd[0] >= 0)
+			fd_release(fd[0]);
+		if (fd[1] >= 0)
+			fd_release(fd[1]);
+		file_put(f0);
+		file_put(f1);
+		return err;
+	}
+	fd_install(fd[0], f0, type & SOCK_CLOEXEC);
+	fd_install(fd[1], f1, type & SOCK_CLOEXEC);
+	return 0;
+}
+
+int64_t sys_bind(const struct sysargs *a)
+{
+	struct file *f;
+	struct socket *s = socket_get(arg_int(a, 0), &f);
+	if (IS_ERR(s))
+		return PTR_ERR(s);
+	struct sockaddr_buf addr;
+	int err = sockaddr_copy_in(&addr, arg_uva(a, 1), arg_int(a, 2));
+	if (!err)
+		err = s->ops->bind(s, &addr);
+	file_put(f);
+	return err;
+}
+
+int64_t sys_connect(const struct sysargs *a)
+{
+	struct file *f;
+	struct socket *s = socket_get(arg_int(a, 0), &f);
+	if (IS_ERR(s))
+		return PTR_ERR(s);
+	struct sockaddr_buf addr;
+	int err = sockaddr_copy_in(&addr, arg_uva(a, 1), arg_int(a, 2));
+	if (!err)
+		err = addr.len < sizeof(uint16_t) ? -EINVAL
+		                                  : s->ops->connect(s, &addr, f->flags & O_NONBLOCK ? MSG_DONTWAIT : 0);
+	file_put(f);
+	return err;
+}
+
+int64_t sys_listen(const struct sysargs *a)
+{
+	struct file *f;
+	struct socket *s = socket_get(arg_int(a, 0), &f);
+	if (IS_ERR(s))
+		return PTR_ERR(s);
+	int backlog = arg_int(a, 1);
+	if (backlog < 0 || backlog > SOMAXCONN)
+		backlog = SOMAXCONN;
+	int err = s->ops->listen(s, backlog);
+	file_put(f);
+	return err;
+}
+
+static int64_t do_accept(int fd, uva_t addr, uva_t len, int flags)
+{
+	if (flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK))
+		return -EINVAL;
+	struct file *f;
+	struct socket *s = socket_get(fd, &f);
+	if (IS_ERR(s))
+		return PTR_ERR(s);
+	struct socket *n;
+	int64_t r = s->ops->accept(s, f->flags & O_NONBLOCK ? MSG_DONTWAIT : 0, &n);
+	file_put(f);
+	if (r)
+		return r;
+	struct file *nf = socket_file(n, flags & SOCK_NONBLOCK ? O_NONBLOCK : 0);
+	if (IS_ERR(nf))
+		return PTR_ERR(nf);
+	if (addr.v) {
+		struct sockaddr_buf name = {0};
+		r = n->ops->getname(n, &name, true);
+		if (r == -ENOTCONN)
+			r = 0;
+		if (!r)
+			r = sockaddr_copy_out(addr, len, &name);
+	}
+	if (r) {
+		file_put(nf);
+		return r;
+	}
+	return fd_publish(nf, flags & SOCK_CLOEXEC);
+}
+
+int64_t sys_accept(const struct sysargs *a)
+{
+	return do_accept(arg_int(a, 0), arg_uva(a, 1), arg_uva(a, 2), 0);
+}
+
+int64_t sys_accept4(const struct sysargs *a)
+{
+	return do_accept(arg_int(a, 0), arg_uva(a, 1), arg_uva(a, 2), arg_int(a, 3));
+}
+
+static int64_t get_name(const struct sysargs *a, bool peer)
+{
+	struct file *f;
+	struct socket *s = socket_get(arg_int(a, 0), &f);
+	if (IS_ERR(s))
+		return PTR_ERR(s);
+	struct sockaddr_buf name = {0};
+	int err = s->ops->getname(s, &name, peer);
+	file_put(f);
+	return err ? err : sockaddr_copy_out(arg_uva(a, 1), arg_uva(a, 2), &name);
+}
+
+int64_t sys_getsockname(const struct sysargs *a)
+{
+	return get_name(a, false);
+}
+
+int64_t sys_getpeername(const struct sysargs *a)
+{
+	return get_name(a, true);
+}
+
+int64_t sys_shutdown(const struct sysargs *a)
+{
+	struct file *f;
+	struct socket *s = socket_get(arg_int(a, 0), &f);
+	if (IS_ERR(s))
+		return PTR_ERR(s);
+	int how = arg_int(a, 1);
+	int err = how < 0 || how > 2 ? -EINVAL : s->ops->shutdown(s, how);
+	file_put(f);
+	return err;
+}
+
+/* ---- options (socket(7)) ---------------------------------------------------------------------------------------- */
+
+#define SOCK_MIN_BUF 2304
+#define SOCK_MAX_BUF 212992 /* net.core.wmem_max; doubled as Linux does for its own overhead */
+
+static int set_timeout(uint64_t *ns, const void *val, uint32_t len)
+{
+	struct __kernel_old_timeval tv;
+	if (len < sizeof(tv))
+		return -EINVAL;
+	memcpy(&tv, val, sizeof(tv));
+	if (tv.tv_usec < 0 || tv.tv_usec >= 1000000)
+		return -EDOM;
+	*ns = tv.tv_sec < 0 ? 1 : (uint64_t)MIN(tv.tv_sec, 9000000000L) * 1000000000 + (uint64_t)tv.tv_usec * 1000;
+	return 0;
+}
+
+static int set_generic(struct socket *s, int name, const void *val, uint32_t len)
+{
+	int v = 0;
+	if (name == SO_LINGER) {
+		struct linger {
+			int on, sec;
+		} l;
+		if (len < sizeof(l))
+			return -EINVAL;
+		memcpy(&l, val, sizeof(l));
+		s->linger_on = l.on != 0;
+		s->linger_sec = l.sec;
+		return 0;
+	}
+	if (name == SO_RCVTIMEO_OLD || name == SO_RCVTIMEO_NEW)
+		return set_timeout(&s->rcvtimeo_ns, val, len);
+	if (name == SO_SNDTIMEO_OLD || name == SO_SNDTIMEO_NEW)
+		return set_timeout(&s->sndtimeo_ns, val, len);
+	if (len < sizeof(v))
+		return -EINVAL;
+	memcpy(&v, val, sizeof(v));
+	switch (name) {
+	case SO_SNDBUF:
+	case SO_SNDBUFFORCE:
+	case SO_RCVBUF:
+	case SO_RCVBUFFORCE: {
+		bool force = name == SO_SNDBUFFORCE || name == SO_RCVBUFFORCE;
+		if (force && !capable(CAP_NET_ADMIN))
+			return -EPERM;
+		uint32_t n = v < 0 ? SOCK_MAX_BUF : (uint32_t)v;
+		if (!force)
+			n = MIN(n, (uint32_t)SOCK_MAX_BUF);
+		n = MAX(MIN(n, (uint32_t)1 << 29) * 2, (uint32_t)SOCK_MIN_BUF);
+		if (name == SO_SNDBUF || name == SO_SNDBUFFORCE)
+			s->sndbuf = MAX(n, 4608u);
+		else
+			s->rcvbuf = n;
+		return 0;
+	}
+	case SO_PASSCRED:
+		s->passcred = v != 0;
+		return 0;
+	case SO_REUSEADDR:
+		s->reuseaddr = v != 0;
+		return 0;
+	case SO_REUSEPORT:
+		s->reuseport = v != 0;
+		return 0;
+	case SO_KEEPALIVE:
+		s->keepalive = v != 0;
+		return 0;
+	case SO_BROADCAST:
+		s->broadcast = v != 0;
+		return 0;
+	case SO_DONTROUTE:
+		s->dontroute = v != 0;
+		return 0;
+	case SO_OOBINLINE:
+		s->oobinline = v != 0;
+		return 0;
+	case SO_TIMESTAMP_OLD:
+		s->timestamp = v != 0;
+		return 0;
+	case SO_PRIORITY:
+		if ((v < 0 || v > 6) && !capable(CAP_NET_ADMIN))
+			return -EPERM;
+		s->priority = v;
+		return 0;
+	case SO_TYPE:
+	case SO_PROTOCOL:
+	case SO_DOMAIN:
+	case SO_ERROR:
+	case SO_ACCEPTCONN:
+		return -ENOPROTOOPT;
+	}
+	return -ENOPROTOOPT;
+}
+
+int64_t sys_setsockopt(const struct sysargs *a)
+{
+	int level = arg_int(a, 1), name = arg_int(a, 2), len = arg_int(a, 4);
+	struct file *f;
+	struct socket *s = socket_get(arg_int(a, 0), &f);
+	if (IS_ERR(s))
+		return PTR_ERR(s);
+	uint8_t val[256] = {0};
+	int err = len < 0 ? -EINVAL : 0;
+	uint32_t n = err ? 0 : MIN((uint32_t)len, (uint32_t)sizeof(val));
+	if (!err && n)
+		err = copy_in(val, arg_uva(a, 3), n);
+	if (!err) {
+		err = s->ops->setsockopt ? s->ops->setsockopt(s, level, name, val, n) : -ENOPROTOOPT;
+		if (err == -ENOPROTOOPT && level == SOL_SOCKET)
+			err = set_generic(s, name, val, n);
+	}
+	file_put(f);
+	return err;
+}
+
+static int get_generic(struct socket *s, int name, void *val, uint32_t *len)
+{
+	int v;
+	switch (name) {
+	case SO_LINGER: {
+		int l[2] = {s->linger_on, s->linger_sec};
+		*len = MIN(*len, (uint32_t)sizeof(l));
+		memcpy(val, l, *len);
+		return 0;
+	}
+	case SO_RCVTIMEO_OLD:
+	case SO_RCVTIMEO_NEW:
+	case SO_SNDTIMEO_OLD:
+	case SO_SNDTIMEO_NEW: {
+		uint64_t ns = name == SO_RCVTIMEO_OLD || name == SO_RCVTIMEO_NEW ? s->rcvtimeo_ns : s->sndtimeo_ns;
+		int64_t tv[2] = {(int64_t)(ns / 1000000000), (int64_t)(ns % 1000000000 / 1000)};
+		*len = MIN(*len, (uint32_t)sizeof(tv));
+		memcpy(val, tv, *len);
+		return 0;
+	}
+	case SO_TYPE:
+		v = s->type;
+		break;
+	case SO_DOMAIN:
+		v = s->family;
+		break;
+	case SO_PROTOCOL:
+		v = s->protocol;
+		break;
+	case SO_ERROR:
+		v = -atomic_xchg(&s->error, 0);
+		break;
+	case SO_SNDBUF:
+		v = (int)s->sndbuf;
+		break;
+	case SO_RCVBUF:
+		v = (int)s->rcvbuf;
+		break;
+	case SO_PASSCRED:
+		v = s->passcred;
+		break;
+	case SO_REUSEADDR:
+		v = s->reuseaddr;
+		break;
+	case SO_REUSEPORT:
+		v = s->reuseport;
+		break;
+	case SO_KEEPALIVE:
+		v = s->keepalive;
+		break;
+	case SO_BROADCAST:
+		v = s->broadcast;
+		break;
+	case SO_DONTROUTE:
+		v = s->dontroute;
+		break;
+	case SO_OOBINLINE:
+		v = s->oobinline;
+		break;
+	case SO_TIMESTAMP_OLD:
+		v = s->timestamp;
+		break;
+	case SO_PRIORITY:
+		v = s->priority;
+		break;
+	case SO_RCVLOWAT:
+	case SO_SNDLOWAT:
+		v = 1;
+		break;
+	default:
+		return -ENOPROTOOPT;
+	}
+	*len = MIN(*len, (uint32_t)sizeof(v));
+	memcpy(val, &v, *len);
+	return 0;
+}
+
+int64_t sys_getsockopt(const struct sysargs *a)
+{
+	int level = arg_int(a, 1), name = arg_int(a, 2), room;
+	struct file *f;
+	struct socket *s = socket_get(arg_int(a, 0), &f);
+	if (IS_ERR(s))
+		return PTR_ERR(s);
+	uint8_t val[256];
+	uint32_t len = 0;
+	int err = copy_in(&room, arg_uva(a, 4), sizeof(room));
+	if (!err && room < 0)
+		err = -EINVAL;
+	if (!err) {
+		len = MIN((uint32_t)room, (uint32_t)sizeof(val));
+		err = s->ops->getsockopt ? s->ops->getsockopt(s, level, name, val, &len) : -ENOPROTOOPT;
+		if (err == -ENOPROTOOPT && level == SOL_SOCKET)
+			err = get_generic(s, name, val, &len);
+	}
+	file_put(f);
+	if (!err && len)
+		err = copy_out(arg_uva(a, 3), val, len);
+	if (!err)
+		err = copy_out(arg_uva(a, 4), &len, sizeof(len));
+	return err;
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Shared by the socket system calls. */
+#ifndef NET_SYS_SOCKET_H
+#define NET_SYS_SOCKET_H
+
+#include "net/socket.h"
+
+/* The socket of descriptor fd and its file with a reference; ERR_PTR(-EBADF, -ENOTSOCK). */
+struct socket *socket_get(int fd, struct file **file);
+/* Copies an address of len bytes in: 0, -EINVAL, -EFAULT. */
+int sockaddr_copy_in(struct sockaddr_buf *a, uva_t src, int len) MUST_CHECK;
+/* Value-result copy out. */
+int sockaddr_copy_out(uva_t dst, uva_t len_ptr, const struct sockaddr_buf *a) MUST_CHECK;
+
+#endif
