@@ -1,0 +1,481 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * System V semaphores (semget(2), semop(2), semctl(2)).
+ *
+ * Everything is protected by sems.lock. A semop that cannot proceed sleeps on its set's wait queue and tries again after
+ * each change of the set: operations are atomic because an attempt is made whole under the lock.
+ */
+#include <linux/sem.h>
+#include <linux/time_types.h>
+
+#include "ipc/ipc.h"
+#include "lib/string.h"
+#include "mm/mm.h"
+#include "syscall/syscall.h"
+#include "task/task.h"
+#include "task/wait_queue.h"
+
+#define SEM_MAX_PER_SET 32000 /* SEMMSL */
+#define SEM_MAX_OPS     500   /* SEMOPM */
+#define SEM_MAX_VALUE   32767 /* SEMVMX */
+
+struct sem {
+	uint16_t value;
+	int32_t last_pid;
+	uint32_t ncnt, zcnt; /* sleepers waiting for an increase, for zero */
+};
+
+struct sem_set {
+	struct ipc_object obj;
+	uint32_t nsems, waiters;
+	int64_t otime, ctime;
+	bool removed;
+	struct wait_queue wait;
+	struct sem sems[];
+};
+
+/* Pending adjustments of one process on one set; sems.lock. */
+struct sem_undo {
+	struct list_node link;
+	int pid, id;
+	uint32_t nsems;
+	int16_t adj[];
+};
+
+static struct ipc_table sems = {.lock = SPINLOCK_INIT};
+static struct list_node undo_list = LIST_INIT(undo_list); /* sems.lock */
+
+/* struct semid64_ds of the x86-64 ABI */
+struct semid64_ds_ {
+	struct ipc64_perm_ perm;
+	int64_t otime;
+	uint64_t unused1;
+	int64_t ctime;
+	uint64_t unused2, nsems, unused3, unused4;
+};
+
+static int64_t now_sec(void)
+{
+	return (int64_t)(clock_realtime() / 1000000000);
+}
+
+static struct sem_set *set_of(struct ipc_object *o)
+{
+	return container_of(o, struct sem_set, obj);
+}
+
+int64_t sys_semget(const struct sysargs *a)
+{
+	int key = arg_int(a, 0), nsems = arg_int(a, 1), flags = arg_int(a, 2);
+	if (nsems < 0 || nsems > SEM_MAX_PER_SET)
+		return -EINVAL;
+	struct sem_set *fresh = kzalloc(sizeof(*fresh) + (size_t)nsems * sizeof(struct sem));
+	if (!fresh)
+		return -ENOMEM;
+	fresh->nsems = (uint32_t)nsems;
+	fresh->ctime = now_sec();
+	wait_queue_init(&fresh->wait);
+	spin_lock(&sems.lock);
+	struct ipc_object *o;
+	int r = ipc_get(&sems, key, flags, &o);
+	if (!r && o)
+		r = nsems > (int)set_of(o)->nsems ? -EINVAL : o->id;
+	else if (!r && !nsems)
+		r = -EINVAL;
+	else if (!r) {
+		r = ipc_insert(&sems, &fresh->obj, key, (uint32_t)flags);
+		if (r >= 0)
+			fresh = NULL;
+	}
+	spin_unlock(&sems.lock);
+	kfree(fresh);
+	return r;
+}
+
+/* ---- semop ---------------------------------------------------------------------------------------------------------- */
+
+static struct sem_undo *undo_find(int pid, int id)
+{
+	struct sem_undo *u;
+	list_for_each_entry(u, &undo_list, link) {
+		if (u->pid == pid && u->id == id)
+			return u;
+	}
+	return NULL;
+}
+
+/* Tries all operations; undoes them when one cannot proceed. 0, -EAGAIN with *blocker set, or an error. */
+static int try_ops(struct sem_set *s, const struct sembuf *ops, int n, struct sem_undo *undo, int *blocker)
+{
+	int i, err = 0;
+	for (i = 0; i < n; i++) {
+		struct sem *sem = &s->sems[ops[i].sem_num];
+		int v = sem->value + ops[i].sem_op;
+		if (!ops[i].sem_op && sem->value)
+			err = -EAGAIN;
+		else if (v < 0)
+			err = -EAGAIN;
+		else if (v > SEM_MAX_VALUE)
+			err = -ERANGE;
+		else if (ops[i].sem_flg & SEM_UNDO) {
+			int adj = undo->adj[ops[i].sem_num] - ops[i].sem_op;
+			if (adj < -SEM_MAX_VALUE - 1 || adj > SEM_MAX_VALUE)
+				err = -ERANGE;
+			else
+				undo->adj[ops[i].sem_num] = (int16_t)adj;
+		}
+		if (err)
+			break;
+		sem->value = (uint16_t)v;
+	}
+	if (!err) {
+		for (i = 0; i < n; i++)
+			s->sems[ops[i].sem_num].last_pid = current->proc->pid;
+		s->otime = now_sec();
+		return 0;
+	}
+	*blocker = i;
+	while (i--) {
+		s->sems[ops[i].sem_num].value = (uint16_t)(s->sems[ops[i].sem_num].value - ops[i].sem_op);
+		if (ops[i].sem_flg & SEM_UNDO)
+			undo->adj[ops[i].sem_num] = (int16_t)(undo->adj[ops[i].sem_num] + ops[i].sem_op);
+	}
+	return err;
+}
+
+/* A set that sleepers use is freed by the last of them. Caller holds the lock; returns what to kfree. */
+static struct sem_set *set_unuse(struct sem_set *s)
+{
+	return --s->waiters == 0 && s->removed ? s : NULL;
+}
+
+static int64_t do_semop(int id, const struct sembuf *ops, int n, uint64_t deadline)
+{
+	bool alter = false, want_undo = false;
+	uint32_t max = 0;
+	for (int i = 0; i < n; i++) {
+		alter |= ops[i].sem_op != 0;
+		want_undo |= (ops[i].sem_flg & SEM_UNDO) != 0;
+		max = MAX(max, (uint32_t)ops[i].sem_num);
+	}
+	struct sem_undo *fresh = NULL;
+	spin_lock(&sems.lock);
+	struct ipc_object *o = ipc_find(&sems, id);
+	struct sem_set *s = IS_ERR(o) ? NULL : set_of(o);
+	int err = !s ? -EINVAL : max >= s->nsems ? -EFBIG : ipc_permission(o, alter ? 0222 : 0444);
+	if (!err && want_undo && !undo_find(current->proc->pid, id)) {
+		uint32_t nsems = s->nsems;
+		spin_unlock(&sems.lock);
+		fresh = kzalloc(sizeof(*fresh) + nsems * sizeof(int16_t));
+		if (!fresh)
+			return -ENOMEM;
+		fresh->pid = current->proc->pid;
+		fresh->id = id;
+		fresh->nsems = nsems;
+		spin_lock(&sems.lock);
+		o = ipc_find(&sems, id);
+		s = IS_ERR(o) ? NULL : set_of(o);
+		if (!s) {
+			err = -EIDRM;
+		} else if (!undo_find(fresh->pid, id)) {
+			list_add(&fresh->link, &undo_list);
+			fresh = NULL;
+		}
+	}
+	struct sem_set *dead = NULL;
+	while (!err) {
+		int blocker = 0;
+		struct sem_undo *undo = want_undo ? undo_find(current->proc->pid, id) : NULL;
+		err = try_ops(s, ops, n, undo, &blocker);
+		if (err != -EAGAIN || ops[blocker].sem_flg & IPC_NOWAIT)
+			break;
+		struct waiter w;
+		uint32_t *count = ops[blocker].sem_op ? &s->sems[ops[blocker].sem_num].ncnt
+		                                      : &s->sems[ops[blocker].sem_num].zcnt;
+		++*count;
+		s->waiters++;
+		waiter_init(&w);
+		wait_queue_add(&s->wait, &w);
+		task_prepare_wait(true);
+		spin_unlock(&sems.lock);
+		err = task_sleep(deadline);
+		task_finish_wait();
+		wait_queue_remove(&s->wait, &w);
+		spin_lock(&sems.lock);
+		--*count;
+		bool removed = s->removed;
+		dead = set_unuse(s);
+		if (removed)
+			err = -EIDRM;
+		else if (err == -ETIMEDOUT)
+			err = -EAGAIN;
+		else if (err)
+			err = -EINTR; /* semop is never restarted (signal(7)) */
+		if (err)
+			break;
+	}
+	if (!err && alter)
+		wake_up_all(&s->wait);
+	spin_unlock(&sems.lock);
+	kfree(fresh);
+	kfree(dead);
+	return err;
+}
+
+static int64_t semop_user(const struct sysargs *a, uint64_t deadline)
+{
+	uint64_t n = arg_u64(a, 2);
+	if (!n)
+		return -EINVAL;
+	if (n > SEM_MAX_OPS)
+		return -E2BIG;
+	struct sembuf *ops = kmalloc(n * sizeof(*ops));
+	if (!ops)
+		return -ENOMEM;
+	int64_t r = copy_in(ops, arg_uva(a, 1), n * sizeof(*ops));
+	if (!r)
+		r = do_semop(arg_int(a, 0), ops, (int)n, deadline);
+	kfree(ops);
+	return r;
+}
+
+int64_t sys_semop(const struct sysargs *a)
+{
+	return semop_user(a, DEADLINE_NEVER);
+}
+
+int64_t sys_semtimedop(const struct sysargs *a)
+{
+	uint64_t deadline = DEADLINE_NEVER;
+	if (arg_u64(a, 3)) {
+		struct __kernel_timespec ts;
+		if (copy_in_struct(&ts, arg_uva(a, 3)))
+			return -EFAULT;
+		if (ts.tv_sec < 0 || ts.tv_nsec < 0 || ts.tv_nsec >= 1000000000)
+			return -EINVAL;
+		deadline = clock_monotonic() + (uint64_t)MIN(ts.tv_sec, 9000000000L) * 1000000000 + (uint64_t)ts.tv_nsec;
+	}
+	return semop_user(a, deadline);
+}
+
+/* ---- semctl ----------------------------------------------------------------------------------------------------------- */
+
+static void undo_forget(int id, int sem)
+{
+	struct sem_undo *u, *tmp;
+	list_for_each_entry_safe(u, tmp, &undo_list, link) {
+		if (u->id != id)
+			continue;
+		if (sem >= 0) {
+			u->adj[sem] = 0;
+		} else {
+			list_del(&u->link);
+			kfree(u);
+		}
+	}
+}
+
+static int ctl_rmid(struct sem_set *s)
+{
+	int err = ipc_owner(&s->obj);
+	if (err)
+		return err;
+	ipc_remove(&sems, &s->obj);
+	undo_forget(s->obj.id, -1);
+	s->removed = true;
+	if (s->waiters)
+		wake_up_all(&s->wait);
+	else
+		kfree(s);
+	return 0;
+}
+
+static void ds_out(const struct sem_set *s, struct semid64_ds_ *ds)
+{
+	*ds = (struct semid64_ds_){.otime = s->otime, .ctime = s->ctime, .nsems = s->nsems};
+	ipc_perm_out(&s->obj, &ds->perm);
+}
+
+static int64_t ctl_info(int cmd, uva_t out)
+{
+	struct seminfo info = {.semmap = 1024000000, .semmni = 32000, .semmns = 1024000000, .semmnu = 1024000000,
+	                       .semmsl = SEM_MAX_PER_SET, .semopm = SEM_MAX_OPS, .semume = SEM_MAX_OPS, .semusz = 20,
+	                       .semvmx = SEM_MAX_VALUE, .semaem = SEM_MAX_VALUE};
+	spin_lock(&sems.lock);
+	int highest = ipc_highest(&sems);
+	if (cmd == SEM_INFO) {
+		info.semusz = info.semaem = 0;
+		for (int i = 0; i < IPC_MAX_OBJECTS; i++) {
+			if (sems.slot[i]) {
+				info.semusz++;
+				info.semaem += (int)set_of(sems.slot[i])->nsems;
+			}
+		}
+	}
+	spin_unlock(&sems.lock);
+	return copy_out(out, &info, sizeof(info)) ? -EFAULT : highest;
+}
+
+/* GETALL and SETALL: values move through a kernel copy. */
+static int64_t ctl_all(int id, bool set, uva_t user)
+{
+	spin_lock(&sems.lock);
+	struct ipc_object *o = ipc_find(&sems, id);
+	int64_t err = IS_ERR(o) ? PTR_ERR(o) : ipc_permission(o, set ? 0222 : 0444);
+	uint32_t n = err ? 0 : set_of(o)->nsems;
+	spin_unlock(&sems.lock);
+	if (err)
+		return err;
+	uint16_t *v = kmalloc(n * sizeof(*v) + 1);
+	if (!v)
+		return -ENOMEM;
+	if (set) {
+		err = copy_in(v, user, n * sizeof(*v));
+		for (uint32_t i = 0; !err && i < n; i++)
+			if (v[i] > SEM_MAX_VALUE)
+				err = -ERANGE;
+	}
+	if (!err) {
+		spin_lock(&sems.lock);
+		o = ipc_find(&sems, id);
+		if (IS_ERR(o)) {
+			err = -EIDRM;
+		} else {
+			struct sem_set *s = set_of(o);
+			for (uint32_t i = 0; i < n; i++) {
+				if (set) {
+					s->sems[i].value = v[i];
+					undo_forget(id, (int)i);
+				} else {
+					v[i] = s->sems[i].value;
+				}
+			}
+			if (set) {
+				s->ctime = now_sec();
+				wake_up_all(&s->wait);
+			}
+		}
+		spin_unlock(&sems.lock);
+	}
+	if (!err && !set)
+		err = copy_out(user, v, n * sizeof(*v));
+	kfree(v);
+	return err;
+}
+
+static int64_t ctl_stat(int id, int cmd, uva_t out)
+{
+	struct semid64_ds_ ds;
+	spin_lock(&sems.lock);
+	struct ipc_object *o = cmd == IPC_STAT ? ipc_find(&sems, id) : ipc_at(&sems, id);
+	int64_t r = IS_ERR(o) || !o ? -EINVAL : cmd == SEM_STAT_ANY ? 0 : ipc_permission(o, 0444);
+	if (!r) {
+		ds_out(set_of(o), &ds);
+		r = cmd == IPC_STAT ? 0 : o->id;
+	}
+	spin_unlock(&sems.lock);
+	if (r >= 0 && copy_out(out, &ds, sizeof(ds)))
+		r = -EFAULT;
+	return r;
+}
+
+int64_t sys_semctl(const struct sysargs *a)
+{
+	int id = arg_int(a, 0), num = arg_int(a, 1), cmd = arg_int(a, 2) & ~IPC_64;
+	uint64_t arg = arg_u64(a, 3);
+	struct semid64_ds_ ds;
+	if (id < 0)
+		return -EINVAL;
+	switch (cmd) {
+	case IPC_INFO:
+	case SEM_INFO:
+		return ctl_info(cmd, uva(arg));
+	case IPC_STAT:
+	case SEM_STAT:
+	case SEM_STAT_ANY:
+		return ctl_stat(id, cmd, uva(arg));
+	case GETALL:
+	case SETALL:
+		return ctl_all(id, cmd == SETALL, uva(arg));
+	case IPC_SET:
+		if (copy_in(&ds, uva(arg), sizeof(ds)))
+			return -EFAULT;
+	}
+	spin_lock(&sems.lock);
+	struct ipc_object *o = ipc_find(&sems, id);
+	struct sem_set *s = IS_ERR(o) ? NULL : set_of(o);
+	int64_t r = s ? 0 : -EINVAL;
+	if (!r && cmd != IPC_RMID && cmd != IPC_SET) {
+		if (num < 0 || (uint32_t)num >= s->nsems)
+			r = -EINVAL;
+		else
+			r = ipc_permission(o, cmd == SETVAL ? 0222 : 0444);
+	}
+	if (!r) {
+		switch (cmd) {
+		case IPC_RMID:
+			r = ctl_rmid(s);
+			break;
+		case IPC_SET:
+			r = ipc_owner(o);
+			if (!r) {
+				ipc_perm_set(o, &ds.perm);
+				s->ctime = now_sec();
+			}
+			break;
+		case GETVAL:
+			r = s->sems[num].value;
+			break;
+		case GETPID:
+			r = s->sems[num].last_pid;
+			break;
+		case GETNCNT:
+			r = s->sems[num].ncnt;
+			break;
+		case GETZCNT:
+			r = s->sems[num].zcnt;
+			break;
+		case SETVAL:
+			if ((int)arg < 0 || (int)arg > SEM_MAX_VALUE) {
+				r = -ERANGE;
+				break;
+			}
+			s->sems[num].value = (uint16_t)arg;
+			s->sems[num].last_pid = current->proc->pid;
+			undo_forget(id, num);
+			s->ctime = now_sec();
+			wake_up_all(&s->wait);
+			break;
+		default:
+			r = -EINVAL;
+		}
+	}
+	spin_unlock(&sems.lock);
+	return r;
+}
+
+void sem_exit(void)
+{
+	struct sem_undo *u, *tmp;
+	int pid = current->proc->pid;
+	spin_lock(&sems.lock);
+	list_for_each_entry_safe(u, tmp, &undo_list, link) {
+		if (u->pid != pid)
+			continue;
+		struct ipc_object *o = ipc_find(&sems, u->id);
+		if (!IS_ERR(o)) {
+			struct sem_set *s = set_of(o);
+			for (uint32_t i = 0; i < u->nsems && i < s->nsems; i++) {
+				int v = s->sems[i].value + u->adj[i];
+				if (!u->adj[i])
+					continue;
+				s->sems[i].value = (uint16_t)MAX(0, MIN(v, SEM_MAX_VALUE));
+				s->sems[i].last_pid = pid;
+			}
+			wake_up_all(&s->wait);
+		}
+		list_del(&u->link);
+		kfree(u);
+	}
+	spin_unlock(&sems.lock);
+}
