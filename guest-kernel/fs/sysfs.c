@@ -263,4 +263,4 @@ static struct super_block *sysfs_mount(const struct fs_type *type, const char *s
 	return pseudo_mount(type, &root_entry, SYSFS_MAGIC);
 }
 
-const struct fs_type sysfs_fs_type = {.name = "sysfs", .nodev = true, .mount = sysfs_mount};
+const struct fs_type sysfs_type = {.name = "sysfs", .nodev = true, .mount = sysfs_mount};

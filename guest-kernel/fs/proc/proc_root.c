@@ -108,4 +108,4 @@ static struct super_block *proc_mount(const struct fs_type *type, const char *so
 	return pseudo_mount(type, &root_entry, PROC_SUPER_MAGIC);
 }
 
-const struct fs_type proc_fs_type = {.name = "proc", .nodev = true, .mount = proc_mount};
+const struct fs_type proc_type = {.name = "proc", .nodev = true, .mount = proc_mount};

@@ -2,7 +2,7 @@
 /* /proc/PID/stat, status and limits. */
 #include "fs/proc/proc.h"
 
-#include "fs/tty.h"
+#include "fs/tty/tty.h"
 #include "lib/string.h"
 #include "signal/signal.h"
 
@@ -53,8 +53,8 @@ static void snapshot_take(struct snapshot *x, struct task *t)
 	x->cstime_ns = p->children_acc.stime_ns;
 	x->tty_pgrp = -1;
 	if (p->tty) {
-		x->tty_dev = tty_device(p->tty);
-		x->tty_pgrp = tty_foreground(p->tty);
+		x->tty_dev = MKDEV(p->tty->major, p->tty->minor);
+		x->tty_pgrp = p->tty->pgrp;
 	}
 	spin_unlock(&tasklist_lock);
 	spin_lock(&p->sig.lock);

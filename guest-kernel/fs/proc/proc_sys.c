@@ -7,6 +7,7 @@
 #include "fs/proc/proc.h"
 
 #include "lib/string.h"
+#include "task/random.h"
 #include "task/version.h"
 
 /* A text setting kept for its readers; value is protected by its lock. */
