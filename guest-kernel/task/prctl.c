@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+/* prctl(2). Operations that concern hardware or subsystems we do not have answer EINVAL, as Linux built without them. */
+#include <linux/prctl.h>
+#include <linux/securebits.h>
+
+#include "lib/string.h"
+#include "mm/mm.h"
+#include "signal/signal.h"
+#include "syscall/syscall.h"
+#include "task/task.h"
+
+static int64_t set_name(uva_t name)
+{
+	char comm[TASK_COMM_LEN] = {0};
+	ssize_t_ n = copy_in_string(comm, name, sizeof(comm));
+	if (n == -EFAULT)
+		return -EFAULT;
+	comm[TASK_COMM_LEN - 1] = '\0';
+	memcpy(current->comm, comm, sizeof(comm));
+	return 0;
+}
+
+static int64_t cap_bset_drop(uint64_t cap)
+{
+	if (!capable(CAP_SETPCAP))
+		return -EPERM;
+	if (cap > CAP_LAST_CAP)
+		return -EINVAL;
+	struct cred *c = cred_copy(current->cred);
+	if (!c)
+		return -ENOMEM;
+	c->cap_bounding &= ~(1ULL << cap);
+	cred_commit(c);
+	return 0;
+}
+
+static int64_t cap_ambient(uint64_t op, uint64_t cap, uint64_t a3, uint64_t a4)
+{
+	if (a3 || a4)
+		return -EINVAL;
+	const struct cred *o = current->cred;
+	if (op == PR_CAP_AMBIENT_CLEAR_ALL) {
+		if (cap)
+			return -EINVAL;
+	} else if (cap > CAP_LAST_CAP) {
+		return -EINVAL;
+	}
+	uint64_t bit = op == PR_CAP_AMBIENT_CLEAR_ALL ? 0 : 1ULL << cap;
+	switch (op) {
+	case PR_CAP_AMBIENT_IS_SET:
+		return (o->cap_ambient & bit) != 0;
+	case PR_CAP_AMBIENT_RAISE:
+		if (!(o->cap_permitted & bit) || !(o->cap_inheritable & bit) || o->securebits & 1u << SECURE_NO_CAP_AMBIENT_RAISE)
+			return -EPERM;
+		break;
+	case PR_CAP_AMBIENT_LOWER:
+	case PR_CAP_AMBIENT_CLEAR_ALL:
+		break;
+	default:
+		return -EINVAL;
+	}
+	struct cred *c = cred_copy(o);
+	if (!c)
+		return -ENOMEM;
+	if (op == PR_CAP_AMBIENT_RAISE)
+		c->cap_ambient |= bit;
+	else if (op == PR_CAP_AMBIENT_LOWER)
+		c->cap_ambient &= ~bit;
+	else
+		c->cap_ambient = 0;
+	cred_commit(c);
+	return 0;
+}
+
+static int64_t set_securebits(uint64_t bits)
+{
+	const struct cred *o = current->cred;
+	uint32_t locks = o->securebits & SECURE_ALL_LOCKS;
+	if (bits & ~(uint64_t)(SECURE_ALL_BITS | SECURE_ALL_LOCKS))
+		return -EPERM;
+	/* A locked bit cannot change, a lock cannot be opened. */
+	if (((locks >> 1) & (o->securebits ^ (uint32_t)bits)) || locks & ~(uint32_t)bits || !capable(CAP_SETPCAP))
+		return -EPERM;
+	struct cred *c = cred_copy(o);
+	if (!c)
+		return -ENOMEM;
+	c->securebits = (uint32_t)bits;
+	cred_commit(c);
+	return 0;
+}
+
+static int64_t set_keepcaps(uint64_t on)
+{
+	if (on > 1)
+		return -EINVAL;
+	if (current->cred->securebits & 1u << SECURE_KEEP_CAPS_LOCKED)
+		return -EPERM;
+	struct cred *c = cred_copy(current->cred);
+	if (!c)
+		return -ENOMEM;
+	c->securebits = (c->securebits & ~(1u << SECURE_KEEP_CAPS)) | (uint32_t)on << SECURE_KEEP_CAPS;
+	cred_commit(c);
+	return 0;
+}
+
+static int64_t set_no_new_privs(uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
+{
+	if (a2 != 1 || a3 || a4 || a5)
+		return -EINVAL;
+	struct cred *c = cred_copy(current->cred);
+	if (!c)
+		return -ENOMEM;
+	c->no_new_privs = true;
+	cred_commit(c);
+	return 0;
+}
+
+/* PR_SET_VMA_ANON_NAME: the name shows in /proc/PID/maps. */
+static int64_t set_vma(uint64_t op, uint64_t start, uint64_t len, uint64_t name)
+{
+	char text[32] = {0};
+	if (op != PR_SET_VMA_ANON_NAME || start & (PAGE_SIZE - 1))
+		return -EINVAL;
+	if (name) {
+		ssize_t_ n = copy_in_string(text, uva(name), sizeof(text));
+		if (n < 0)
+			return n == -EFAULT ? n : -EINVAL;
+	}
+	return mm_set_anon_name(current->mm, start, len, name ? text : NULL);
+}
+
+static int64_t set_mm(uint64_t op, uint64_t v)
+{
+	if (!capable(CAP_SYS_RESOURCE))
+		return -EPERM;
+	struct mm *mm = current->mm;
+	int64_t err = 0;
+	if (v >= USER_MAX || v < USER_MIN)
+		return -EINVAL;
+	rwsem_write_lock(&mm->lock);
+	switch (op) {
+	case PR_SET_MM_START_CODE:
+		mm->start_code = v;
+		break;
+	case PR_SET_MM_END_CODE:
+		mm->end_code = v;
+		break;
+	case PR_SET_MM_START_DATA:
+		mm->start_data = v;
+		break;
+	case PR_SET_MM_END_DATA:
+		mm->end_data = v;
+		break;
+	case PR_SET_MM_START_STACK:
+		mm->start_stack = v;
+		break;
+	case PR_SET_MM_START_BRK:
+		mm->brk_start = v;
+		break;
+	case PR_SET_MM_BRK:
+		mm->brk = v;
+		break;
+	case PR_SET_MM_ARG_START:
+		mm->arg_start = v;
+		break;
+	case PR_SET_MM_ARG_END:
+		mm->arg_end = v;
+		break;
+	case PR_SET_MM_ENV_START:
+		mm->env_start = v;
+		break;
+	case PR_SET_MM_ENV_END:
+		mm->env_end = v;
+		break;
+	default:
+		err = -EINVAL;
+	}
+	rwsem_write_unlock(&mm->lock);
+	return err;
+}
+
+static int64_t put_int(uint64_t user, int v)
+{
+	return copy_out(uva(user), &v, sizeof(v)) ? -EFAULT : 0;
+}
+
+int64_t sys_prctl(const struct sysargs *a)
+{
+	uint64_t a2 = arg_u64(a, 1), a3 = arg_u64(a, 2), a4 = arg_u64(a, 3), a5 = arg_u64(a, 4);
+	struct task *t = current;
+	switch (arg_int(a, 0)) {
+	case PR_SET_PDEATHSIG:
+		if (a2 > NSIG_)
+			return -EINVAL;
+		t->pdeath_signal = (int)a2;
+		return 0;
+	case PR_GET_PDEATHSIG:
+		return put_int(a2, t->pdeath_signal);
+	case PR_GET_DUMPABLE:
+		return t->mm->dumpable;
+	case PR_SET_DUMPABLE:
+		if (a2 > 1)
+			return -EINVAL;
+		t->mm->dumpable = a2;
+		return 0;
+	case PR_SET_NAME:
+		return set_name(uva(a2));
+	case PR_GET_NAME:
+		return copy_out(uva(a2), t->comm, TASK_COMM_LEN) ? -EFAULT : 0;
+	case PR_GET_KEEPCAPS:
+		return t->cred->securebits >> SECURE_KEEP_CAPS & 1;
+	case PR_SET_KEEPCAPS:
+		return set_keepcaps(a2);
+	case PR_GET_SECUREBITS:
+		return t->cred->securebits;
+	case PR_SET_SECUREBITS:
+		return set_securebits(a2);
+	case PR_CAPBSET_READ:
+		return a2 > CAP_LAST_CAP ? -EINVAL : (int64_t)(t->cred->cap_bounding >> a2 & 1);
+	case PR_CAPBSET_DROP:
+		return cap_bset_drop(a2);
+	case PR_CAP_AMBIENT:
+		return cap_ambient(a2, a3, a4, a5);
+	case PR_SET_NO_NEW_PRIVS:
+		return set_no_new_privs(a2, a3, a4, a5);
+	case PR_GET_NO_NEW_PRIVS:
+		return a2 || a3 || a4 || a5 ? -EINVAL : t->cred->no_new_privs;
+	case PR_SET_CHILD_SUBREAPER:
+		t->proc->child_subreaper = a2 != 0;
+		return 0;
+	case PR_GET_CHILD_SUBREAPER:
+		return put_int(a2, t->proc->child_subreaper);
+	case PR_SET_TIMERSLACK:
+		t->timer_slack_ns = (int64_t)a2 <= 0 ? 50000 : a2;
+		return 0;
+	case PR_GET_TIMERSLACK:
+		return (int64_t)MIN(t->timer_slack_ns, (uint64_t)INT64_MAX);
+	case PR_GET_TIMING:
+		return PR_TIMING_STATISTICAL;
+	case PR_SET_TIMING:
+		return a2 == PR_TIMING_STATISTICAL ? 0 : -EINVAL;
+	case PR_GET_TSC:
+		return put_int(a2, PR_TSC_ENABLE);
+	case PR_SET_TSC:
+		return a2 == PR_TSC_ENABLE ? 0 : -EINVAL;
+	case PR_GET_TID_ADDRESS: {
+		uint64_t addr = t->clear_child_tid;
+		return copy_out(uva(a2), &addr, sizeof(addr)) ? -EFAULT : 0;
+	}
+	case PR_SET_THP_DISABLE:
+		if (a3 || a4 || a5)
+			return -EINVAL;
+		t->proc->thp_disable = a2 != 0;
+		return 0;
+	case PR_GET_THP_DISABLE:
+		return a2 || a3 || a4 || a5 ? -EINVAL : t->proc->thp_disable;
+	case PR_MCE_KILL:
+		return a4 || a5 ? -EINVAL : a2 == PR_MCE_KILL_CLEAR ? (a3 ? -EINVAL : 0) : a2 == PR_MCE_KILL_SET && a3 <= 2 ? 0 : -EINVAL;
+	case PR_MCE_KILL_GET:
+		return a2 || a3 || a4 || a5 ? -EINVAL : PR_MCE_KILL_DEFAULT;
+	case PR_SET_PTRACER:
+		return 0; /* there is no ptrace(2) to restrict */
+	case PR_SET_VMA:
+		return set_vma(a2, a3, a4, a5);
+	case PR_SET_MM:
+		return a5 || (a4 && a2 != PR_SET_MM_AUXV) ? -EINVAL : set_mm(a2, a3);
+	case PR_GET_SECCOMP:
+		return 0;
+	case PR_SET_SECCOMP:
+		return -EINVAL;
+	}
+	return -EINVAL;
+}
