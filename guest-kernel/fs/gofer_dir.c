@@ -244,22 +244,27 @@ static void name_removed(struct inode *dir, struct dentry *dentry, struct inode 
 	if (gi->self || !gi->name || gi->parent != dir_handle(dir) || gi->name_len != dentry->name_len ||
 	    memcmp(gi->name, dentry->name, gi->name_len))
 		return;
-	struct dentry *other, *found = NULL;
+	struct gofer_handle *parent = NULL;
+	char name[HC_NAME_MAX + 1];
+	uint32_t len = 0;
+	struct dentry *other;
 	spin_lock(&inode->spin);
 	list_for_each_entry(other, &inode->aliases, alias_link) {
-		if (other != dentry && !(other->flags & DENTRY_DELETED) && other->parent->inode &&
-		    other->parent != other) {
-			found = other;
-			dentry_get(other);
-			break;
+		spin_lock(&other->lock);
+		struct inode *pi = other->parent->inode;
+		if (other != dentry && other->parent != other && !(other->flags & DENTRY_DELETED) &&
+		    other->name_len <= HC_NAME_MAX && pi && gofer_i(pi)->self) {
+			parent = gofer_handle_get(gofer_i(pi)->self);
+			len = other->name_len;
+			memcpy(name, other->name, len);
 		}
+		spin_unlock(&other->lock);
+		if (parent)
+			break;
 	}
 	spin_unlock(&inode->spin);
-	if (found)
-		gofer_set_name(gi, dir_handle(found->parent->inode), found->name, found->name_len);
-	else
-		gofer_set_name(gi, NULL, NULL, 0);
-	dentry_put(found);
+	gofer_set_name(gi, parent, parent ? name : NULL, len);
+	gofer_handle_put(parent);
 }
 
 static void link_dropped(struct inode *inode)

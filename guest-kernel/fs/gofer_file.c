@@ -79,17 +79,6 @@ static ssize_t_ gofer_read(struct file *file, struct iter *to, uint64_t *pos)
 	return n;
 }
 
-/* A write by someone without CAP_FSETID takes the set-id bits away (the host sees only the gofer's credentials). */
-static void remove_privs(struct inode *inode)
-{
-	uint32_t mode = inode->mode;
-	uint32_t kill = (mode & S_ISUID) | ((mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) ? S_ISGID : 0);
-	if (!kill || capable(CAP_FSETID))
-		return;
-	struct iattr a = {.valid = ATTR_MODE, .mode = mode & ~kill & 07777};
-	(void)!gofer_setattr(inode, &a);
-}
-
 static void wrote(struct inode *inode, uint64_t end)
 {
 	struct gofer_inode *gi = gofer_i(inode);
@@ -105,7 +94,7 @@ static ssize_t_ write_locked(struct file *file, struct iter *from, uint64_t *pos
 {
 	struct inode *inode = file->inode;
 	struct gofer_handle *h = file->private;
-	bool append = READ_ONCE(file->flags) & O_APPEND;
+	bool append = (READ_ONCE(file->flags) & O_APPEND) || *pos == POS_APPEND;
 	ssize_t_ n = gofer_transfer(h, from, append ? UINT64_MAX : *pos, true);
 	if (n <= 0)
 		return n;
@@ -126,17 +115,9 @@ static ssize_t_ gofer_write(struct file *file, struct iter *from, uint64_t *pos)
 	struct gofer_inode *gi = gofer_i(file->inode);
 	if (!from->count)
 		return 0;
-	if (*pos >= INT64_MAX - from->count && !(file->flags & O_APPEND))
-		return -EFBIG;
-	remove_privs(file->inode);
 	mutex_lock(&gi->io_lock);
 	ssize_t_ n = write_locked(file, from, pos);
 	mutex_unlock(&gi->io_lock);
-	if (n > 0 && file->flags & (O_DSYNC | (O_SYNC & ~O_DSYNC))) {
-		int r = sync_handle(file->private, !(file->flags & (O_SYNC & ~O_DSYNC)));
-		if (r)
-			return r;
-	}
 	return n;
 }
 
@@ -203,6 +184,20 @@ static int gofer_fallocate(struct file *file, int mode, uint64_t off, uint64_t l
 	return r < 0 ? (int)r : 0;
 }
 
+static int64_t gofer_copy_range(struct file *in, uint64_t in_off, struct file *out, uint64_t out_off, uint64_t len)
+{
+	struct gofer_inode *to = gofer_i(out->inode);
+	struct gofer_handle *from_h = in->private, *to_h = out->private;
+	if (in->ops != &gofer_file_fops || out->ops != &gofer_file_fops)
+		return -EXDEV;
+	mutex_lock(&to->io_lock);
+	int64_t n = hostcall5(HC_FS_COPY_RANGE, from_h->h, in_off, to_h->h, out_off, len);
+	if (n > 0)
+		wrote(out->inode, out_off + n);
+	mutex_unlock(&to->io_lock);
+	return n;
+}
+
 const struct file_ops gofer_file_fops = {
 	.open = gofer_open,
 	.release = gofer_release,
@@ -212,4 +207,5 @@ const struct file_ops gofer_file_fops = {
 	.mmap = gofer_mmap,
 	.fsync = gofer_fsync,
 	.fallocate = gofer_fallocate,
+	.copy_range = gofer_copy_range,
 };

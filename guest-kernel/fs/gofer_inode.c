@@ -450,6 +450,7 @@ static char *gofer_readlink(struct inode *inode)
 		spin_lock(&gi->lock);
 		if (!gi->target) {
 			WRITE_ONCE(gi->target, keep);
+			WRITE_ONCE(inode->link, keep); /* the path walk needs no copy from now on */
 			keep = NULL;
 		}
 		spin_unlock(&gi->lock);
