@@ -9,7 +9,7 @@
 #define STATIC_COOKIE 2              /* cookies 0 and 1 are "." and ".." */
 #define DYNAMIC_COOKIE (1ULL << 32)
 
-static const struct inode_ops dir_iops, file_iops, link_iops;
+static const struct inode_ops dir_iops, file_iops, link_iops, magic_link_iops;
 static const struct file_ops dir_fops, text_fops;
 
 /* ---- inodes --------------------------------------------------------------------------------------------- */
@@ -47,7 +47,7 @@ static struct inode *pseudo_inode(struct super_block *sb, const struct pseudo_re
 		inode->ops = &dir_iops;
 		inode->fops = &dir_fops;
 	} else if (S_ISLNK(inode->mode)) {
-		inode->ops = &link_iops;
+		inode->ops = ref->entry->follow ? &magic_link_iops : &link_iops;
 	} else {
 		inode->ops = &file_iops;
 		inode->fops = ref->entry->fops ? ref->entry->fops : &text_fops;
@@ -224,11 +224,13 @@ static char *link_readlink(struct inode *inode)
 static int link_follow(struct inode *inode, struct path *out)
 {
 	const struct pseudo_ref *ref = pseudo_ref_of(inode);
-	return ref->entry->follow ? ref->entry->follow(ref, out) : -EOPNOTSUPP;
+	return ref->entry->follow(ref, out);
 }
 
-static const struct inode_ops link_iops = {.readlink = link_readlink, .follow = link_follow, .getattr = pseudo_getattr,
-                                           .setattr = pseudo_setattr};
+static const struct inode_ops link_iops = {
+	.readlink = link_readlink, .getattr = pseudo_getattr, .setattr = pseudo_setattr};
+static const struct inode_ops magic_link_iops = {
+	.readlink = link_readlink, .follow = link_follow, .getattr = pseudo_getattr, .setattr = pseudo_setattr};
 
 /* ---- text files ------------------------------------------------------------------------------------------- */
 
