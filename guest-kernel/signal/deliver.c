@@ -56,23 +56,10 @@ static void restore_saved_mask(struct task *t)
 
 /* ---- stops ---- */
 
-static bool pgrp_orphaned_locked(int pgid, int sid)
-{
-	struct process *p;
-
-	list_for_each_entry(p, &process_list, all_link) {
-		if (p->pgid != pgid || p->zombie || !p->parent || p->parent == container0.init)
-			continue;
-		if (p->parent->pgid != pgid && p->parent->sid == sid)
-			return false;
-	}
-	return true;
-}
-
 bool signal_is_stopping_orphan(struct process *p)
 {
 	spin_lock(&tasklist_lock);
-	bool r = pgrp_orphaned_locked(p->pgid, p->sid);
+	bool r = pgrp_is_orphaned(p->pgid, NULL);
 	spin_unlock(&tasklist_lock);
 	return r;
 }

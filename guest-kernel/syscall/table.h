@@ -64,7 +64,7 @@
 	S( 53, socketpair, sys_socketpair, FULL, "") \
 	S( 54, setsockopt, sys_setsockopt, FULL, "") \
 	S( 55, getsockopt, sys_getsockopt, FULL, "") \
-	S( 56, clone, sys_clone, FULL, "") \
+	S( 56, clone, sys_clone, PARTIAL, "no namespaces; CLONE_SIGHAND alone copies") \
 	S( 57, fork, sys_fork, FULL, "") \
 	S( 58, vfork, sys_vfork, FULL, "") \
 	S( 59, execve, sys_execve, FULL, "") \
@@ -147,7 +147,7 @@
 	S(136, ustat, sys_enosys, NONE, "removed from Linux or never in it") \
 	S(137, statfs, sys_statfs, FULL, "") \
 	S(138, fstatfs, sys_fstatfs, FULL, "") \
-	S(139, sysfs, sys_sysfs, FULL, "") \
+	S(139, sysfs, sys_enosys, NONE, "obsolete; a kernel option that distributions leave off") \
 	S(140, getpriority, sys_getpriority, FULL, "") \
 	S(141, setpriority, sys_setpriority, FULL, "") \
 	S(142, sched_setparam, sys_sched_setparam, FULL, "") \
@@ -213,13 +213,13 @@
 	S(202, futex, sys_futex, FULL, "") \
 	S(203, sched_setaffinity, sys_sched_setaffinity, FULL, "") \
 	S(204, sched_getaffinity, sys_sched_getaffinity, FULL, "") \
-	S(205, set_thread_area, sys_set_thread_area, FULL, "") \
+	S(205, set_thread_area, sys_enosys, NONE, "for 32-bit programs only") \
 	S(206, io_setup, sys_enosys, NONE, "for a later release") \
 	S(207, io_destroy, sys_enosys, NONE, "for a later release") \
 	S(208, io_getevents, sys_enosys, NONE, "for a later release") \
 	S(209, io_submit, sys_enosys, NONE, "for a later release") \
 	S(210, io_cancel, sys_enosys, NONE, "for a later release") \
-	S(211, get_thread_area, sys_get_thread_area, FULL, "") \
+	S(211, get_thread_area, sys_enosys, NONE, "for 32-bit programs only") \
 	S(212, lookup_dcookie, sys_enosys, NONE, "removed from Linux or never in it") \
 	S(213, epoll_create, sys_epoll_create, FULL, "") \
 	S(214, epoll_ctl_old, sys_enosys, NONE, "removed from Linux or never in it") \
@@ -280,7 +280,7 @@
 	S(269, faccessat, sys_faccessat, FULL, "") \
 	S(270, pselect6, sys_pselect6, FULL, "") \
 	S(271, ppoll, sys_ppoll, FULL, "") \
-	S(272, unshare, sys_unshare, FULL, "") \
+	S(272, unshare, sys_unshare, PARTIAL, "no namespaces") \
 	S(273, set_robust_list, sys_set_robust_list, FULL, "") \
 	S(274, get_robust_list, sys_get_robust_list, FULL, "") \
 	S(275, splice, sys_splice, FULL, "") \
@@ -316,7 +316,7 @@
 	S(305, clock_adjtime, sys_clock_adjtime, FULL, "") \
 	S(306, syncfs, sys_syncfs, FULL, "") \
 	S(307, sendmmsg, sys_sendmmsg, FULL, "") \
-	S(308, setns, sys_setns, FULL, "") \
+	S(308, setns, sys_setns, PARTIAL, "no namespaces") \
 	S(309, getcpu, sys_getcpu, FULL, "") \
 	S(310, process_vm_readv, sys_process_vm_readv, FULL, "") \
 	S(311, process_vm_writev, sys_process_vm_writev, FULL, "") \
@@ -325,7 +325,7 @@
 	S(314, sched_setattr, sys_sched_setattr, FULL, "") \
 	S(315, sched_getattr, sys_sched_getattr, FULL, "") \
 	S(316, renameat2, sys_renameat2, FULL, "") \
-	S(317, seccomp, sys_seccomp, FULL, "") \
+	S(317, seccomp, sys_seccomp, PARTIAL, "no user notification; TSYNC does not set no_new_privs of other threads") \
 	S(318, getrandom, sys_getrandom, FULL, "") \
 	S(319, memfd_create, sys_memfd_create, FULL, "") \
 	S(320, kexec_file_load, sys_enosys, NONE, "no loadable kernel code") \
@@ -354,7 +354,7 @@
 	S(432, fsmount, sys_enosys, NONE, "use mount(2)") \
 	S(433, fspick, sys_enosys, NONE, "use mount(2)") \
 	S(434, pidfd_open, sys_pidfd_open, FULL, "") \
-	S(435, clone3, sys_clone3, FULL, "") \
+	S(435, clone3, sys_clone3, PARTIAL, "no namespaces, no CLONE_INTO_CGROUP") \
 	S(436, close_range, sys_close_range, FULL, "") \
 	S(437, openat2, sys_openat2, FULL, "") \
 	S(438, pidfd_getfd, sys_pidfd_getfd, FULL, "") \

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /* prctl(2). Operations that concern hardware or subsystems we do not have answer EINVAL, as Linux built without them. */
 #include <linux/prctl.h>
+#include <linux/seccomp.h>
 #include <linux/securebits.h>
 
 #include "lib/string.h"
 #include "mm/mm.h"
 #include "signal/signal.h"
 #include "syscall/syscall.h"
+#include "task/seccomp.h"
 #include "task/task.h"
 
 static int64_t set_name(uva_t name)
@@ -265,9 +267,11 @@ int64_t sys_prctl(const struct sysargs *a)
 	case PR_SET_MM:
 		return a5 || (a4 && a2 != PR_SET_MM_AUXV) ? -EINVAL : set_mm(a2, a3);
 	case PR_GET_SECCOMP:
-		return 0;
+		return (int64_t)current->seccomp_mode;
 	case PR_SET_SECCOMP:
-		return -EINVAL;
+		if (a2 == SECCOMP_MODE_STRICT)
+			return seccomp_set_mode(SECCOMP_SET_MODE_STRICT, 0, UVA_NULL);
+		return a2 == SECCOMP_MODE_FILTER ? seccomp_set_mode(SECCOMP_SET_MODE_FILTER, 0, uva(a3)) : -EINVAL;
 	}
 	return -EINVAL;
 }

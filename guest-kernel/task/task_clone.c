@@ -18,6 +18,7 @@
 #include "syscall/syscall.h"
 #include "task/exec.h"
 #include "task/futex.h"
+#include "task/seccomp.h"
 #include "task/task.h"
 
 #define CLONE_NAMESPACES (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | \
@@ -300,11 +301,13 @@ static int link_task(struct task *t, const struct clone_params *p)
 	if (fatal_signal_pending(current) || current->sig.stop_pending || me->exec_task || me->sig.group_exit) {
 		err = -ERESTARTNOINTR;
 	} else if (p->flags & CLONE_THREAD) {
+		seccomp_fork(t, current); /* under the lock: TSYNC of another thread misses nobody */
 		task_link(t);
 	} else {
 		n->pgid = me->pgid;
 		n->sid = me->sid;
 		n->tty = me->tty;
+		seccomp_fork(t, current);
 		process_link(n, p->flags & CLONE_PARENT && me->parent ? me->parent : me);
 		process_get(n);
 		task_link(t);

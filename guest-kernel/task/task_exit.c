@@ -7,6 +7,7 @@
  * process a zombie, hands its children over and tells the parent. When the container's first process ends, the sandbox
  * ends with its status; everything else is torn down by that.
  */
+#include "fs/tty/tty.h"
 #include "fs/vfs.h"
 #include "lib/log.h"
 #include "lib/string.h"
@@ -14,11 +15,8 @@
 #include "signal/signal.h"
 #include "syscall/syscall.h"
 #include "task/futex.h"
+#include "task/seccomp.h"
 #include "task/task.h"
-
-/* fs/tty/tty.h */
-void tty_session_exit(struct process *p);
-void tty_host_restore(void);
 
 void task_leave_memory(struct task *t)
 {
@@ -333,6 +331,7 @@ NORETURN void task_exit(int status)
 		end_sandbox(p, status);
 	task_signal_destroy(t);
 	leave_process(t, status);
+	seccomp_put(t);
 	sched_exit();
 }
 
