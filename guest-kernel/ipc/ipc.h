@@ -13,7 +13,7 @@
 #include "lib/list.h"
 #include "task/lock.h"
 
-#define IPC_MAX_OBJECTS 1024
+#define IPC_MAX_OBJECTS 4096
 #define IPC_SEQ_STEP    32768
 
 struct ipc_object {

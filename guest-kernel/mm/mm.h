@@ -118,6 +118,8 @@ struct mm *mm_fork(struct mm *parent);
 int64_t mm_mmap(struct mm *mm, uint64_t addr, uint64_t len, uint32_t prot, uint32_t flags, struct file *file,
                 uint64_t pgoff);
 int mm_munmap(struct mm *mm, uint64_t addr, uint64_t len);
+/* shmdt(2): unmaps what a mapping with these ops, made at addr, still has of its object. -EINVAL: there is none. */
+int mm_munmap_object(struct mm *mm, uint64_t addr, const struct vm_ops *ops);
 int mm_mprotect(struct mm *mm, uint64_t addr, uint64_t len, uint32_t prot);
 /* Maps pages that the kernel supplies (vdso): shared, never merged. pages[i] get a reference each. */
 int64_t mm_map_special(struct mm *mm, uint64_t addr, struct page **pages, int npages, uint32_t prot, const char *name);

@@ -48,3 +48,38 @@ int mm_munmap(struct mm *mm, uint64_t addr, uint64_t len)
 	vma_free_list(&dead);
 	return r;
 }
+
+/*
+ * The first vma at or above addr that could have been mapped at addr from the object's start names the object; all its
+ * pieces go that lie where that mapping put them.
+ */
+int mm_munmap_object(struct mm *mm, uint64_t addr, const struct vm_ops *ops)
+{
+	struct list_node dead = LIST_INIT(dead);
+	struct file *object = NULL;
+	uint64_t object_size = 0;
+	struct vma *v;
+	int r = -EINVAL;
+
+	if (addr & (PAGE_SIZE - 1))
+		return -EINVAL;
+	rwsem_write_lock(&mm->lock);
+	for (v = vma_find(mm, addr); v;) {
+		uint64_t end = v->end;
+
+		if (v->ops == ops && v->start >= addr && (v->start - addr) >> PAGE_SHIFT == v->pgoff &&
+		    (!object || v->file == object)) {
+			object = v->file;
+			object_size = object->inode->size;
+			r = munmap_locked(mm, v->start, end, &dead);
+			if (r)
+				break;
+		} else if (object && v->start - addr >= object_size) {
+			break;
+		}
+		v = vma_find(mm, end);
+	}
+	rwsem_write_unlock(&mm->lock);
+	vma_free_list(&dead);
+	return r;
+}

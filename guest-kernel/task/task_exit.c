@@ -9,6 +9,7 @@
  */
 #include "fs/tty/tty.h"
 #include "fs/vfs.h"
+#include "ipc/ipc.h"
 #include "lib/log.h"
 #include "lib/string.h"
 #include "mm/mm.h"
@@ -325,6 +326,8 @@ NORETURN void task_exit(int status)
 			tty_session_exit(p);
 	}
 	exit_memory(t);
+	if (last)
+		sem_exit();
 	task_vfork_done(t);
 	exit_files(t);
 	if (last && p == container0.init)
