@@ -99,6 +99,7 @@ static const struct {
 	{ SCMP_SYS(fcntl), ANY },            /* F_GETFL, F_DUPFD_CLOEXEC */
 	/* file hostcalls on open files */
 	{ SCMP_SYS(fchmod), ANY },
+	{ __NR_fchmodat2, ANY },             /* AT_EMPTY_PATH */
 	{ SCMP_SYS(fchown), ANY },
 	{ SCMP_SYS(fchownat), ANY },         /* AT_EMPTY_PATH */
 	{ SCMP_SYS(utimensat), ANY },
@@ -122,9 +123,9 @@ static const struct {
 	{ SCMP_SYS(linkat), DIRECTFS },
 	{ SCMP_SYS(unlinkat), DIRECTFS },
 	{ SCMP_SYS(renameat2), DIRECTFS },
+	{ SCMP_SYS(renameat), DIRECTFS },    /* libc's renameat2 without flags */
 	{ SCMP_SYS(readlinkat), DIRECTFS },
 	{ SCMP_SYS(fchmodat), DIRECTFS },
-	{ __NR_fchmodat2, DIRECTFS },
 	{ SCMP_SYS(geteuid), DIRECTFS },     /* who owns what it makes */
 	{ SCMP_SYS(fchdir), DIRECTFS },      /* xattr calls by name run in their directory */
 	{ SCMP_SYS(chdir), DIRECTFS },

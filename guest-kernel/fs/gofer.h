@@ -110,7 +110,10 @@ struct gofer_target {
 	const char *name;
 	uint32_t len;
 };
-int gofer_target(struct gofer_inode *gi, struct gofer_target *t, bool want_write) MUST_CHECK;
+/* What is tried first: a handle that is open anyway; the name (whoever serves files may do with a name what it may not
+ * do with our handles); a handle that can write, then the name. */
+enum gofer_by { GOFER_BY_HANDLE, GOFER_BY_NAME, GOFER_BY_WRITER };
+int gofer_target(struct gofer_inode *gi, struct gofer_target *t, enum gofer_by by) MUST_CHECK;
 /* Replaces the name by which the inode is reached; names held for writing. name NULL: none. */
 void gofer_set_name(struct gofer_inode *gi, struct gofer_handle *parent, const char *name, uint32_t len);
 void gofer_hash_remove(struct gofer_inode *gi);

@@ -5,10 +5,7 @@
  */
 #include "fs/gofer.h"
 
-/* boot/events.h */
-uint32_t async_token(void);
-int64_t async_wait(uint32_t token);
-void async_cancel(uint32_t token);
+#include "boot/events.h"
 #include "lib/string.h"
 #include "task/task.h"
 

@@ -129,7 +129,7 @@ static int64_t handle_open_host(struct gofer_inode *gi, uint32_t accmode)
 	int64_t r = -ENOENT;
 	for (int attempt = 0; attempt < 2; attempt++) {
 		rwsem_read_lock(&gsb->names);
-		r = gofer_target(gi, &t, false);
+		r = gofer_target(gi, &t, GOFER_BY_NAME);
 		if (!r) {
 			r = hostcall4(HC_FS_OPEN, t.handle->h, t.name, t.len, accmode | O_NOFOLLOW | O_CLOEXEC);
 			gofer_handle_put(t.handle);

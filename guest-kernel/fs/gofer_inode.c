@@ -222,7 +222,20 @@ int gofer_make_synthetic(struct inode *dir, struct dentry *dentry, uint32_t mode
 	return 0;
 }
 
-int gofer_target(struct gofer_inode *gi, struct gofer_target *t, bool want_write)
+/* An open handle of the inode with a reference, or NULL. */
+static struct gofer_handle *open_handle(struct gofer_inode *gi, bool writable)
+{
+	spin_lock(&gi->lock);
+	struct gofer_handle *h = gi->rw ? gi->rw : gi->wo;
+	if (!h && !writable)
+		h = gi->rd;
+	if (h)
+		gofer_handle_get(h);
+	spin_unlock(&gi->lock);
+	return h;
+}
+
+int gofer_target(struct gofer_inode *gi, struct gofer_target *t, enum gofer_by by)
 {
 	t->name = NULL;
 	t->len = 0;
@@ -233,11 +246,8 @@ int gofer_target(struct gofer_inode *gi, struct gofer_target *t, bool want_write
 		t->handle = gofer_handle_get(gi->self);
 		return 0;
 	}
-	spin_lock(&gi->lock);
-	struct gofer_handle *h = gi->rw ? gi->rw : want_write ? gi->wo : gi->rd ? gi->rd : gi->wo;
-	if (h)
-		t->handle = gofer_handle_get(h);
-	spin_unlock(&gi->lock);
+	if (by != GOFER_BY_NAME || !gi->name)
+		t->handle = open_handle(gi, by == GOFER_BY_WRITER);
 	if (t->handle)
 		return 0;
 	if (!gi->name)
@@ -255,7 +265,7 @@ int gofer_refresh(struct inode *inode)
 	struct gofer_target t;
 	struct hc_attr a;
 	rwsem_read_lock(&gsb->names);
-	int64_t r = gofer_target(gi, &t, false);
+	int64_t r = gofer_target(gi, &t, GOFER_BY_HANDLE);
 	if (!r) {
 		/* Before the call: what changes during it makes it stale again. */
 		WRITE_ONCE(gi->stale, false);
@@ -303,10 +313,17 @@ int gofer_getattr(struct inode *inode, struct kstat *st)
 
 static void setattr_request(const struct iattr *attr, struct hc_setattr *s)
 {
+	uint32_t v = attr->valid;
 	memset(s, 0, sizeof(*s));
-	s->valid = (attr->valid & ATTR_MODE ? HC_SET_MODE : 0) | (attr->valid & ATTR_UID ? HC_SET_UID : 0) |
-	           (attr->valid & ATTR_GID ? HC_SET_GID : 0) | (attr->valid & ATTR_SIZE ? HC_SET_SIZE : 0) |
-	           (attr->valid & ATTR_ATIME ? HC_SET_ATIME : 0) | (attr->valid & ATTR_MTIME ? HC_SET_MTIME : 0);
+	/* A change of size sets the times by itself. */
+	if (v & ATTR_SIZE)
+		v &= ~(ATTR_ATIME | ATTR_MTIME);
+	s->valid = (v & ATTR_MODE ? HC_SET_MODE : 0) | (v & ATTR_UID ? HC_SET_UID : 0) |
+	           (v & ATTR_GID ? HC_SET_GID : 0) | (v & ATTR_SIZE ? HC_SET_SIZE : 0);
+	if (v & ATTR_ATIME)
+		s->valid |= v & ATTR_ATIME_SET ? HC_SET_ATIME : HC_SET_ATIME_NOW;
+	if (v & ATTR_MTIME)
+		s->valid |= v & ATTR_MTIME_SET ? HC_SET_MTIME : HC_SET_MTIME_NOW;
 	s->mode = attr->mode & 07777;
 	s->uid = attr->uid;
 	s->gid = attr->gid;
@@ -350,7 +367,7 @@ int gofer_setattr(struct inode *inode, struct iattr *attr)
 		mutex_lock(&gi->io_lock);
 	rwsem_read_lock(&gsb->names);
 	/* A read-only handle cannot truncate; the name or a writable one can. */
-	int64_t r = gofer_target(gi, &t, resize);
+	int64_t r = gofer_target(gi, &t, resize ? GOFER_BY_WRITER : GOFER_BY_NAME);
 	if (!r) {
 		r = s.valid ? hostcall4(HC_FS_SETATTR, t.handle->h, t.name, t.len, &s) : 0;
 		gofer_handle_put(t.handle);
@@ -392,7 +409,7 @@ static ssize_t_ xattr_call(struct inode *inode, uint32_t op, const char *name, c
 	x->value = (uint64_t)value;
 	memcpy(x->name, name ? name : "", len);
 	rwsem_read_lock(&gsb->names);
-	int64_t r = gofer_target(gi, &t, false);
+	int64_t r = gofer_target(gi, &t, op == HC_XATTR_GET || op == HC_XATTR_LIST ? GOFER_BY_HANDLE : GOFER_BY_NAME);
 	if (!r) {
 		r = hostcall4(HC_FS_XATTR, t.handle->h, t.name, t.len, x);
 		gofer_handle_put(t.handle);
@@ -435,7 +452,7 @@ static char *gofer_readlink(struct inode *inode)
 	if (!buf)
 		return ERR_PTR(-ENOMEM);
 	rwsem_read_lock(&gsb->names);
-	int64_t r = gofer_target(gi, &t, false);
+	int64_t r = gofer_target(gi, &t, GOFER_BY_NAME);
 	if (!r) {
 		r = hostcall5(HC_FS_READLINK, t.handle->h, t.name, t.len, buf, PATH_MAX_);
 		gofer_handle_put(t.handle);
