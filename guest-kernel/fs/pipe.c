@@ -416,7 +416,7 @@ int fifo_open(struct inode *i, struct file *f)
 		return -ENOMEM;
 	mutex_lock(&p->lock);
 	uint32_t seen_w = p->w_count, seen_r = p->r_count;
-	if ((f->mode & (FMODE_READ | FMODE_WRITE)) == FMODE_WRITE && nonblock && !p->readers) {
+	if ((f->mode & (FMODE_READ | FMODE_WRITE)) == FMODE_WRITE && nonblock && !p->readers && !p->anonymous) {
 		mutex_unlock(&p->lock);
 		pipe_drop_user(i, p);
 		return -ENXIO;
@@ -429,7 +429,7 @@ int fifo_open(struct inode *i, struct file *f)
 		p->w_count++;
 		p->writers++;
 	}
-	bool have_writer = p->writers, have_reader = p->readers;
+	bool have_writer = p->writers || p->anonymous, have_reader = p->readers || p->anonymous;
 	mutex_unlock(&p->lock);
 	f->ops = &pipe_ops;
 	f->private = p;
@@ -477,6 +477,7 @@ int pipe_create(struct file *out[2], uint32_t flags)
 			inode_put(i);
 		return r;
 	}
+	p->anonymous = true;
 	p->readers = p->writers = 1;
 	p->r_count = p->w_count = 1;
 	p->users = 2;

@@ -24,6 +24,7 @@ struct pipe {
 	uint32_t readers, writers; /* open files; written under lock, read racily */
 	uint32_t r_count, w_count; /* opens so far: who waits for a partner watches them */
 	uint32_t users;            /* open files or openers; lock of the inode (spin) */
+	bool anonymous;            /* of pipe(2): opened through /proc it waits for no partner */
 	bool polled;               /* someone uses poll: wake at every write */
 	struct page *spare;        /* a page of ours to fill next; lock */
 };
