@@ -149,8 +149,10 @@ static void copy_fields(struct mm *c, const struct mm *p)
 	c->dumpable = p->dumpable;
 	c->membarrier_state = p->membarrier_state;
 	c->exe_file = p->exe_file;
-	if (c->exe_file)
+	if (c->exe_file) {
 		file_get(c->exe_file);
+		(void)inode_deny_write(c->exe_file->inode); /* succeeds: the parent denies too */
+	}
 }
 
 struct mm *mm_fork(struct mm *parent)

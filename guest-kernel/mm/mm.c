@@ -93,7 +93,9 @@ void mm_put(struct mm *mm)
 	/* mapping_unmap walks tables only of vmas that a mapping lists: nobody looks at the root any more. */
 	mmu_free_root(mm);
 	vma_free_list(&dead);
-	if (mm->exe_file)
+	if (mm->exe_file) {
+		inode_allow_write(mm->exe_file->inode);
 		file_put(mm->exe_file);
+	}
 	mm_put_count(mm);
 }

@@ -96,7 +96,7 @@ struct mm {
 	uint32_t nr_auxv;
 	uint32_t def_flags;       /* mlockall(MCL_FUTURE) */
 	bool dumpable;
-	struct file *exe_file;    /* /proc/PID/exe; a reference */
+	struct file *exe_file;    /* /proc/PID/exe; a reference and an inode_deny_write (ETXTBSY), both given up with the mm */
 	uint64_t membarrier_state;
 	uint64_t pt_gen;          /* counts edits of present entries; pt_lock */
 	struct rwsem as_lock;     /* AS_MAP hints for reading, AS_FLUSH and AS_DESTROY for writing; innermost sleeping lock */

@@ -116,11 +116,6 @@ static int copy_memory(struct task *t, const struct clone_params *p)
 		t->mm = mm_fork(mm);
 		if (!t->mm)
 			return -ENOMEM;
-		if (mm->exe_file && !t->mm->exe_file) {
-			file_get(mm->exe_file);
-			(void)inode_deny_write(mm->exe_file->inode);
-			t->mm->exe_file = mm->exe_file;
-		}
 		t->rseq_addr = current->rseq_addr;
 		t->rseq_len = current->rseq_len;
 		t->rseq_sig = current->rseq_sig;
