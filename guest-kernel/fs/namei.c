@@ -41,6 +41,8 @@ int nd_start(struct nameidata *nd, int dfd, const char *name, uint32_t flags)
 		if (flags & LOOKUP_BENEATH)
 			return -EXDEV;
 		fs_get_root(&nd->path);
+		if (flags & LOOKUP_NO_XDEV)
+			need_root(nd);
 		return 0;
 	}
 	if (dfd == AT_FDCWD) {
@@ -132,6 +134,8 @@ static int step_dotdot(struct nameidata *nd)
 	return nd_cross_mounts(nd, &nd->path);
 }
 
+int nd_enter_last(struct nameidata *nd) { return nd->last_type == LAST_DOTDOT ? step_dotdot(nd) : 0; }
+
 /* /proc/sys/fs/protected_symlinks = 1: links in sticky world-writable directories are followed only by their owner,
  * or when the directory's owner made them. */
 static int may_follow(const struct nameidata *nd, const struct inode *link)
@@ -210,7 +214,8 @@ static int follow(struct nameidata *nd, struct dentry *d, bool final)
 		return -ENOENT;
 	if (*text != '/')
 		return 0;
-	if (nd->flags & LOOKUP_BENEATH)
+	/* Linux compares mounts only once it knows the root, and refuses before that */
+	if ((nd->flags & LOOKUP_BENEATH) || ((nd->flags & LOOKUP_NO_XDEV) && !nd->root.mnt))
 		return -EXDEV;
 	need_root(nd);
 	struct path root = nd->root;

@@ -44,6 +44,8 @@ int nd_start(struct nameidata *nd, int dfd, const char *name, uint32_t flags) MU
 int nd_walk(struct nameidata *nd) MUST_CHECK;
 /* The symlink d in nd->path is the last component and must be followed: continue with nd_walk. */
 int nd_follow_last(struct nameidata *nd, struct dentry *d) MUST_CHECK;
+/* The last component is not a name (last_type): go there. */
+int nd_enter_last(struct nameidata *nd) MUST_CHECK;
 /* Steps over mounts on top of p (replaces the references in *p). -EXDEV with LOOKUP_NO_XDEV. */
 int nd_cross_mounts(const struct nameidata *nd, struct path *p) MUST_CHECK;
 /* RESOLVE_BENEATH: is the final place still below the start? */

@@ -250,8 +250,12 @@ static struct file *open_existing(struct nameidata *nd, struct dentry *d, uint32
 /* The last component of an open with O_CREAT: the file, an error, or NULL when a symlink was followed. */
 static struct file *open_last_create(struct nameidata *nd, uint32_t flags, uint32_t mode)
 {
-	if (nd->last_type != LAST_NORM)
-		return flags & O_EXCL ? ERR_PTR(-EEXIST) : finish_open(&nd->path, flags, false);
+	if (nd->last_type != LAST_NORM) {
+		int r = nd_enter_last(nd);
+		if (r == 0 && (flags & O_EXCL))
+			r = -EEXIST;
+		return r ? ERR_PTR(r) : finish_open(&nd->path, flags, false);
+	}
 	if (nd->trailing)
 		return ERR_PTR(-EISDIR);
 	struct dentry *dir = nd->path.dentry;
@@ -362,6 +366,8 @@ static int check_flags(uint64_t *flags, uint64_t *mode, bool strict)
 	if (strict && (f & ~(uint64_t)OPEN_FLAGS))
 		return -EINVAL;
 	f &= OPEN_FLAGS;
+	if (!strict && (f & O_PATH))
+		f &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC; /* it beats everything else */
 	if (f & (O_CREAT | __O_TMPFILE)) {
 		if (strict && (*mode & ~07777UL))
 			return -EINVAL;

@@ -338,12 +338,8 @@ int64_t sys_ftruncate(const struct sysargs *a)
 	return r;
 }
 
-int64_t sys_fallocate(const struct sysargs *a)
+static int fallocate_mode(uint32_t mode)
 {
-	uint32_t mode = arg_u32(a, 1);
-	int64_t off = arg_i64(a, 2), len = arg_i64(a, 3), end;
-	if (off < 0 || len <= 0)
-		return -EINVAL;
 	if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_ZERO_RANGE |
 	             FALLOC_FL_INSERT_RANGE | FALLOC_FL_UNSHARE_RANGE))
 		return -EOPNOTSUPP;
@@ -355,30 +351,49 @@ int64_t sys_fallocate(const struct sysargs *a)
 		return -EINVAL;
 	if ((mode & FALLOC_FL_INSERT_RANGE) && (mode & ~FALLOC_FL_INSERT_RANGE))
 		return -EINVAL;
+	return 0;
+}
+
+static int do_fallocate(struct file *f, uint32_t mode, int64_t off, int64_t len)
+{
+	int64_t end;
+	if (off < 0 || len <= 0)
+		return -EINVAL;
+	int r = fallocate_mode(mode);
+	if (r)
+		return r;
+	if (!(f->mode & FMODE_WRITE))
+		return -EBADF;
+	switch (f->inode->mode & S_IFMT) {
+	case S_IFIFO:
+		return -ESPIPE;
+	case S_IFDIR:
+		return -EISDIR;
+	case S_IFREG:
+	case S_IFBLK:
+		break;
+	default:
+		return -ENODEV;
+	}
+	if (__builtin_add_overflow(off, len, &end) || (uint64_t)end > f->inode->sb->max_bytes)
+		return -EFBIG;
+	if (!f->ops || !f->ops->fallocate)
+		return -EOPNOTSUPP;
+	if (!(mode & (FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE)))
+		r = size_limit(f->inode, end);
+	if (r == 0)
+		r = f->ops->fallocate(f, mode, off, len);
+	if (r == 0)
+		notify_dentry(f->path.dentry, 0x2 /* IN_MODIFY */);
+	return r;
+}
+
+int64_t sys_fallocate(const struct sysargs *a)
+{
 	struct fdref r = fdref_get(arg_int(a, 0));
 	if (!r.file)
 		return -EBADF;
-	struct file *f = r.file;
-	uint32_t type = f->inode->mode & S_IFMT;
-	int e;
-	if (!(f->mode & FMODE_WRITE))
-		e = -EBADF;
-	else if (type == S_IFIFO)
-		e = -ESPIPE;
-	else if (type == S_IFDIR)
-		e = -EISDIR;
-	else if (type != S_IFREG && type != S_IFBLK)
-		e = -ENODEV;
-	else if (__builtin_add_overflow(off, len, &end) || (uint64_t)end > f->inode->sb->max_bytes)
-		e = -EFBIG;
-	else if (!f->ops || !f->ops->fallocate)
-		e = -EOPNOTSUPP;
-	else
-		e = mode & (FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE) ? 0 : size_limit(f->inode, end);
-	if (e == 0)
-		e = f->ops->fallocate(f, mode, off, len);
-	if (e == 0)
-		notify_dentry(f->path.dentry, 0x2 /* IN_MODIFY */);
+	int e = do_fallocate(r.file, arg_u32(a, 1), arg_i64(a, 2), arg_i64(a, 3));
 	fdref_put(r);
 	return e;
 }

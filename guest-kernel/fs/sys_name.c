@@ -485,7 +485,7 @@ static int64_t symlink_user(uva_t utarget, int dfd, uva_t uname)
 	char *target = copy_in_path(utarget);
 	if (IS_ERR(target))
 		return PTR_ERR(target);
-	char *name = copy_in_path(uname);
+	char *name = copy_in_path_maybe_empty(uname);
 	int r = IS_ERR(name) ? PTR_ERR(name) : vfs_symlink(target, dfd, name);
 	if (!IS_ERR(name))
 		kfree(name);
@@ -497,12 +497,13 @@ int64_t sys_symlink(const struct sysargs *a) { return symlink_user(arg_uva(a, 0)
 int64_t sys_symlinkat(const struct sysargs *a) { return symlink_user(arg_uva(a, 0), arg_int(a, 1), arg_uva(a, 2)); }
 
 static int64_t with_names(int (*fn)(int, const char *, int, const char *, uint32_t), int odfd, uva_t uold, int ndfd,
-                          uva_t unew, uint32_t flags, bool empty_old)
+                          uva_t unew, uint32_t flags)
 {
-	char *old = empty_old ? copy_in_path_maybe_empty(uold) : copy_in_path(uold);
+	/* an empty name is refused when its turn comes: errors of the old name are told first */
+	char *old = copy_in_path_maybe_empty(uold);
 	if (IS_ERR(old))
 		return PTR_ERR(old);
-	char *new = copy_in_path(unew);
+	char *new = copy_in_path_maybe_empty(unew);
 	int r = IS_ERR(new) ? PTR_ERR(new) : fn(odfd, old, ndfd, new, flags);
 	if (!IS_ERR(new))
 		kfree(new);
@@ -512,22 +513,21 @@ static int64_t with_names(int (*fn)(int, const char *, int, const char *, uint32
 
 int64_t sys_link(const struct sysargs *a)
 {
-	return with_names(do_link, AT_FDCWD, arg_uva(a, 0), AT_FDCWD, arg_uva(a, 1), 0, false);
+	return with_names(do_link, AT_FDCWD, arg_uva(a, 0), AT_FDCWD, arg_uva(a, 1), 0);
 }
 int64_t sys_linkat(const struct sysargs *a)
 {
-	return with_names(do_link, arg_int(a, 0), arg_uva(a, 1), arg_int(a, 2), arg_uva(a, 3), arg_u32(a, 4),
-	                  arg_u32(a, 4) & AT_EMPTY_PATH);
+	return with_names(do_link, arg_int(a, 0), arg_uva(a, 1), arg_int(a, 2), arg_uva(a, 3), arg_u32(a, 4));
 }
 int64_t sys_rename(const struct sysargs *a)
 {
-	return with_names(do_rename, AT_FDCWD, arg_uva(a, 0), AT_FDCWD, arg_uva(a, 1), 0, false);
+	return with_names(do_rename, AT_FDCWD, arg_uva(a, 0), AT_FDCWD, arg_uva(a, 1), 0);
 }
 int64_t sys_renameat(const struct sysargs *a)
 {
-	return with_names(do_rename, arg_int(a, 0), arg_uva(a, 1), arg_int(a, 2), arg_uva(a, 3), 0, false);
+	return with_names(do_rename, arg_int(a, 0), arg_uva(a, 1), arg_int(a, 2), arg_uva(a, 3), 0);
 }
 int64_t sys_renameat2(const struct sysargs *a)
 {
-	return with_names(do_rename, arg_int(a, 0), arg_uva(a, 1), arg_int(a, 2), arg_uva(a, 3), arg_u32(a, 4), false);
+	return with_names(do_rename, arg_int(a, 0), arg_uva(a, 1), arg_int(a, 2), arg_uva(a, 3), arg_u32(a, 4));
 }

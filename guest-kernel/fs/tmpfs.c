@@ -47,6 +47,7 @@ struct inode *tmpfs_inode(struct super_block *sb, const struct inode *dir, uint3
 	case S_IFDIR:
 		ram_dir_init(&n->dir);
 		i->nlink = 2;
+		i->size = 2 * TMPFS_ENTRY_SIZE;
 		i->ops = &tmpfs_dir_ops;
 		i->fops = &tmpfs_dir_fops;
 		break;

@@ -7,6 +7,7 @@
 
 #define TMPFS_MAGIC 0x01021994
 #define RAMFS_MAGIC 0x858458f6
+#define TMPFS_ENTRY_SIZE 20 /* what a name adds to st_size of a directory, as on Linux */
 
 struct tmpfs_sb {
 	spinlock_t lock;

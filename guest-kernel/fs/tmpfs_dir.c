@@ -9,7 +9,6 @@
 #include "fs/tmpfs.h"
 #include "lib/string.h"
 
-#define ENTRY_SIZE 20 /* what a name adds to st_size, as on Linux */
 
 static bool is_dir(const struct inode *i) { return (i->mode & S_IFMT) == S_IFDIR; }
 
@@ -34,7 +33,7 @@ static int enter(struct inode *dir, struct dentry *d, struct inode *i)
 		inode_put(i);
 		return r;
 	}
-	dir->size += ENTRY_SIZE;
+	dir->size += TMPFS_ENTRY_SIZE;
 	if (is_dir(i))
 		dir->nlink++;
 	touch_dir(dir);
@@ -90,7 +89,7 @@ static int tmpfs_link(struct dentry *old, struct inode *dir, struct dentry *d)
 	}
 	i->nlink++;
 	inode_touch(i, ATTR_CTIME);
-	dir->size += ENTRY_SIZE;
+	dir->size += TMPFS_ENTRY_SIZE;
 	touch_dir(dir);
 	inode_get(i);
 	dentry_instantiate(d, i);
@@ -101,7 +100,7 @@ static int tmpfs_link(struct dentry *old, struct inode *dir, struct dentry *d)
 static void remove_entry(struct inode *dir, struct ram_entry *e)
 {
 	struct inode *i = ram_dir_remove(&tmpfs_node(dir)->dir, e);
-	dir->size -= ENTRY_SIZE;
+	dir->size -= TMPFS_ENTRY_SIZE;
 	if (is_dir(i)) {
 		dir->nlink--;
 		i->nlink = 0;
@@ -174,10 +173,10 @@ static int tmpfs_rename(struct inode *old_dir, struct dentry *old, struct inode 
 			int r = ram_dir_add(nd, new->name, new->name_len, moved);
 			if (r)
 				return r;
-			new_dir->size += ENTRY_SIZE;
+			new_dir->size += TMPFS_ENTRY_SIZE;
 		}
 		(void)ram_dir_remove(od, from); /* its reference went to the new entry */
-		old_dir->size -= ENTRY_SIZE;
+		old_dir->size -= TMPFS_ENTRY_SIZE;
 		if (is_dir(moved)) {
 			old_dir->nlink--;
 			new_dir->nlink++;

@@ -173,7 +173,8 @@ static int set_size(struct inode *i, uint64_t size)
 		return -EPERM;
 	uint64_t old = i->size;
 	WRITE_ONCE(i->size, size);
-	if (size < old && READ_ONCE(i->mapping.nr_pages)) {
+	/* also without a change of size: pages may have been preallocated beyond the end */
+	if (size <= old && READ_ONCE(i->mapping.nr_pages)) {
 		zero_part(i, size, ROUND_UP(size, PAGE_SIZE));
 		mapping_truncate(&i->mapping, (size + PAGE_SIZE - 1) >> PAGE_SHIFT, UINT64_MAX);
 		tmpfs_account(i);
