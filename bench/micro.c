@@ -1,0 +1,355 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Microbenchmarks, one per promise. The same static program runs on Linux and in every sandbox.
+ *
+ *     micro NAME...      prints `NAME VALUE` lines (units in the table below); files are made in the current directory
+ *     micro exit         ends at once: what fork+exec+wait measures
+ *     micro echo         answers each line of standard input with the same line
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PAGE   4096UL
+#define MIB    (1UL << 20)
+#define FILE_NAME "bench-file"
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static void die(const char *what)
+{
+	perror(what);
+	exit(1);
+}
+
+static void *map(size_t len, int flags)
+{
+	void *p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_ANONYMOUS | flags, -1, 0);
+
+	if (p == MAP_FAILED)
+		die("mmap");
+	return p;
+}
+
+/* Microseconds per call of fn: the best of five batches of about 50 ms each. */
+static double per_call(void (*fn)(void))
+{
+	double best = 1e9, t0 = now(), t;
+	unsigned long n = 0;
+
+	while (now() - t0 < 0.02) {
+		fn();
+		n++;
+	}
+	n = n * 5 / 2 + 1;
+	for (int round = 0; round < 5; round++) {
+		t0 = now();
+		for (unsigned long i = 0; i < n; i++)
+			fn();
+		t = (now() - t0) / (double)n;
+		best = t < best ? t : best;
+	}
+	return best * 1e6;
+}
+
+/* ---- system calls ---- */
+static void one_getppid(void) { syscall(SYS_getppid); }
+
+static void one_open(void)
+{
+	int fd = open(FILE_NAME, O_RDONLY);
+
+	if (fd < 0)
+		die(FILE_NAME);
+	close(fd);
+}
+
+static void one_stat(void)
+{
+	struct stat st;
+
+	if (stat(FILE_NAME, &st))
+		die(FILE_NAME);
+}
+
+static void one_map(void)
+{
+	volatile char *p = map(MIB, MAP_PRIVATE);
+
+	p[0] = 1;
+	munmap((void *)p, MIB);
+}
+
+static void make_file(size_t len)
+{
+	int fd = open(FILE_NAME, O_RDWR | O_CREAT | O_TRUNC, 0644);
+
+	if (fd < 0 || ftruncate(fd, (off_t)len))
+		die(FILE_NAME);
+	close(fd);
+}
+
+static double bench_getppid(void) { return per_call(one_getppid); }
+static double bench_map(void) { return per_call(one_map); }
+
+static double bench_open(void)
+{
+	make_file(0);
+	return per_call(one_open);
+}
+
+static double bench_stat(void)
+{
+	make_file(0);
+	return per_call(one_stat);
+}
+
+/* ---- memory ---- */
+static double bench_touch(void)
+{
+	double best = 1e9;
+
+	for (int round = 0; round < 3; round++) {
+		volatile char *p = map(64 * MIB, MAP_PRIVATE);
+		double t0 = now(), t;
+
+		for (size_t i = 0; i < 64 * MIB; i += PAGE)
+			p[i] = 1;
+		t = now() - t0;
+		best = t < best ? t : best;
+		munmap((void *)p, 64 * MIB);
+	}
+	return best * 1e6 / (64 * MIB / PAGE);
+}
+
+/* ---- processes ---- */
+static const char *self_path;
+
+static void one_fork_exec(void)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (!pid) {
+		execl(self_path, "micro", "exit", NULL);
+		_exit(127);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || status)
+		die("fork+exec");
+}
+
+static double bench_fork_exec(void)
+{
+	char *p = map(MIB, MAP_PRIVATE);
+
+	memset(p, 1, MIB);
+	return per_call(one_fork_exec);
+}
+
+static int to_child[2], to_parent[2];
+
+static void one_pipe(void)
+{
+	char c = 1;
+
+	if (write(to_child[1], &c, 1) != 1 || read(to_parent[0], &c, 1) != 1)
+		die("pipe");
+}
+
+static double bench_pipe(void)
+{
+	double t;
+	pid_t pid;
+	char c;
+
+	if (pipe(to_child) || pipe(to_parent))
+		die("pipe");
+	pid = fork();
+	if (!pid) {
+		close(to_child[1]);
+		while (read(to_child[0], &c, 1) == 1 && write(to_parent[1], &c, 1) == 1)
+			;
+		_exit(0);
+	}
+	t = per_call(one_pipe);
+	close(to_child[1]);
+	waitpid(pid, NULL, 0);
+	return t;
+}
+
+static uint32_t *word;
+
+static void hand_over(uint32_t from, uint32_t to)
+{
+	while (__atomic_load_n(word, __ATOMIC_ACQUIRE) != from)
+		syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, to, NULL, NULL, 0);
+	__atomic_store_n(word, to, __ATOMIC_RELEASE);
+	syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
+static void one_futex(void) { hand_over(0, 1); }
+
+static void *futex_partner(void *arg)
+{
+	for (;;)
+		hand_over(1, 0);
+	return NULL;
+}
+
+static double bench_futex(void)
+{
+	pthread_t t;
+
+	word = map(PAGE, MAP_PRIVATE);
+	if (pthread_create(&t, NULL, futex_partner, NULL))
+		die("pthread_create");
+	return per_call(one_futex);
+}
+
+/* How many times faster four processes finish four equal pieces of work than one does. */
+static void work(void)
+{
+	for (volatile unsigned long i = 0; i < 150000000UL; i++)
+		;
+}
+
+static double timed_work(int tasks)
+{
+	double t0 = now();
+
+	for (int i = 0; i < tasks; i++) {
+		if (!fork()) {
+			work();
+			_exit(0);
+		}
+	}
+	while (wait(NULL) > 0 || errno == EINTR)
+		;
+	return now() - t0;
+}
+
+static double bench_parallel(void)
+{
+	double one = timed_work(1);
+
+	return 4 * one / timed_work(4);
+}
+
+/* ---- files: MB/s in pieces of 64 KiB ---- */
+#define PIECE (64 << 10)
+
+static double throughput(bool writes)
+{
+	static char buf[PIECE];
+	int fd = open(FILE_NAME, O_RDWR | O_CREAT, 0644);
+	double best = 0, rate;
+
+	if (fd < 0)
+		die(FILE_NAME);
+	memset(buf, 7, sizeof(buf));
+	for (int round = 0; round < 4; round++) {
+		double t0 = now();
+
+		for (size_t done = 0; done < 64 * MIB; done += PIECE) {
+			ssize_t n = writes ? pwrite(fd, buf, PIECE, (off_t)done) : pread(fd, buf, PIECE, (off_t)done);
+			if (n != PIECE)
+				die("file");
+		}
+		rate = 64 * 1.048576 / (now() - t0);
+		best = rate > best ? rate : best;
+	}
+	close(fd);
+	return best;
+}
+
+static double bench_write(void)
+{
+	make_file(0);
+	return throughput(true);
+}
+
+static double bench_read(void)
+{
+	make_file(0);
+	throughput(true);
+	return throughput(false);
+}
+
+/* ---- */
+static const struct {
+	const char *name;
+	double (*fn)(void);
+} benches[] = {
+	{"getppid", bench_getppid},     /* us per call */
+	{"touch", bench_touch},         /* us per page of 64 MiB fresh anonymous memory */
+	{"forkexec", bench_fork_exec},  /* us per fork+exec+wait */
+	{"open", bench_open},           /* us per open+close */
+	{"stat", bench_stat},           /* us per stat */
+	{"pipe", bench_pipe},           /* us per round trip of one byte between two processes */
+	{"futex", bench_futex},         /* us per round trip between two threads */
+	{"mmap", bench_map},            /* us per mmap of 1 MiB, one touch, munmap */
+	{"write", bench_write},         /* MB/s */
+	{"read", bench_read},           /* MB/s */
+	{"parallel", bench_parallel},   /* speed-up of four tasks */
+};
+
+static void echo(void)
+{
+	char line[256];
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	while (fgets(line, sizeof(line), stdin))
+		fputs(line, stdout);
+}
+
+/* In a process of its own, so that none inherits the memory or the threads of another. */
+static void run(unsigned i)
+{
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (pid < 0)
+		die("fork");
+	if (!pid) {
+		printf("%s %.4f\n", benches[i].name, benches[i].fn());
+		fflush(stdout);
+		_exit(0);
+	}
+	waitpid(pid, NULL, 0);
+	unlink(FILE_NAME);
+}
+
+int main(int argc, char **argv)
+{
+	self_path = argv[0];
+	for (int a = 1; a < argc; a++) {
+		if (!strcmp(argv[a], "exit"))
+			return 0;
+		if (!strcmp(argv[a], "echo"))
+			echo();
+		for (unsigned i = 0; i < sizeof(benches) / sizeof(benches[0]); i++)
+			if (!strcmp(argv[a], benches[i].name))
+				run(i);
+	}
+	return 0;
+}
