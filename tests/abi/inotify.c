@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* inotify: events of names, of files, moves with cookies, one-shot watches, removal. */
+#include "abi.h"
+
+#include <poll.h>
+#include <sys/inotify.h>
+#include <sys/ioctl.h>
+
+static int in;
+
+/* The next event must be this one; name NULL: none. Returns the cookie. */
+static uint32_t expect(int wd, uint32_t mask, const char *name)
+{
+	static char buf[4096];
+	static ssize_t have, at;
+	if (at >= have) {
+		struct pollfd p = {.fd = in, .events = POLLIN};
+		if (!CHECK_EQ(poll(&p, 1, 1000), 1))
+			return 0;
+		have = read(in, buf, sizeof(buf));
+		at = 0;
+		if (!CHECK(have > 0))
+			return 0;
+	}
+	struct inotify_event *e = (struct inotify_event *)(buf + at);
+	at += sizeof(*e) + e->len;
+	CHECK_EQ(e->wd, wd);
+	if (e->mask != mask)
+		abi_fail(__FILE__, __LINE__, "mask %x, not %x", e->mask, mask);
+	CHECK(!strcmp(e->len ? e->name : "", name ? name : ""));
+	return e->cookie;
+}
+
+static void directory(void)
+{
+	in = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	REQUIRE(in >= 0);
+	REQUIRE(mkdir("d", 0755) == 0);
+	char c;
+	CHECK_ERRNO(read(in, &c, 1), EAGAIN);
+	int wd = inotify_add_watch(in, "d", IN_ALL_EVENTS & ~(IN_ACCESS | IN_OPEN | IN_CLOSE));
+	CHECK_EQ(wd, 1);
+	int fd = open("d/f", O_CREAT | O_RDWR, 0600);
+	CHECK_EQ(write(fd, "x", 1), 1);
+	close(fd);
+	expect(wd, IN_CREATE, "f");
+	expect(wd, IN_MODIFY, "f");
+	CHECK_EQ(chmod("d/f", 0644), 0);
+	expect(wd, IN_ATTRIB, "f");
+	CHECK_EQ(mkdir("d/s", 0755), 0);
+	expect(wd, IN_CREATE | IN_ISDIR, "s");
+	CHECK_EQ(rename("d/f", "d/g"), 0);
+	uint32_t a = expect(wd, IN_MOVED_FROM, "f"), b = expect(wd, IN_MOVED_TO, "g");
+	CHECK(a && a == b);
+	CHECK_EQ(rename("d/g", "out"), 0);
+	expect(wd, IN_MOVED_FROM, "g");
+	CHECK_EQ(rmdir("d/s"), 0);
+	expect(wd, IN_DELETE | IN_ISDIR, "s");
+	int n = -1;
+	CHECK_EQ(ioctl(in, FIONREAD, &n), 0);
+	CHECK_EQ(n, 0);
+	CHECK_EQ(rmdir("d"), 0);
+	expect(wd, IN_DELETE_SELF, NULL);
+	expect(wd, IN_IGNORED, NULL);
+	CHECK_ERRNO(inotify_rm_watch(in, wd), EINVAL);
+	close(in);
+}
+
+static void file(void)
+{
+	in = inotify_init();
+	REQUIRE(in >= 0);
+	int fd = open("w", O_CREAT | O_RDWR, 0600);
+	int wd = inotify_add_watch(in, "w", IN_OPEN | IN_CLOSE | IN_MODIFY | IN_ACCESS | IN_DELETE_SELF | IN_ATTRIB);
+	CHECK(wd > 0);
+	CHECK_EQ(inotify_add_watch(in, "w", IN_ALL_EVENTS), wd);
+	CHECK_ERRNO(inotify_add_watch(in, "w", IN_OPEN | IN_MASK_CREATE), EEXIST);
+	CHECK_ERRNO(inotify_add_watch(in, "w", IN_OPEN | IN_ONLYDIR), ENOTDIR);
+	CHECK_ERRNO(inotify_add_watch(in, "w", 0), EINVAL);
+	CHECK_ERRNO(inotify_add_watch(fd, "w", IN_OPEN), EINVAL);
+	char c;
+	CHECK_EQ(write(fd, "x", 1), 1);
+	CHECK_EQ(pread(fd, &c, 1, 0), 1);
+	expect(wd, IN_MODIFY, NULL);
+	expect(wd, IN_ACCESS, NULL);
+	close(open("w", O_RDONLY));
+	expect(wd, IN_OPEN, NULL);
+	expect(wd, IN_CLOSE_NOWRITE, NULL);
+	CHECK_EQ(unlink("w"), 0);
+	expect(wd, IN_ATTRIB, NULL);
+	close(fd); /* the last user */
+	expect(wd, IN_CLOSE_WRITE, NULL);
+	expect(wd, IN_DELETE_SELF, NULL);
+	expect(wd, IN_IGNORED, NULL);
+	close(in);
+}
+
+static void oneshot_and_remove(void)
+{
+	in = inotify_init1(0);
+	REQUIRE(in >= 0);
+	int fd = open("o", O_CREAT | O_RDWR, 0600);
+	int wd = inotify_add_watch(in, "o", IN_MODIFY | IN_ONESHOT);
+	CHECK_EQ(write(fd, "a", 1), 1);
+	expect(wd, IN_MODIFY, NULL);
+	expect(wd, IN_IGNORED, NULL);
+	CHECK_EQ(write(fd, "a", 1), 1);
+	int again = inotify_add_watch(in, "o", IN_MODIFY);
+	CHECK(again > wd);
+	/* equal events in a row are one */
+	CHECK_EQ(write(fd, "a", 1), 1);
+	CHECK_EQ(write(fd, "a", 1), 1);
+	CHECK_EQ(inotify_rm_watch(in, again), 0);
+	expect(again, IN_MODIFY, NULL);
+	expect(again, IN_IGNORED, NULL);
+	close(fd);
+	close(in);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct abi_test tests[] = {ABI_TEST(directory), ABI_TEST(file), ABI_TEST(oneshot_and_remove)};
+	abi_scratch();
+	return abi_main(argc, argv, tests, 3);
+}
