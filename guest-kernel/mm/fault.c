@@ -113,6 +113,7 @@ static int spurious(struct vma *v, uint64_t page)
 	uint64_t base = page & ~(PT_SPAN - 1), end;
 	struct mmu_runs runs;
 
+	current->fault_spurious = true;
 	mmu_runs_init(&runs);
 	end = MIN(MIN(v->end, base + PT_SPAN), page + SPURIOUS_AROUND * PAGE_SIZE);
 	spin_lock(&mm->pt_lock);
@@ -201,8 +202,10 @@ static bool is_stuck(uint64_t addr, uint64_t error_code)
 {
 	struct task *t = current;
 
-	if (!(error_code & PF_UNKNOWN))
+	if (!(error_code & PF_UNKNOWN) || !t->fault_spurious) {
+		t->fault_repeat = 0;
 		return false;
+	}
 	if (t->fault_addr != addr || t->fault_rip != t->uc.regs.rip) {
 		t->fault_addr = addr;
 		t->fault_rip = t->uc.regs.rip;
@@ -240,6 +243,7 @@ void mm_handle_fault(uint64_t addr, uint64_t error_code)
 		how |= FAULT_PRESENT;
 
 	t->min_flt++;
+	t->fault_spurious = false;
 	r = mm_fault(mm, addr, how);
 	if (!r && is_stuck(addr, error_code)) {
 		t->fault_repeat = 0;

@@ -74,6 +74,7 @@ struct task {
 	uint64_t min_flt, maj_flt;
 	uint64_t fault_addr, fault_rip; /* mm/fault.c: the last fault of unknown kind that changed nothing */
 	uint32_t fault_repeat;
+	bool fault_spurious;            /* the last fault changed nothing */
 
 	/* system call in progress */
 	int64_t syscall_nr;             /* -1 outside */
