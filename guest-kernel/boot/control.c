@@ -13,6 +13,7 @@
 #include "lib/log.h"
 #include "lib/string.h"
 #include "mm/page.h"
+#include "fs/tty/tty.h"
 #include "signal/signal.h"
 #include "task/task.h"
 
@@ -53,6 +54,9 @@ static int handle_signal(const struct fdt *f)
 
 	if (signo < 0 || signo > NSIG_)
 		return -EINVAL;
+	/* The terminal of the command outside changed its size: whoever is in its foreground here hears of it. */
+	if (signo == SIGWINCH && !pid && tty_host_check_size())
+		return 0;
 	siginfo_kernel(&si, signo); /* from outside the container: init may be killed by it */
 	si.si_code = SI_USER;
 	if (fdt_prop(f, 0, "all", &len) && (len == 0 || fdt_u32(f, 0, "all", 0)))

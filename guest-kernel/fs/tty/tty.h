@@ -180,7 +180,9 @@ bool devpts_path(uint32_t index, struct path *out);
 struct file *tty_host_open(struct hostio *h);
 /* Puts host terminals back as they were; called when the sandbox ends. */
 void tty_host_restore(void);
-/* The terminal behind /dev/console, or NULL. */
+/* Asks the host for the window sizes; true if there is a host terminal. */
+bool tty_host_check_size(void);
+/* The terminal behind /dev/console with a reference, or NULL. */
 struct tty *tty_host_console(void);
 
 #endif

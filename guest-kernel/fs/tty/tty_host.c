@@ -16,6 +16,7 @@
 #include "fs/poll.h"
 #include "lib/log.h"
 #include "lib/string.h"
+#include "time/timer.h"
 
 #define CHUNK 256u
 #define OUT_MASK (PTY_BUF - 1)
@@ -25,7 +26,7 @@ struct host_tty {
 	struct tty *tty;
 	struct hostio *io;
 	struct termios saved;   /* the host's settings before ours */
-	bool restored;
+	bool raw_by_us;         /* saved must be put back */
 	bool input_waits;       /* the line discipline was full; tty->lock */
 };
 
@@ -166,7 +167,11 @@ static void make_raw(struct host_tty *ht)
 	raw.c_cflag = (raw.c_cflag & ~(CSIZE | PARENB)) | CS8;
 	raw.c_cc[VMIN] = 1;
 	raw.c_cc[VTIME] = 0;
+	/* Whoever started us may have done it already, and will undo it. */
+	if (!(ht->saved.c_lflag & (ICANON | ISIG | ECHO)))
+		return;
 	int64_t r = hostcall3(HC_IO_TTY, ht->io->io, TCSETS, &raw);
+	ht->raw_by_us = r >= 0;
 	if (r < 0)
 		pr_warn("terminal: the host refuses raw mode: %d", (int)-r);
 }
@@ -188,8 +193,15 @@ static struct host_tty *host_create(struct hostio *h)
 	}
 	t->private = ht;
 	ht->tty = t;
-	/* The user's settings (erase character, UTF-8 ...) go on to apply, in here. */
-	memcpy(&t->termios, &ht->saved, sizeof(ht->saved));
+	/* The user's settings (erase character, UTF-8 ...) go on to apply, in here. In raw mode only some mean anything. */
+	if (ht->saved.c_lflag & ICANON) {
+		memcpy(&t->termios, &ht->saved, sizeof(ht->saved));
+	} else {
+		t->termios.c_iflag |= ht->saved.c_iflag & IUTF8;
+		for (int i = 0; i < NCCS; i++)
+			if (i != VMIN && i != VTIME && ht->saved.c_cc[i])
+				t->termios.c_cc[i] = ht->saved.c_cc[i];
+	}
 	h->private = ht;
 	h->on_event = host_event;
 	return ht;
@@ -232,16 +244,9 @@ static int host_reopen(struct inode *inode, struct file *file)
 
 static const struct file_ops host_inode_fops = {.open = host_reopen};
 
-struct file *tty_host_open(struct hostio *h)
+/* A file without a name in the container, when it has no /dev/console. */
+static struct file *open_unnamed(struct tty *t)
 {
-	struct host_tty *ht = host_find(h);
-	if (!ht) {
-		ht = host_create(h);
-		if (!ht)
-			return ERR_PTR(-ENOMEM);
-		host_start(ht);
-	}
-	struct tty *t = ht->tty;
 	struct inode *inode = inode_anon(S_IFCHR | 0620);
 	if (!inode)
 		return ERR_PTR(-ENOMEM);
@@ -263,6 +268,26 @@ struct file *tty_host_open(struct hostio *h)
 	return f;
 }
 
+struct file *tty_host_open(struct hostio *h)
+{
+	struct host_tty *ht = host_find(h);
+	if (!ht) {
+		ht = host_create(h);
+		if (!ht)
+			return ERR_PTR(-ENOMEM);
+		host_start(ht);
+	}
+	/* ttyname(3) wants to find the name it reads in /proc. */
+	if (ht == host_ttys.tty[0]) {
+		struct file *f = vfs_open(AT_FDCWD, "/dev/console", O_RDWR | O_NOCTTY, 0, LOOKUP_FOLLOW);
+		if (!IS_ERR(f) && tty_is_tty_file(f) && file_tty(f) == ht->tty)
+			return f;
+		if (!IS_ERR(f))
+			file_put(f);
+	}
+	return open_unnamed(ht->tty);
+}
+
 struct tty *tty_host_console(void)
 {
 	struct host_tty *ht = host_ttys.tty[0];
@@ -272,16 +297,36 @@ struct tty *tty_host_console(void)
 	return ht->tty;
 }
 
+bool tty_host_check_size(void)
+{
+	for (int i = 0; i < MAX_HOST_TTYS; i++)
+		if (host_ttys.tty[i])
+			fetch_winsize(host_ttys.tty[i]->tty);
+	return host_ttys.tty[0] != NULL;
+}
+
+/* What the container wrote last may still wait for a slow reader: it gets a second. */
+static void drain_output(struct tty *t)
+{
+	for (int tries = 0; tries < 100; tries++) {
+		tty_lock(t);
+		push_output(t);
+		tty_unlock(t);
+		if (host_output_empty(t))
+			return;
+		hostcall1(HC_IDLE, clock_monotonic() + 10000000);
+	}
+}
+
 void tty_host_restore(void)
 {
 	for (int i = 0; i < MAX_HOST_TTYS; i++) {
 		struct host_tty *ht = host_ttys.tty[i];
-		if (!ht || ht->restored)
+		if (!ht)
 			continue;
-		ht->restored = true;
-		tty_lock(ht->tty);
-		push_output(ht->tty);
-		tty_unlock(ht->tty);
-		hostcall3(HC_IO_TTY, ht->io->io, TCSETSW, &ht->saved);
+		drain_output(ht->tty);
+		if (ht->raw_by_us)
+			hostcall3(HC_IO_TTY, ht->io->io, TCSETSW, &ht->saved);
+		ht->raw_by_us = false;
 	}
 }
