@@ -446,7 +446,7 @@ static char *anon_name(struct dentry *d, char *buf, size_t size)
 	return n >= (int)size ? ERR_PTR(-ENAMETOOLONG) : buf;
 }
 
-char *path_name(const struct path *path, char *buf, size_t size)
+static char *name_of(const struct path *path, char *buf, size_t size, bool mark_unreachable)
 {
 	if (path->dentry->flags & DENTRY_ANON)
 		return anon_name(path->dentry, buf, size);
@@ -478,8 +478,18 @@ char *path_name(const struct path *path, char *buf, size_t size)
 	spin_unlock(&dcache_tree_lock);
 	if (ok && p == end)
 		ok = prepend(&p, buf, "/", 1);
-	if (ok && unreachable)
+	if (ok && unreachable && mark_unreachable)
 		ok = prepend(&p, buf, "(unreachable)", 13);
 	path_put(&root);
 	return ok ? p : ERR_PTR(-ENAMETOOLONG);
+}
+
+char *path_name(const struct path *path, char *buf, size_t size)
+{
+	return name_of(path, buf, size, true);
+}
+
+char *path_name_unmarked(const struct path *path, char *buf, size_t size)
+{
+	return name_of(path, buf, size, false);
 }

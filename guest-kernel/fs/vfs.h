@@ -343,6 +343,8 @@ void path_put(struct path *p);
 /* Absolute name as the current root sees it, into the end of buf; "(unreachable)" prefix as getcwd(2). Pointer into
  * buf or ERR_PTR(-ENAMETOOLONG). */
 char *path_name(const struct path *p, char *buf, size_t size);
+/* The same without "(unreachable)", as the links and maps of /proc show names. */
+char *path_name_unmarked(const struct path *p, char *buf, size_t size);
 char *copy_in_path(uva_t name); /* kmalloc'ed, or ERR_PTR(-EFAULT, -ENAMETOOLONG, -ENOENT for "") */
 char *copy_in_path_maybe_empty(uva_t name);
 

@@ -37,7 +37,7 @@
 	S( 26, msync, sys_msync, FULL, "") \
 	S( 27, mincore, sys_mincore, FULL, "") \
 	S( 28, madvise, sys_madvise, PARTIAL, "tuning advice is accepted without effect; no HWPOISON, COLLAPSE") \
-	S( 29, shmget, sys_shmget, FULL, "") \
+	S( 29, shmget, sys_shmget, PARTIAL, "no huge pages") \
 	S( 30, shmat, sys_shmat, FULL, "") \
 	S( 31, shmctl, sys_shmctl, FULL, "") \
 	S( 32, dup, sys_dup, FULL, "") \
@@ -252,7 +252,7 @@
 	S(241, mq_unlink, sys_mq_unlink, FULL, "") \
 	S(242, mq_timedsend, sys_mq_timedsend, FULL, "") \
 	S(243, mq_timedreceive, sys_mq_timedreceive, FULL, "") \
-	S(244, mq_notify, sys_mq_notify, FULL, "") \
+	S(244, mq_notify, sys_mq_notify, PARTIAL, "no SIGEV_THREAD") \
 	S(245, mq_getsetattr, sys_mq_getsetattr, FULL, "") \
 	S(246, kexec_load, sys_enosys, NONE, "no loadable kernel code") \
 	S(247, waitid, sys_waitid, FULL, "") \

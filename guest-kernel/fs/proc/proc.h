@@ -27,6 +27,9 @@ int proc_may_access(struct task *t);
 /* Sum of CPU times over live and exited threads. */
 void proc_cpu_times(struct process *p, uint64_t *utime_ns, uint64_t *stime_ns);
 
+/* The number that a file of /proc/sys which only stores its value has, by the file's name; 0 if it is none. */
+uint64_t proc_sys_value(const char *name);
+
 /* ns to USER_HZ ticks */
 #define NS_PER_TICK 10000000ULL
 

@@ -41,7 +41,7 @@ static char *fd_link(const struct pseudo_ref *ref)
 	if (err)
 		return ERR_PTR(err);
 	char *buf = kmalloc(PATH_MAX_);
-	char *name = buf ? path_name(&p, buf, PATH_MAX_) : ERR_PTR(-ENOMEM);
+	char *name = buf ? path_name_unmarked(&p, buf, PATH_MAX_) : ERR_PTR(-ENOMEM);
 	if (!IS_ERR(name)) {
 		name = kstrdup(name);
 		if (!name)

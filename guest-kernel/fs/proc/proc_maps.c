@@ -22,7 +22,7 @@ static void show_vma_line(struct seq *s, struct vma *v, char *buf)
 	           DEV_MAJOR(dev), DEV_MINOR(dev), (unsigned long long)ino);
 	const char *name = NULL;
 	if (v->file) {
-		char *p = path_name(&v->file->path, buf, PATH_MAX_);
+		char *p = path_name_unmarked(&v->file->path, buf, PATH_MAX_);
 		name = IS_ERR(p) ? NULL : p;
 	}
 	if (!name)

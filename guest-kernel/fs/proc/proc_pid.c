@@ -289,7 +289,7 @@ static int show_coredump_filter(struct seq *s, const struct pseudo_ref *ref)
 static char *path_text(struct path *p)
 {
 	char *buf = kmalloc(PATH_MAX_);
-	char *out = buf ? path_name(p, buf, PATH_MAX_) : ERR_PTR(-ENOMEM);
+	char *out = buf ? path_name_unmarked(p, buf, PATH_MAX_) : ERR_PTR(-ENOMEM);
 	if (!IS_ERR(out)) {
 		out = kstrdup(out);
 		if (!out)

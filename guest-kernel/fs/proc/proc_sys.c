@@ -109,6 +109,21 @@ static ssize_t_ setting_store(const struct pseudo_ref *ref, char *text, size_t l
 	return (ssize_t_)len;
 }
 
+uint64_t proc_sys_value(const char *name)
+{
+	uint64_t v = 0;
+	spin_lock(&settings_lock);
+	for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
+		if (strcmp(settings[i].name, name))
+			continue;
+		if (parse_u64(settings[i].value, 10, &v))
+			v = 0;
+		break;
+	}
+	spin_unlock(&settings_lock);
+	return v;
+}
+
 /* ---- live values ---------------------------------------------------------------------------------------------- */
 
 static int show_ostype(struct seq *s, const struct pseudo_ref *ref)
