@@ -37,7 +37,7 @@ static struct {
 	spinlock_t quota_lock;
 	struct list_node users;   /* quota_lock */
 	uint64_t queues;          /* quota_lock */
-} mqfs = {.users = LIST_INIT(mqfs.users)};
+} mqfs = {.lock = MUTEX_INIT(mqfs.lock), .users = LIST_INIT(mqfs.users)};
 
 /* ---- quotas ---- */
 
