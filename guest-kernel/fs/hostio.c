@@ -174,10 +174,14 @@ static ssize_t_ regular_rw(struct file *file, struct iter *it, uint64_t *pos, bo
 	if (pos != &file->pos)
 		return transfer_at(file, it, pos, write);
 	mutex_lock(&h->seek_lock);
-	ssize_t_ n = transfer(file, it, write);
-	mutex_unlock(&h->seek_lock);
+	/* The host's position leads, since others may share it, unless this file was told to be elsewhere. */
+	int64_t n = *pos != h->last_pos ? hostcall3(HC_IO_SEEK, h->io, *pos, SEEK_SET) : 0;
+	if (n >= 0)
+		n = transfer(file, it, write);
 	if (n > 0)
 		*pos += n;
+	h->last_pos = *pos;
+	mutex_unlock(&h->seek_lock);
 	return n;
 }
 
@@ -196,7 +200,7 @@ static int64_t regular_llseek(struct file *file, int64_t off, int whence)
 	struct hostio *h = file->inode->private;
 	int64_t r = hostcall3(HC_IO_SEEK, h->io, off, whence);
 	if (r >= 0)
-		file->pos = r;
+		file->pos = h->last_pos = r;
 	return r;
 }
 
@@ -317,8 +321,9 @@ static int hostio_getattr(struct inode *inode, struct kstat *st)
 /* Owner and mode are the container's view and stay inside; the host's file is not ours to change. */
 static int hostio_setattr(struct inode *inode, struct iattr *attr)
 {
+	/* There is no call to cut a host's file; opening one anew (> /dev/stderr) writes from its start. */
 	if (attr->valid & ATTR_SIZE)
-		return -EINVAL;
+		return attr->valid & ATTR_FORCE ? 0 : -EINVAL;
 	if (attr->valid & ATTR_MODE)
 		inode->mode = (inode->mode & S_IFMT) | (attr->mode & 07777);
 	if (attr->valid & ATTR_UID)
@@ -396,7 +401,7 @@ static struct file *open_mem_device(struct inode *inode, const char *name)
 struct file *hostio_open(struct hostio *h, int fd)
 {
 	struct hc_attr a;
-	char name[48];
+	char name[16];
 	if (!hostios.sb) {
 		hostios.sb = super_alloc(&hostio_type, &hostio_super_ops, 0x686f7374);
 		if (!hostios.sb)
@@ -410,8 +415,9 @@ struct file *hostio_open(struct hostio *h, int fd)
 		return ERR_PTR(-ENOMEM);
 	inode->ops = &hostio_iops;
 	fill(inode, &a);
+	/* The VFS adds "[ino]" to a name with a colon. */
 	const char *kind = S_ISFIFO(a.mode) ? "pipe" : S_ISSOCK(a.mode) ? "socket" : S_ISREG(a.mode) ? "file" : "host";
-	snprintf(name, sizeof(name), "%s:[%lu]", kind, (unsigned long)a.ino);
+	snprintf(name, sizeof(name), "%s:", kind);
 	bool mem = S_ISCHR(a.mode) && a.rdev_major == MEM_MAJOR;
 	inode->fops = mem ? NULL : S_ISREG(a.mode) ? &regular_fops : &stream_fops;
 	inode->private = mem ? NULL : h;
@@ -424,7 +430,7 @@ struct file *hostio_open(struct hostio *h, int fd)
 	}
 	if (S_ISREG(a.mode)) {
 		int64_t at = hostcall3(HC_IO_SEEK, h->io, 0, SEEK_CUR);
-		f->pos = at > 0 ? (uint64_t)at : 0;
+		f->pos = h->last_pos = at > 0 ? (uint64_t)at : 0;
 	}
 	return f;
 }
