@@ -105,7 +105,8 @@ static struct error *boot(int *status)
 		return e;
 	node = fdt_path_offset(t, "/boot");
 	status_attach(c.ready_fd);
-	if (launch_flag(t, node, "foreground"))
+	c.foreground = launch_flag(t, node, "foreground");
+	if (c.foreground)
 		follow_parent(c.ready_fd);
 	umask(0);
 	raise_nofile();

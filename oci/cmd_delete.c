@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* runsc delete: remove what is left of a stopped container; with --force also of a running one. */
+#include <signal.h>
+
 #include "oci/command.h"
+#include "oci/control_client.h"
 #include "oci/sandbox.h"
 #include "oci/state.h"
 
@@ -27,8 +30,9 @@ static struct error *delete_one(const struct options *o, const char *id)
 		return e;
 	/* A damaged state.json must not keep the container for ever. */
 	if (e) {
-		log_warn("delete: %s; removing the directory only", e->msg);
+		log_warn("delete: %s; its cgroups, if any, stay", e->msg);
 		error_free(e);
+		error_free(control_signal(s.dir, SIGKILL, 0, false)); /* the sandbox ends, and the gofer with it */
 		s.pid = s.gofer_pid = 0;
 		s.cgroup_paths = NULL;
 	} else if (!values.force && state_status(&s) != STATE_STOPPED) {

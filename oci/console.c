@@ -15,20 +15,16 @@
 #include "oci/util.h"
 
 static struct {
-	int fd; /* the terminal in raw mode, or -1 */
+	int fd; /* or -1 */
 	struct termios saved;
 } console = {.fd = -1};
 
-struct error *console_raw(int fd)
+struct error *console_save(int fd)
 {
-	struct termios t;
-
-	if (tcgetattr(fd, &console.saved) < 0)
-		return error_errno(errno, "cannot read the terminal's settings");
-	t = console.saved;
-	cfmakeraw(&t);
-	if (tcsetattr(fd, TCSANOW, &t) < 0)
-		return error_errno(errno, "cannot set the terminal to raw mode");
+	/* Setting what is set is what stops a background job (SIGTTOU); then the shell's settings are others. */
+	if (tcgetattr(fd, &console.saved) < 0 || tcsetattr(fd, TCSADRAIN, &console.saved) < 0 ||
+	    tcgetattr(fd, &console.saved) < 0)
+		return error_errno(errno, "cannot use the terminal");
 	console.fd = fd;
 	return NULL;
 }
@@ -67,17 +63,13 @@ struct error *console_send_pty(const char *path, int *slave)
 {
 	AUTO_FD master = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
 	AUTO_FD fd = -1;
-	struct termios t;
 	int unlock = 0;
 
 	if (master < 0 || ioctl(master, TIOCSPTLCK, &unlock) < 0)
 		return error_errno(errno, "cannot make a pseudo-terminal");
 	fd = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
-	if (fd < 0 || tcgetattr(fd, &t) < 0)
+	if (fd < 0)
 		return error_errno(errno, "cannot open the pseudo-terminal");
-	cfmakeraw(&t);
-	if (tcsetattr(fd, TCSANOW, &t) < 0)
-		return error_errno(errno, "cannot set the pseudo-terminal to raw mode");
 	*slave = take_fd(&fd);
 	return send_fd(path, master, "console");
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Terminals on the host's side. The Sentry has a line discipline of its own, so the host's terminal (or the pty that is
- * handed to --console-socket) is put into raw mode and only carries bytes and window sizes.
+ * Terminals on the host's side. The Sentry has a line discipline of its own: it takes the settings over, puts the host's
+ * terminal (or the pty that is handed to --console-socket) into raw mode, and back at its end. Here they are kept for a
+ * sandbox that does not come to its end.
  */
 #ifndef OCI_CONSOLE_H
 #define OCI_CONSOLE_H
@@ -10,8 +11,9 @@
 
 #include "oci/error.h"
 
-/* Raw mode until console_restore, which is safe to call at any time, also when raw mode was never set. */
-struct error *console_raw(int fd) MUST_CHECK;
+/* Remembers the terminal's settings. A background job is stopped here by the terminal, until it is in the foreground. */
+struct error *console_save(int fd) MUST_CHECK;
+/* Puts back what console_save found; nothing if it was not called. Once. */
 void console_restore(void);
 /* Makes a pty, sends its master over the unix socket at path (OCI runtimes' --console-socket) and returns the slave. */
 struct error *console_send_pty(const char *path, int *slave) MUST_CHECK;

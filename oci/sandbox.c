@@ -260,8 +260,12 @@ static void forward_signal(struct sandbox *sb)
 	if (read(sb->signals, &si, sizeof(si)) != sizeof(si))
 		return;
 	fatal = si.ssi_signo == SIGINT || si.ssi_signo == SIGTERM || si.ssi_signo == SIGQUIT || si.ssi_signo == SIGHUP;
-	if (si.ssi_signo == SIGWINCH && !sb->cfg->spec->terminal)
+	/* The terminal is not the sandbox's controlling one, so the kernel tells only us. */
+	if (si.ssi_signo == SIGWINCH) {
+		if (sb->cfg->spec->terminal && !sb->cfg->console_socket)
+			kill(sb->state.pid, SIGWINCH);
 		return;
+	}
 	if (sb->ready)
 		e = control_signal(sb->state.dir, si.ssi_signo, 0, false);
 	if (e)
@@ -383,7 +387,7 @@ static struct error *run_locked(struct sandbox *sb, int *status)
 	if (!e)
 		e = watch_signals(sb);
 	if (!e && c->spec->terminal && !c->console_socket)
-		e = console_raw(0);
+		e = console_save(0);
 	if (!e)
 		e = start(sb);
 	if (!e && c->pid_file)

@@ -107,8 +107,8 @@ static void on_fault(int sig, siginfo_t *info, void *ctx)
 		uc->uc_mcontext.gregs[REG_RIP] = fixup;
 		return;
 	}
+	terminal_restore(); /* or the lines of the report would not begin at the left */
 	report(sig, info, uc);
-	terminal_restore();
 	if (!vcpu_self)
 		_exit(128 + sig);
 	vmm_stop(-EFAULT);

@@ -19,6 +19,7 @@
 #include "vmm/control.h"
 #include "vmm/hostcall.h"
 #include "vmm/io.h"
+#include "vmm/terminal.h"
 #include "vmm/vcpu.h"
 #include "vmm/vmm_impl.h"
 
@@ -143,6 +144,22 @@ int events_init(void)
 	return epoll_ctl(ev.epoll_fd, EPOLL_CTL_ADD, vmm.stop_fd, &e) ? -errno : 0;
 }
 
+void events_wake(void)
+{
+	uint64_t one = 1;
+
+	if (write(vmm.stop_fd, &one, sizeof(one)) < 0)
+		return; /* full, so the loop wakes up anyway */
+}
+
+static void woken(void)
+{
+	uint64_t n;
+
+	if (read(vmm.stop_fd, &n, sizeof(n)) == sizeof(n))
+		terminal_poll_resized();
+}
+
 void events_run(void)
 {
 	struct epoll_event got[16];
@@ -155,6 +172,7 @@ void events_run(void)
 
 			switch ((enum watch_kind)(got[i].data.u64 >> 32)) {
 			case WATCH_STOP:
+				woken();
 				break;
 			case WATCH_IO:
 				io_event(id, got[i].events);

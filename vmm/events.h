@@ -10,6 +10,8 @@
 int events_init(void);
 /* Runs until vmm_stop(). */
 void events_run(void);
+/* Makes the loop look at what signal handlers have left. Async-signal-safe. */
+void events_wake(void);
 
 /* One-shot watch of an io number's descriptor: EPOLL* bits. -EPERM: it cannot be polled (always ready). */
 int events_watch_io(int fd, unsigned io, uint32_t events);

@@ -84,9 +84,7 @@ int io_init(const int *fds, unsigned n)
 	for (unsigned i = 0; i < n; i++)
 		if (fds[i] >= 0)
 			describe(&ios[i], fds[i]);
-	if (n && fds[0] >= 0)
-		terminal_make_raw(fds[0]);
-	return 0;
+	return terminal_init(n ? fds[0] : -1);
 }
 
 int io_add(int fd)
@@ -328,7 +326,7 @@ static int64_t tty_get(int fd, uint64_t op, uint64_t buf)
 	return hc_copy_out(buf, &u, size);
 }
 
-static int64_t tty_set(int fd, uint64_t op, uint64_t buf)
+static int64_t tty_set(int fd, unsigned io, uint64_t op, uint64_t buf)
 {
 	union {
 		uint8_t termios[36];
@@ -337,6 +335,8 @@ static int64_t tty_set(int fd, uint64_t op, uint64_t buf)
 
 	if (hc_copy_in(&u, buf, op == TIOCSWINSZ ? sizeof(u.ws) : sizeof(u.termios)))
 		return -EFAULT;
+	if (op != TIOCSWINSZ)
+		terminal_save(fd, io);
 	return ioctl(fd, op, &u) ? -errno : 0;
 }
 
@@ -356,7 +356,7 @@ int64_t hc_IO_TTY(struct vmm_vcpu *v, const uint64_t a[6])
 	case TCSETSW:
 	case TCSETSF:
 	case TIOCSWINSZ:
-		rc = tty_set(io->fd, a[1], a[2]);
+		rc = tty_set(io->fd, a[0], a[1], a[2]);
 		break;
 	default:
 		rc = -EINVAL;

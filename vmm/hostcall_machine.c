@@ -45,12 +45,6 @@ int64_t hc_YIELD(struct vmm_vcpu *v, const uint64_t a[6])
 	return 0;
 }
 
-int64_t hc_EXIT(struct vmm_vcpu *v, const uint64_t a[6])
-{
-	vmm_stop(a[0] & 0xffff);
-	return 0;
-}
-
 /* Text of the Sentry, copied and made printable: it may quote an application. */
 static int copy_text(char *dst, uint64_t addr, uint64_t len)
 {
@@ -64,6 +58,16 @@ static int copy_text(char *dst, uint64_t addr, uint64_t len)
 	while (len && dst[len - 1] == '\n')
 		len--;
 	dst[len] = 0;
+	return 0;
+}
+
+int64_t hc_EXIT(struct vmm_vcpu *v, const uint64_t a[6])
+{
+	char text[TEXT_MAX + 1];
+
+	if (a[2] && !copy_text(text, a[1], a[2]))
+		vcpu_tell_refused(text);
+	vmm_stop(a[0] & 0xffff);
 	return 0;
 }
 

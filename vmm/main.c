@@ -8,6 +8,7 @@
 #include "vmm/vmm.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
@@ -101,6 +102,9 @@ static int start(void)
 		return rc;
 	vmm.stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	rc = vmm.stop_fd < 0 ? -errno : crash_init();
+	/* From now on there is a handler, which puts the terminal back. */
+	if (!rc && vmm.cfg.foreground && prctl(PR_SET_PDEATHSIG, SIGTERM))
+		rc = -errno;
 	if (!rc)
 		rc = events_init();
 	if (!rc)

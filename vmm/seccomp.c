@@ -122,6 +122,7 @@ static const struct {
 	{ SCMP_SYS(symlinkat), DIRECTFS },
 	{ SCMP_SYS(linkat), DIRECTFS },
 	{ SCMP_SYS(unlinkat), DIRECTFS },
+	{ SCMP_SYS(renameat), DIRECTFS },    /* renameat2 without flags, in libc */
 	{ SCMP_SYS(renameat2), DIRECTFS },
 	{ SCMP_SYS(renameat), DIRECTFS },    /* libc's renameat2 without flags */
 	{ SCMP_SYS(readlinkat), DIRECTFS },

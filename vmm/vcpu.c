@@ -7,6 +7,7 @@
 #include <linux/futex.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -239,6 +240,17 @@ static void tell_ready(void)
 		return;
 	if (write(vmm.cfg.ready_fd, "", 1) != 1)
 		vmm_log(LOG_WARNING, "nobody listens for the start of the container");
+}
+
+void vcpu_tell_refused(const char *reason)
+{
+	char text[1024];
+	int n = snprintf(text, sizeof(text), "E%s", reason);
+
+	if (vmm.cfg.ready_fd < 0 || atomic_exchange(&told_ready, true))
+		return;
+	if (write(vmm.cfg.ready_fd, text, n < (int)sizeof(text) ? n : (int)sizeof(text) - 1) < 0)
+		vmm_log(LOG_ERR, "%s", reason);
 }
 
 int64_t vcpu_do_run_user(struct vmm_vcpu *vv, struct user_context *uc)

@@ -29,6 +29,7 @@ struct vmm_config {
 	uint32_t container_fdt_len;
 	int debug_log_fd;         /* or -1 */
 	bool debug, strace, unprivileged;
+	bool foreground;          /* ends with its parent, which has set PR_SET_PDEATHSIG to SIGKILL */
 };
 
 #define VMM_MOUNT_READONLY 1u

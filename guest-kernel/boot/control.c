@@ -64,7 +64,7 @@ static int handle_signal(const struct fdt *f)
 	struct process *p = pid ? process_find(pid) : container0.init;
 	if (!p)
 		return -ESRCH;
-	int err = p->zombie ? -ESRCH : signo ? signal_send_process(p, &si) : 0;
+	int err = p->zombie ? -ESRCH : signo ? signal_send_from_host(p, &si) : 0;
 	if (pid)
 		process_put(p);
 	return err;

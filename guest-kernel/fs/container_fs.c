@@ -244,21 +244,16 @@ static int mount_one(const struct fdt *f, int node, const struct mount_request *
 		sb = mount_gofer(f, node, fdt_flag(f, node, "overlay"), true);
 	else
 		sb = mount_type(f, node, m->type, m->source, m->data, m->flags);
-	if (IS_ERR(sb)) {
-		pr_err("mount %s (%s): error %d", m->dest, m->type, -PTR_ERR(sb));
-		return PTR_ERR(sb);
-	}
+	if (IS_ERR(sb))
+		return container_refuse(PTR_ERR(sb), "mounts: %s (%s)", m->dest, m->type);
 	int r = mountpoint(m->dest, S_ISDIR(sb->root->inode->mode), m->root_read_only, &at);
 	if (r) {
-		pr_err("mount %s (%s): no mount point: error %d", m->dest, m->type, -r);
 		super_put(sb);
-		return r;
+		return container_refuse(r, "mounts: %s (%s): cannot make the mount point", m->dest, m->type);
 	}
 	r = mount_attach(sb, &at, m->flags, m->source);
 	path_put(&at);
-	if (r)
-		pr_err("mount %s (%s): error %d", m->dest, m->type, -r);
-	return r;
+	return r ? container_refuse(r, "mounts: %s (%s)", m->dest, m->type) : 0;
 }
 
 static int mount_node(const struct fdt *f, int node, bool root_read_only)
@@ -270,10 +265,8 @@ static int mount_node(const struct fdt *f, int node, bool root_read_only)
 		.source = fdt_string(f, node, "source"),
 		.root_read_only = root_read_only,
 	};
-	if (!m.dest || m.dest[0] != '/' || !m.type) {
-		pr_err("mount '%s': needs an absolute destination and a type", m.dest ? m.dest : "");
-		return -EINVAL;
-	}
+	if (!m.dest || m.dest[0] != '/' || !m.type)
+		return container_refuse(-EINVAL, "mounts: \"%s\" needs an absolute destination and a type", m.dest ? m.dest : "");
 	m.flags = parse_options(f, node, data);
 	m.data = data;
 	if (!m.source)
@@ -309,24 +302,17 @@ static int mount_root(const struct fdt *f, int root, bool shared)
 {
 	const char *type = fdt_string(f, root, "type");
 	bool overlay = type && !strcmp(type, "overlay");
-	if (!type || (!overlay && strcmp(type, "gofer"))) {
-		pr_err("root: unknown type '%s'", type ? type : "");
-		return -EINVAL;
-	}
+	if (!type || (!overlay && strcmp(type, "gofer")))
+		return container_refuse(-EINVAL, "root: unknown type \"%s\"", type ? type : "");
 	struct super_block *sb = mount_gofer(f, root, overlay, shared);
-	if (IS_ERR(sb)) {
-		pr_err("root (%s): error %d", type, -PTR_ERR(sb));
-		return PTR_ERR(sb);
-	}
+	if (IS_ERR(sb))
+		return container_refuse(PTR_ERR(sb), "root (%s)", type);
 	if (!S_ISDIR(sb->root->inode->mode)) {
-		pr_err("root: not a directory");
 		super_put(sb);
-		return -ENOTDIR;
+		return container_refuse(-ENOTDIR, "root");
 	}
 	int r = mount_attach(sb, NULL, 0, overlay ? "overlay" : "rootfs");
-	if (r)
-		pr_err("root: error %d", -r);
-	return r;
+	return r ? container_refuse(r, "root") : 0;
 }
 
 static bool is_mounted(const struct fdt *f, int mounts, const char *dest)
@@ -344,10 +330,8 @@ int container_mount_all(const struct fdt *f, int node)
 	int chosen = fdt_child(f, 0, "chosen");
 	const char *access = chosen >= 0 ? fdt_string(f, chosen, "file-access") : NULL;
 	int root = fdt_child(f, node, "root");
-	if (root < 0) {
-		pr_err("container: no root");
-		return -EINVAL;
-	}
+	if (root < 0)
+		return container_refuse(-EINVAL, "the container has no root");
 	int r = mount_root(f, root, access && !strcmp(access, "shared"));
 	if (r)
 		return r;
@@ -390,10 +374,8 @@ int container_open_stdio(const struct fdt *f, int node)
 		return 0;
 	for (uint32_t i = 0; i < len / 4; i++) {
 		struct file *file = open_io(fdt_load32(io + 4 * i), (int)i, terminal);
-		if (IS_ERR(file)) {
-			pr_err("descriptor %u of the container: error %d", i, -PTR_ERR(file));
-			return PTR_ERR(file);
-		}
+		if (IS_ERR(file))
+			return container_refuse(PTR_ERR(file), "descriptor %u", i);
 		if (terminal && i == 0)
 			tty_become_controlling(file);
 		int fd = fd_reserve((int)i);

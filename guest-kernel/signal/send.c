@@ -367,6 +367,17 @@ int signal_permitted(struct process *p, int signo)
 	return r;
 }
 
+int signal_send_from_host(struct process *p, const siginfo_t *si)
+{
+	int signo = si->si_signo;
+
+	spin_lock(&p->sig.lock);
+	if (p->sig.action[signo - 1].handler == (uint64_t)SIG_DFL && !((SIG_IGNORE_SET | SIG_STOP_SET) & SIGBIT(signo)))
+		p->sig.unkillable_cleared = true;
+	spin_unlock(&p->sig.lock);
+	return signal_send_process(p, si);
+}
+
 /* ---- signals that the current task brought upon itself ---- */
 
 void signal_force(const siginfo_t *si)

@@ -17,14 +17,58 @@
 #include "task/futex.h"
 #include "task/task.h"
 
-#define EXIT_NOT_FOUND  127
-#define EXIT_NOT_RUN    126
 #define EXIT_SETUP      128
 #define PASSWD_MAX      65536u
 
-static NORETURN void fail(int status)
+#define REASON_MAX      480
+
+/* On the heap since the host takes addresses of RAM only. */
+static char *reason;
+
+static const char *error_text(int err)
 {
-	(void)hostcall1(HC_EXIT, status << 8);
+	static const struct {
+		int err;
+		const char *text;
+	} texts[] = {
+		{ENOENT, "no such file or directory"}, {ENOTDIR, "not a directory"}, {EACCES, "permission denied"},
+		{EPERM, "operation not permitted"}, {ENOEXEC, "exec format error"}, {EROFS, "read-only file system"},
+		{ENOMEM, "out of memory"}, {EINVAL, "invalid argument"}, {ELOOP, "too many levels of symbolic links"},
+		{ENAMETOOLONG, "name too long"}, {E2BIG, "argument list too long"}, {EIO, "input/output error"},
+		{ENODEV, "no such file system"}, {EISDIR, "is a directory"}, {ELIBBAD, "the interpreter is not an ELF program"},
+		{ENOSPC, "no space left on device"}, {EEXIST, "file exists"},
+	};
+
+	for (uint32_t i = 0; i < ARRAY_SIZE(texts); i++)
+		if (texts[i].err == -err)
+			return texts[i].text;
+	return NULL;
+}
+
+int container_refuse(int err, const char *fmt, ...)
+{
+	const char *text = error_text(err);
+	va_list ap;
+
+	if (reason)
+		return err;
+	reason = kmalloc(REASON_MAX);
+	if (!reason)
+		return err;
+	va_start(ap, fmt);
+	size_t n = MIN((size_t)vsnprintf(reason, REASON_MAX, fmt, ap), REASON_MAX - 1);
+	va_end(ap);
+	if (text)
+		(void)snprintf(reason + n, REASON_MAX - n, ": %s", text);
+	else if (err)
+		(void)snprintf(reason + n, REASON_MAX - n, ": error %d", -err);
+	return err;
+}
+
+static NORETURN void fail(int err)
+{
+	(void)container_refuse(err, "the Sentry cannot start it");
+	(void)hostcall3(HC_EXIT, EXIT_SETUP << 8, reason, reason ? strlen(reason) : 0);
 	for (;;)
 		(void)hostcall1(HC_IDLE, UINT64_MAX);
 }
@@ -224,21 +268,6 @@ static struct file *find_in_path(struct exec_args *a, char **path)
 	return best;
 }
 
-static NORETURN void report_exec(const char *name, int err)
-{
-	if (err == -ENOENT && !strchr(name, '/'))
-		pr_err("exec: \"%s\": executable file not found in $PATH", name);
-	else if (err == -ENOENT || err == -ENOTDIR)
-		pr_err("exec: \"%s\": no such file or directory", name);
-	else if (err == -EACCES || err == -EPERM)
-		pr_err("exec: \"%s\": permission denied", name);
-	else if (err == -ENOEXEC)
-		pr_err("exec: \"%s\": exec format error", name);
-	else
-		pr_err("exec: \"%s\": error %d", name, -err);
-	fail(err == -ENOENT || err == -ENOTDIR ? EXIT_NOT_FOUND : EXIT_NOT_RUN);
-}
-
 static int enter_directory(const char *cwd)
 {
 	struct path p;
@@ -290,19 +319,22 @@ static int start_program(const struct fdt *f, int node)
 	if (!a.argv || !a.envp)
 		return -ENOMEM;
 	if (a.argc == 0) {
-		pr_err("container: process.args is empty");
-		return -EINVAL;
+		return container_refuse(-EINVAL, "process.args is empty");
 	}
 	add_home(&a);
 	a.file = find_in_path(&a, &path);
-	if (IS_ERR(a.file))
-		report_exec(a.argv[0], PTR_ERR(a.file));
+	if (IS_ERR(a.file)) {
+		int e = PTR_ERR(a.file);
+		if (e == -ENOENT && !strchr(a.argv[0], '/'))
+			return container_refuse(0, "exec: \"%s\": not found in $PATH", a.argv[0]), e;
+		return container_refuse(e, "exec: \"%s\"", a.argv[0]);
+	}
 	a.filename = path;
 	char name[128];
 	strlcpy(name, a.argv[0], sizeof(name));
 	int err = task_exec(&a);
 	if (err)
-		report_exec(name, err);
+		return container_refuse(err, "exec: \"%s\"", name);
 	exec_args_free(&a);
 	kfree(path);
 	return 0;
@@ -323,10 +355,8 @@ int container_start(const struct fdt *f, int node)
 	t->fs->umask = fdt_u32(f, node, "umask", 022) & 0777;
 	const char *cwd = fdt_string(f, node, "cwd");
 	err = enter_directory(cwd && *cwd ? cwd : "/");
-	if (err) {
-		pr_err("container: process.cwd \"%s\": error %d", cwd, -err);
-		return err;
-	}
+	if (err)
+		return container_refuse(err, "process.cwd: \"%s\"", cwd);
 	struct cred *c = read_cred(f, node);
 	if (!c)
 		return -ENOMEM;
@@ -340,15 +370,9 @@ static void init_main(void *arg)
 
 	sched_first_switch();
 	int node = fdt_child(&boot.fdt, 0, "container");
-	if (node < 0) {
-		pr_err("boot tree: no /container");
-		fail(EXIT_SETUP);
-	}
-	int err = container_start(&boot.fdt, node);
-	if (err) {
-		pr_err("the container could not be started (error %d)", -err);
-		fail(EXIT_SETUP);
-	}
+	int err = node < 0 ? container_refuse(-EINVAL, "the boot tree has no /container") : container_start(&boot.fdt, node);
+	if (err)
+		fail(err);
 	task_user_loop(t);
 }
 

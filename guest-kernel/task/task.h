@@ -229,6 +229,8 @@ int task_exec(struct exec_args *a) MUST_CHECK;
 /* Starts the first process of the container from the boot tree. */
 struct fdt;
 int container_start(const struct fdt *f, int node);
+/* Notes why the container cannot be started: the first reason is what the user is told. Returns err. */
+int container_refuse(int err, const char *fmt, ...) PRINTF(2, 3);
 /* Creates the container's first task, which will call container_start. */
 void container_spawn(const struct fdt *f);
 

@@ -307,7 +307,7 @@ static void end_sandbox(struct process *p, int status)
 	int code = p->sig.group_exit ? p->sig.group_exit_status : status;
 
 	tty_host_restore();
-	(void)hostcall1(HC_EXIT, code);
+	(void)hostcall3(HC_EXIT, code, 0, 0);
 	for (;;)
 		(void)hostcall1(HC_IDLE, UINT64_MAX);
 }

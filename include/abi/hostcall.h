@@ -19,7 +19,7 @@
 	H( 1, KICK,        machine, "cpu",                   "make the vCPU leave ring 3 or IDLE") \
 	H( 2, TIMER,       machine, "deadline_ns",           "kick the calling vCPU at the deadline (~0: disarm)") \
 	H( 3, YIELD,       machine, "",                      "give the host CPU to another thread (a lock holder was preempted)") \
-	H( 4, EXIT,        machine, "status",                "end the sandbox with the container's wait status (as in wait(2))") \
+	H( 4, EXIT,        machine, "status, reason, len",   "end the sandbox with the container's wait status (as in wait(2)); reason: why it could not be started, len 0 if it was") \
 	H( 5, PANIC,       machine, "msg, len",              "the Sentry is broken: log, dump, end the sandbox") \
 	H( 6, LOG,         machine, "level, msg, len",       "one line for the debug log; level as syslog(2)") \
 	H( 7, CLOCK,       machine, "clockid",               "read CLOCK_REALTIME, MONOTONIC or BOOTTIME in ns") \

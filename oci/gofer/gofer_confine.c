@@ -24,6 +24,7 @@ static const int base_calls[] = {
 static const int serve_calls[] = {
     SCMP_SYS(openat2),    SCMP_SYS(openat),     SCMP_SYS(statx),      SCMP_SYS(mkdirat),    SCMP_SYS(mknodat),
     SCMP_SYS(symlinkat),  SCMP_SYS(linkat),     SCMP_SYS(unlinkat),   SCMP_SYS(renameat2), SCMP_SYS(renameat),  SCMP_SYS(readlinkat),
+    SCMP_SYS(renameat),   /* renameat2 without flags, in libc */
     SCMP_SYS(fchownat),   SCMP_SYS(fchmod),     SCMP_SYS(fchmodat),   SCMP_SYS(newfstatat), SCMP_SYS(fstat),
     SCMP_SYS(ftruncate),  SCMP_SYS(utimensat),  SCMP_SYS(getdents64), SCMP_SYS(lseek),      SCMP_SYS(fstatfs),
     SCMP_SYS(geteuid),    /* who owns what it makes */
