@@ -273,6 +273,7 @@ static const struct file_ops regular_fops = {
 	.read = regular_read,
 	.write = regular_write,
 	.llseek = regular_llseek,
+	.shared_pos = true,
 };
 
 /* ---- inodes ---- */

@@ -365,8 +365,12 @@ static int64_t do_copy_range(struct file *in, uva_t uin, struct file *out, uva_t
 	if ((int64_t)in_pos < 0 || (int64_t)out_pos < 0)
 		return -EINVAL;
 	int r = copy_range_check(in, out, in_pos, out_pos, &len);
-	if (r || !len)
+	if (r)
 		return r;
+	if (in->inode->sb != out->inode->sb || in->ops->shared_pos)
+		return -EXDEV;
+	if (!len)
+		return 0;
 	int64_t n = -EXDEV;
 	if (in->ops && in->ops->copy_range && in->ops == out->ops && in->inode->sb == out->inode->sb) {
 		n = in->ops->copy_range(in, in_pos, out, out_pos, len);

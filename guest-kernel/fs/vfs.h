@@ -132,6 +132,7 @@ struct file_ops {
 	int (*show_fdinfo)(struct file *file, char *buf, size_t size); /* extra lines; returns length */
 	/* Size of the data a non-socket poll reader waits for, and so on, belongs to ioctl FIONREAD. */
 	bool no_seek;
+	bool shared_pos; /* processes of the host may move the position: file->pos is only the last that was seen */
 };
 
 #define POS_APPEND UINT64_MAX
