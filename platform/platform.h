@@ -62,6 +62,8 @@ extern const struct platform_ops platform_kvm;
 extern const struct platform_ops platform_ptrace;
 
 #define KICK_SIGNAL SIGUSR1
+/* sival_int of a platform's own timers that send KICK_SIGNAL: vcpu_signal is called, nothing else happens. */
+#define PLATFORM_TIMER 1
 
 /* Can this platform work here? 0, or -errno with a sentence for the user in *why. */
 int platform_kvm_probe(int kvm_fd, const char **why);

@@ -121,7 +121,7 @@ static void on_kick(int sig, siginfo_t *info, void *ctx)
 	int saved = errno;
 
 	if (vv) {
-		if (info->si_code == SI_TIMER) {
+		if (info->si_code == SI_TIMER && info->si_value.sival_int != PLATFORM_TIMER) {
 			__atomic_store_n(&vv->timer_deadline, ~0UL, __ATOMIC_RELAXED);
 			__atomic_store_n(&vv->shared->kick_pending, 1, __ATOMIC_SEQ_CST);
 		}

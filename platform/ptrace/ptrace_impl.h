@@ -24,6 +24,7 @@
 #include <sched.h>
 #include <sys/types.h>
 #include <sys/user.h>
+#include <time.h>
 #undef PAGE_SIZE /* abi/window.h has its own */
 #undef PAGE_SHIFT
 
@@ -87,7 +88,12 @@ struct platform_vcpu {
 	int cpu;                         /* host CPU this vCPU thread is bound to, or -1 */
 	bool long_run;                   /* the last visit to ring 3 was a long one */
 	uint64_t placed_at;              /* TSC when the CPU was chosen */
-	uint64_t entered_at, left_at;    /* TSC at the last visit to ring 3 */
+	/* These by the vCPU's thread and its signal handler: */
+	volatile uint64_t entered_at, left_at; /* TSC at the last visit to ring 3 */
+	struct stub_thread *volatile in_ring3;
+	volatile bool ticking;           /* the timer runs */
+	bool have_timer;
+	timer_t timer;
 	uint64_t retry_addr;             /* the last fault that was resolved here, and how often in a row */
 	unsigned retries;
 };
@@ -162,6 +168,7 @@ void pt_as_kill_all(void);
 int pt_vcpu_init(unsigned id, struct vcpu *v, struct platform_vcpu **out);
 int pt_vcpu_run_user(struct platform_vcpu *pv, struct user_context *uc);
 void pt_vcpu_kick(struct platform_vcpu *pv);
+void pt_vcpu_signal(struct platform_vcpu *pv);
 /* Every thread in ring 3 comes back and looks at the pending work of its address space. */
 void pt_vcpu_kick_running(void);
 
@@ -195,5 +202,6 @@ int pt_fpu_save(struct platform_vcpu *pv, struct user_context *uc);
 void pt_affinity_init(void);
 void pt_affinity_enter(struct platform_vcpu *pv, struct stub_thread *t);
 void pt_affinity_leave(struct platform_vcpu *pv);
+void pt_affinity_tick(struct platform_vcpu *pv);
 
 #endif

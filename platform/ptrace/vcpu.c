@@ -60,6 +60,13 @@ void pt_vcpu_kick(struct platform_vcpu *pv)
 	}
 }
 
+void pt_vcpu_signal(struct platform_vcpu *pv)
+{
+	if (kicked(pv))
+		pt_vcpu_kick(pv);
+	pt_affinity_tick(pv);
+}
+
 /* Lets the thread run until its next stop. 1: it stopped, *status says why; 0: a kick came first; -errno. */
 static int ring3(struct platform_vcpu *pv, struct stub_thread *t, struct user_context *uc, int *status)
 {
