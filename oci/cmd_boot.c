@@ -119,6 +119,8 @@ static struct error *boot(int *status)
 	if (e)
 		return e;
 	err = vmm_run(&c);
+	if (err < 0 && vmm_reason())
+		return error_new("%s", vmm_reason());
 	if (err < 0)
 		return error_errno(err, "the sandbox failed");
 	*status = WIFSIGNALED(err) ? 128 + WTERMSIG(err) : WEXITSTATUS(err);

@@ -336,7 +336,16 @@ static struct error *collect(struct sandbox *sb, int *status)
 		                 strsignal(WTERMSIG(w)));
 	if (!sb->ready)
 		return error_new("the sandbox ended before the container started (status %d)", WEXITSTATUS(w));
-	*status = WIFSIGNALED(w) ? 128 + WTERMSIG(w) : WEXITSTATUS(w);
+	*status = WEXITSTATUS(w);
+	/* The status of a container whose init was killed is one of a sandbox that exited. */
+	if (WIFSIGNALED(w)) {
+		struct error *e = error_new("container \"%s\": the sandbox was killed by signal %d (%s)", sb->cfg->id, WTERMSIG(w),
+		                            strsignal(WTERMSIG(w)));
+
+		log_error(e);
+		error_free(e);
+		*status = 128 + WTERMSIG(w);
+	}
 	return NULL;
 }
 

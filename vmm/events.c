@@ -27,7 +27,7 @@
 /* More than this many events held back means a Sentry that does not read: further ones are dropped. */
 #define BACKLOG_MAX 65536
 
-enum watch_kind { WATCH_STOP, WATCH_IO, WATCH_CONTROL };
+enum watch_kind { WATCH_STOP, WATCH_IO, WATCH_CONTROL, WATCH_GOFER };
 
 static struct {
 	int epoll_fd;
@@ -129,6 +129,14 @@ int events_watch_control(int fd, uint32_t index)
 	return epoll_ctl(ev.epoll_fd, EPOLL_CTL_ADD, fd, &e) ? -errno : 0;
 }
 
+int events_watch_gofer(int fd)
+{
+	/* Nothing but its end: answers are read by those who asked. */
+	struct epoll_event e = { .events = EPOLLRDHUP, .data.u64 = watch_id(WATCH_GOFER, 0) };
+
+	return epoll_ctl(ev.epoll_fd, EPOLL_CTL_ADD, fd, &e) ? -errno : 0;
+}
+
 void events_unwatch(int fd)
 {
 	epoll_ctl(ev.epoll_fd, EPOLL_CTL_DEL, fd, NULL);
@@ -176,6 +184,9 @@ void events_run(void)
 				break;
 			case WATCH_IO:
 				io_event(id, got[i].events);
+				break;
+			case WATCH_GOFER:
+				vmm_fail("the gofer, which keeps the container's files, has died");
 				break;
 			case WATCH_CONTROL:
 				control_event(id, got[i].events);

@@ -18,5 +18,7 @@ int events_watch_io(int fd, unsigned io, uint32_t events);
 /* Permanent watches of the control server. */
 int events_watch_control(int fd, uint32_t index);
 void events_unwatch(int fd);
+/* The sandbox ends when the gofer at the other end of this socket does. */
+int events_watch_gofer(int fd);
 
 #endif

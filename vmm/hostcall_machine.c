@@ -79,7 +79,7 @@ int64_t hc_PANIC(struct vmm_vcpu *v, const uint64_t a[6])
 		strcpy(text, "(no message)");
 	vmm_log(LOG_CRIT, "the Sentry panicked on vCPU %u: %s", v->id, text);
 	crash_backtrace(0, v->sentry_rbp);
-	vmm_stop(-EIO);
+	vmm_fail("the Sentry panicked: %s", text);
 	return 0;
 }
 

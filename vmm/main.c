@@ -9,6 +9,8 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
@@ -31,6 +33,9 @@
 
 struct vmm vmm = { .stop_fd = -1 };
 
+/* Written once, by vmm_fail, before the sandbox stops. */
+static char reason[1024];
+
 void vmm_stop(int result)
 {
 	static _Atomic bool taken;
@@ -42,6 +47,25 @@ void vmm_stop(int result)
 	atomic_store(&vmm.stopping, true);
 	if (write(vmm.stop_fd, &one, sizeof(one)) != sizeof(one))
 		_exit(128);
+}
+
+void vmm_fail(const char *fmt, ...)
+{
+	static atomic_flag taken = ATOMIC_FLAG_INIT;
+	va_list ap;
+
+	if (atomic_flag_test_and_set(&taken))
+		return;
+	va_start(ap, fmt);
+	vsnprintf(reason, sizeof(reason), fmt, ap);
+	va_end(ap);
+	vmm_log(LOG_WARNING, "%s", reason);
+	vmm_stop(-EIO);
+}
+
+const char *vmm_reason(void)
+{
+	return *reason ? reason : NULL;
 }
 
 static int check_config(void)
@@ -113,6 +137,8 @@ static int start(void)
 		rc = io_init(vmm.cfg.io_fd, vmm.cfg.nr_io);
 	if (!rc)
 		rc = control_init(vmm.cfg.control_fd);
+	if (!rc && vmm.cfg.gofer_fd >= 0)
+		rc = events_watch_gofer(vmm.cfg.gofer_fd);
 	if (!rc)
 		rc = sandbox_drop_privileges(vmm.cfg.directfs);
 	/* Deadlines of the Sentry are the application's: do not batch them. Later threads inherit this. */

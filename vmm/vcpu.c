@@ -80,8 +80,7 @@ static void *thread_main(void *arg)
 	if (!rc)
 		rc = vmm.ops->vcpu_init(vv->id, vv->shared, &vv->pv);
 	if (rc) {
-		vmm_log(LOG_ERR, "cannot start vCPU %u: %s", vv->id, strerror(-rc));
-		vmm_stop(rc);
+		vmm_fail("cannot start vCPU %u: %s", vv->id, strerror(-rc));
 		vcpu_park();
 	}
 	atomic_store(&vv->state, VCPU_SENTRY);

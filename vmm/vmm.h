@@ -38,5 +38,7 @@ struct vmm_config {
 /* Runs the sandbox to its end. Drops privileges, installs seccomp, never returns to the caller's world: the result is
  * the container's wait status (>= 0) or -errno with a message already logged. */
 int vmm_run(const struct vmm_config *cfg);
+/* After an error of vmm_run: the reason in words, or NULL. */
+const char *vmm_reason(void);
 
 #endif

@@ -23,6 +23,9 @@ extern struct vmm vmm;
 
 /* Ends the sandbox with the given result of vmm_run; the first caller wins. Async-signal-safe. Returns at once. */
 void vmm_stop(int result);
+/* Ends the sandbox because of an error of the host's side or of the Sentry; the reason is for the user. Not from a signal
+ * handler. */
+void vmm_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* log.c */
 void log_init(int fd, bool debug);

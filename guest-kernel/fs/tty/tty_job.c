@@ -31,26 +31,13 @@ void tty_signal_pgrp(struct tty *t, int signo)
 	send_pgrp(pgid, signo);
 }
 
-/* No member has a parent in the same session but another group (POSIX 3.264); tasklist_lock held. */
-static bool pgrp_orphaned(int pgid)
-{
-	struct process *p;
-	list_for_each_entry(p, &process_list, all_link) {
-		if (p->pgid != pgid || p->zombie || !p->parent || p->parent == container0.init)
-			continue;
-		if (p->parent->sid == p->sid && p->parent->pgid != pgid)
-			return false;
-	}
-	return true;
-}
-
 int tty_check_change(struct tty *t, int sig)
 {
 	struct process *p = current->proc;
 	spin_lock(&tasklist_lock);
 	int pgid = p->pgid;
 	bool ours = p->tty == t && t->pgrp && t->pgrp != pgid;
-	bool orphaned = ours && pgrp_orphaned(pgid);
+	bool orphaned = ours && pgrp_is_orphaned(pgid, NULL);
 	spin_unlock(&tasklist_lock);
 	if (!ours)
 		return 0;
