@@ -50,7 +50,9 @@ struct platform_ops {
 	void (*kick)(struct platform_vcpu *pv);
 	void (*vcpu_signal)(struct platform_vcpu *pv); /* in the signal handler, on the vCPU's thread: async-signal-safe */
 	int (*as_create)(uint64_t cr3);
+	/* 1: frames of its page tables must not become page tables again before as_purge. */
 	int (*as_destroy)(struct platform_vcpu *pv, uint64_t cr3);
+	int (*as_purge)(void); /* may be NULL */
 	int (*as_map)(struct platform_vcpu *pv, uint64_t cr3, const struct hc_map *maps, unsigned n);
 	int (*as_flush)(struct platform_vcpu *pv, uint64_t cr3, const struct hc_flush *flush);
 	/* One window range was emptied or replaced by other file pages (FS_MAP, FS_UNMAP): mirrors drop what they have of it. */

@@ -25,6 +25,11 @@ int64_t hc_AS_DESTROY(struct vmm_vcpu *v, const uint64_t a[6])
 	return is_root(a[0]) ? vmm.ops->as_destroy(v->pv, a[0]) : -EINVAL;
 }
 
+int64_t hc_AS_PURGE(struct vmm_vcpu *v, const uint64_t a[6])
+{
+	return vmm.ops->as_purge ? vmm.ops->as_purge() : 0;
+}
+
 int64_t hc_AS_MAP(struct vmm_vcpu *v, const uint64_t a[6])
 {
 	struct hc_map maps[MAP_BATCH];

@@ -61,7 +61,7 @@ struct mm *mm_create(void)
 	mm->mmap_top = mm->free_cache = choose_mmap_top();
 	mm->dumpable = true;
 	if (hostcall1(HC_AS_CREATE, mm->pml4.v) < 0) {
-		mmu_free_root(mm);
+		mmu_free_root(mm, false);
 		kfree(mm);
 		return NULL;
 	}
@@ -76,22 +76,25 @@ void mm_get(struct mm *mm)
 void mm_put(struct mm *mm)
 {
 	struct list_node dead = LIST_INIT(dead);
+	int64_t r;
 
 	if (!mm || !ref_put(&mm->users))
 		return;
 	/* The tables are still whole: platforms walk them to forget what they shadowed. */
 	rwsem_write_lock(&mm->as_lock);
 	mm->dead = true;
-	if (hostcall1(HC_AS_DESTROY, mm->pml4.v) < 0)
+	r = hostcall1(HC_AS_DESTROY, mm->pml4.v);
+	if (r < 0)
 		panic("mm: the host cannot forget an address space");
 	rwsem_write_unlock(&mm->as_lock);
-	mmu_clear(mm);
+	mmu_clear(mm, r);
 	for (struct vma *v = vma_first(mm); v; v = vma_first(mm)) {
 		vma_remove(v);
 		list_add_tail(&v->mapping_link, &dead);
 	}
 	/* mapping_unmap walks tables only of vmas that a mapping lists: nobody looks at the root any more. */
-	mmu_free_root(mm);
+	mmu_free_root(mm, r);
+	mmu_purge();
 	vma_free_list(&dead);
 	if (mm->exe_file) {
 		inode_allow_write(mm->exe_file->inode);

@@ -98,6 +98,7 @@ struct mm {
 	bool dumpable;
 	struct file *exe_file;    /* /proc/PID/exe; a reference and an inode_deny_write (ETXTBSY), both given up with the mm */
 	uint64_t membarrier_state;
+	uint32_t kept_tables;     /* leaf tables that are empty and kept; pt_lock */
 	uint64_t pt_gen;          /* counts edits of present entries; pt_lock */
 	struct rwsem as_lock;     /* AS_MAP hints for reading, AS_FLUSH and AS_DESTROY for writing; innermost sleeping lock */
 	bool dead;                /* AS_DESTROY was called; as_lock */

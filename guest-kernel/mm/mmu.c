@@ -14,6 +14,51 @@ pa_t mmu_zero_page;
 /* Set when the host says that nobody mirrors the tables: then AS_MAP is not worth a call. */
 static bool no_mirrors;
 
+/*
+ * Tables of dead address spaces that the host has not forgotten yet. They must not become tables again before AS_PURGE,
+ * which is dear: so they wait here until there are many.
+ */
+#define REMEMBERED_MAX 256
+static struct {
+	spinlock_t lock;
+	struct page *first; /* linked by next; lock */
+	uint32_t n;         /* lock; read racily */
+} remembered_tables;
+
+static void free_table(struct page *p, bool remembered)
+{
+	if (!remembered) {
+		page_put(p);
+		return;
+	}
+	spin_lock(&remembered_tables.lock);
+	p->next = (uint64_t)remembered_tables.first;
+	remembered_tables.first = p;
+	remembered_tables.n++;
+	spin_unlock(&remembered_tables.lock);
+}
+
+void mmu_purge(void)
+{
+	struct page *p;
+
+	if (READ_ONCE(remembered_tables.n) < REMEMBERED_MAX)
+		return;
+	spin_lock(&remembered_tables.lock);
+	p = remembered_tables.first;
+	remembered_tables.first = NULL;
+	remembered_tables.n = 0;
+	spin_unlock(&remembered_tables.lock);
+	if (p && hostcall1(HC_AS_PURGE, 0) < 0)
+		panic("mmu: the host cannot forget page tables");
+	while (p) {
+		struct page *next = (struct page *)p->next;
+
+		page_put(p);
+		p = next;
+	}
+}
+
 static uint64_t *table_of(uint64_t entry)
 {
 	return direct(pte_pa(entry));
@@ -82,6 +127,7 @@ uint64_t *mmu_alloc(struct mm *mm, uint64_t addr)
 			if (!p)
 				return NULL;
 			p->flags |= PG_PT;
+			p->private = 0;
 			atomic_add(&page_counters.page_tables, 1);
 			page_of_entry(e)->owner++;
 			atomic_store(e, page_to_pa(p).v | PTE_TABLE);
@@ -102,6 +148,15 @@ static int64_t *rss_of(struct mm *mm, uint64_t e)
 	return pte_pa(e).v == mmu_zero_page.v ? &nowhere : &mm->rss_file;
 }
 
+static void count_entry(struct mm *mm, struct page *table)
+{
+	table->owner++;
+	if (table->private) { /* it was kept while it was empty (mmu_free_empty) */
+		table->private = 0;
+		mm->kept_tables--;
+	}
+}
+
 void mmu_set(struct mm *mm, uint64_t *pte, uint64_t val)
 {
 	uint64_t old = *pte;
@@ -109,7 +164,7 @@ void mmu_set(struct mm *mm, uint64_t *pte, uint64_t val)
 	if (old && !val)
 		page_of_entry(pte)->owner--;
 	else if (!old && val)
-		page_of_entry(pte)->owner++;
+		count_entry(mm, page_of_entry(pte));
 	if (old)
 		--*rss_of(mm, old);
 	if (val) {
@@ -135,7 +190,7 @@ uint64_t mmu_prot_bits(uint32_t prot)
 }
 
 /* Frees a table of the given level (0: leaves) with all below it. */
-static void clear_table(struct mm *mm, pa_t table, int level)
+static void clear_table(struct mm *mm, pa_t table, int level, bool remembered)
 {
 	struct page *page = pa_to_page(table);
 	uint64_t *t = direct(table);
@@ -147,15 +202,15 @@ static void clear_table(struct mm *mm, pa_t table, int level)
 			continue;
 		page->owner--;
 		if (level)
-			clear_table(mm, pte_pa(e), level - 1);
+			clear_table(mm, pte_pa(e), level - 1, remembered);
 		else if (e & PTE_SW_RAM)
 			page_put(pa_to_page(pte_pa(e)));
 		t[i] = 0;
 	}
-	page_put(page);
+	free_table(page, remembered);
 }
 
-void mmu_clear(struct mm *mm)
+void mmu_clear(struct mm *mm, bool remembered)
 {
 	uint64_t *t = direct(mm->pml4);
 
@@ -170,14 +225,14 @@ void mmu_clear(struct mm *mm)
 		t[i] = 0;
 		spin_unlock(&mm->pt_lock);
 		if (e)
-			clear_table(mm, pte_pa(e), 2);
+			clear_table(mm, pte_pa(e), 2, remembered);
 	}
 	mm->rss_anon = mm->rss_file = mm->rss_shmem = 0;
 }
 
-void mmu_free_root(struct mm *mm)
+void mmu_free_root(struct mm *mm, bool remembered)
 {
-	page_put(pa_to_page(mm->pml4));
+	free_table(pa_to_page(mm->pml4), remembered);
 }
 
 /* ---- AS_MAP ---- */

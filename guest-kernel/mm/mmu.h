@@ -7,7 +7,8 @@
  *   P clear       populated but inaccessible (PROT_NONE): keeps its frame
  *   P set         accessible
  * Accessed and dirty are set from the start, so that no CPU and no shadow MMU ever writes to a table and plain stores
- * under pt_lock are enough. The page of each table counts its populated entries in page->owner.
+ * under pt_lock are enough. The page of each table counts its populated entries in page->owner; page->private says that it
+ * is a leaf table kept although it is empty (mm->kept_tables counts those).
  */
 #ifndef MM_MMU_H
 #define MM_MMU_H
@@ -35,9 +36,12 @@ static inline bool in_window(uint64_t addr) { return addr >= WINDOW_BASE && addr
 /* ---- tables; pt_lock held ---- */
 /* A new PML4 with the window's entries, or pa 0. No lock. */
 pa_t mmu_create(void);
-/* Frees all tables and what the leaves hold; then the PML4 with mmu_free_root. Nobody runs the address space. */
-void mmu_clear(struct mm *mm);
-void mmu_free_root(struct mm *mm);
+/* Frees all tables and what the leaves hold; then the PML4 with mmu_free_root. Nobody runs the address space. remembered:
+ * the host may still know the tables (AS_DESTROY said so). */
+void mmu_clear(struct mm *mm, bool remembered);
+void mmu_free_root(struct mm *mm, bool remembered);
+/* Without locks, after them: frees remembered tables for any use when enough have come together. */
+void mmu_purge(void);
 /* The leaf entry of addr, or NULL and, if next is not NULL, the lowest address above addr that may have one. */
 uint64_t *mmu_lookup(struct mm *mm, uint64_t addr, uint64_t *next);
 /* The same, making tables on the way; NULL when memory is out. */

@@ -10,6 +10,7 @@
 #define BATCH_PAGES  510
 /* One step of a zap may note this many tables: a leaf, two above it that became empty, and the PML4. */
 #define PTPAGE_SLACK 4
+#define KEPT_MAX 16 /* empty leaf tables of an address space */
 
 struct batch {
 	struct batch *next;
@@ -187,6 +188,12 @@ void mmu_free_empty(struct mmu_gather *g, uint64_t addr)
 
 		if (p->owner)
 			return;
+		/* A few are kept: taking one away costs more than clearing entries, and it is soon wanted again. */
+		if (level == 1 && (p->private || g->mm->kept_tables < KEPT_MAX)) {
+			g->mm->kept_tables += !p->private;
+			p->private = 1;
+			return;
+		}
 		/* The emptied table is shadowed under its old parent: it needs the flush itself before it is reused. */
 		g->dirty = true;
 		atomic_store(&g->mm->pt_gen, g->mm->pt_gen + 1);

@@ -66,9 +66,10 @@
 	H(52, CTL_NEXT,    control, "buf*, len",             "next control message (an FDT, see control.h); result: its length, 0 if none") \
 	H(53, CTL_REPLY,   control, "id, buf*, len",         "answer a control message") \
 	H(56, AS_CREATE,   as,      "cr3",                   "a new address space exists (host placement)") \
-	H(57, AS_DESTROY,  as,      "cr3",                   "it is gone; no vCPU runs it, and its page-table pages will be reused") \
+	H(57, AS_DESTROY,  as,      "cr3",                   "it is gone; no vCPU runs it. Result 1: its page-table pages must not become such again before AS_PURGE") \
 	H(58, AS_MAP,      as,      "cr3, hc_map*, n",       "entries that were absent or less permissive are now present: a hint to mirrors") \
-	H(59, AS_FLUSH,    as,      "cr3, hc_flush*",        "entries that were present changed; returns when no vCPU can use the old ones")
+	H(59, AS_FLUSH,    as,      "cr3, hc_flush*",        "entries that were present changed; returns when no vCPU can use the old ones") \
+	H(60, AS_PURGE,    as,      "",                      "forget all that was remembered of page tables, those of destroyed address spaces above all")
 
 enum {
 #define HC_NUMBER(nr, name, family, args, doc) HC_##name = nr,

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <syslog.h>
+#include <time.h>
 #include <unistd.h>
 
 #define HASH_SIZE 256
@@ -25,6 +26,8 @@
 #define PTE_ADDR 0x000ffffffffff000UL
 /* Single-entry stores beat a whole-page store up to here. */
 #define FEW_ENTRIES 4
+/* A whole-page store that takes longer is worth avoiding. */
+#define DEAR_STORE_NS 6000
 
 static pthread_rwlock_t as_lock = PTHREAD_RWLOCK_INITIALIZER;
 static struct kvm_as *as_hash[HASH_SIZE]; /* protected by as_lock */
@@ -210,20 +213,55 @@ static void touch_tree(struct touch *t, uint64_t table, int shift)
 }
 
 /*
+ * Whether the stores are so dear that dead page tables are better collected for one kvm_vm_forget_shadows: true of a
+ * KVM that shadows or emulates. Measured with the first address space that dies.
+ */
+enum { STORES_UNKNOWN, STORES_CHEAP, STORES_DEAR };
+static _Atomic int stores;
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+/*
  * The tables are whole still, and their pages will be reused for anything: KVM must forget what it shadowed of each. The
  * stores run outside the dying address space, which would otherwise be shadowed again at once.
  */
-int kvm_as_destroy(struct platform_vcpu *pv, uint64_t cr3)
+static int forget_tables(struct platform_vcpu *pv, uint64_t cr3)
 {
 	struct touch t = { .pv = pv, .cr3 = tramp_pa(TRAMP_PG_PML4), .op = tramp_op_list };
+	uint64_t t0 = now_ns(), empty;
+	unsigned n;
+
+	touch_run(&t);
+	empty = now_ns() - t0;
+	touch_tree(&t, cr3, 39);
+	n = t.n; /* of the last batch */
+	t0 = now_ns();
+	touch_run(&t);
+	if (n && !t.error) {
+		uint64_t took = now_ns() - t0;
+		atomic_store(&stores, took > empty + n * DEAR_STORE_NS ? STORES_DEAR : STORES_CHEAP);
+	}
+	return t.error;
+}
+
+int kvm_as_destroy(struct platform_vcpu *pv, uint64_t cr3)
+{
+	bool later = atomic_load(&stores) == STORES_DEAR;
 	struct kvm_as **p, *as;
+	int rc = 0;
 
 	if (!find(cr3))
 		return -EINVAL;
-	touch_tree(&t, cr3, 39);
-	touch_run(&t);
-	if (t.error)
-		return t.error;
+	if (!later)
+		rc = forget_tables(pv, cr3);
+	if (rc)
+		return rc;
 	pthread_rwlock_wrlock(&as_lock);
 	for (p = &as_hash[hash_of(cr3)]; *p; p = &(*p)->hash_next)
 		if (atomic_load(&(*p)->cr3) == cr3)
@@ -236,7 +274,7 @@ int kvm_as_destroy(struct platform_vcpu *pv, uint64_t cr3)
 		as_free = as;
 	}
 	pthread_rwlock_unlock(&as_lock);
-	return as ? 0 : -EINVAL;
+	return as ? later : -EINVAL;
 }
 
 /* ---- the other vCPUs ------------------------------------------------------------------------------------- */

@@ -91,6 +91,7 @@ struct kvm_vm {
 	int kvm_fd, vm_fd;
 	int run_size;
 	uint32_t next_slot;            /* protected by memory_lock */
+	uint64_t spare_at;             /* where the spare slot is, or 0; protected by memory_lock */
 	pthread_mutex_t memory_lock;
 	uint8_t *tramp;                /* host view of the trampoline region */
 	unsigned nr_vcpus;
@@ -117,6 +118,8 @@ static inline uint64_t tramp_sym(const char *s) { return TRAMP_BASE + (uint64_t)
 int kvm_vm_create(int kvm_fd);
 int kvm_vm_add_memory(uint64_t pa, uint64_t len);
 int kvm_vm_build_trampoline(void);
+/* Makes KVM drop every shadow page table of the VM. */
+int kvm_vm_forget_shadows(void);
 void kvm_vm_kernel_pml4(uint64_t out[16]);
 
 /* cpu_model.c: CPUID, XCR0 and FPU size. */

@@ -100,6 +100,7 @@ const struct platform_ops platform_kvm = {
 	.vcpu_signal = vcpu_signal,
 	.as_create = kvm_as_create,
 	.as_destroy = kvm_as_destroy,
+	.as_purge = kvm_vm_forget_shadows,
 	.as_map = kvm_as_map,
 	.as_flush = kvm_as_flush,
 	.memory_changed = memory_changed,

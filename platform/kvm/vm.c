@@ -2,8 +2,9 @@
 /*
  * The VM: memslots for RAM and file windows, and the trampoline region with the kernel half of every page table.
  *
- * Slots are added, never deleted: deleting one costs the shadow of the whole VM. The guest's direct map covers RAM
- * only, in 2 MiB pages, supervisor, not executable: ring 0 needs it to touch page-table pages.
+ * Slots are added, never deleted: that costs the shadow of the whole VM (kvm_vm_forget_shadows wants just that). The
+ * guest's direct map covers RAM only, in 2 MiB pages, supervisor, not executable: ring 0 needs it to touch page-table
+ * pages.
  */
 #include "platform/kvm/kvm_impl.h"
 
@@ -12,6 +13,8 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <syslog.h>
+
+#define SLOT_SPARE 16384 /* above all that are in use */
 
 #define PTE_P  1UL
 #define PTE_W  2UL
@@ -83,6 +86,34 @@ int kvm_vm_create(int kvm_fd)
 		return -EINVAL;
 	pthread_mutex_init(&kvm.memory_lock, NULL);
 	return 0;
+}
+
+static int place_spare(uint64_t pa)
+{
+	struct kvm_userspace_memory_region r = { .slot = SLOT_SPARE, .guest_phys_addr = pa, .memory_size = PAGE_SIZE,
+		.userspace_addr = (uintptr_t)kvm.tramp };
+
+	if (ioctl(kvm.vm_fd, KVM_SET_USER_MEMORY_REGION, &r))
+		return -errno;
+	kvm.spare_at = pa;
+	return 0;
+}
+
+/*
+ * Moving a slot drops the shadows of the whole VM, so one that nobody uses moves to and fro for that. Running vCPUs only
+ * have to find their shadows again. Far cheaper than a store to each page table once there are a few dozen.
+ */
+int kvm_vm_forget_shadows(void)
+{
+	int rc = 0;
+
+	pthread_mutex_lock(&kvm.memory_lock);
+	if (!kvm.spare_at)
+		rc = place_spare(TRAMP_PA_END);
+	if (!rc)
+		rc = place_spare(kvm.spare_at == TRAMP_PA_END ? TRAMP_PA_END + PAGE_SIZE : TRAMP_PA_END);
+	pthread_mutex_unlock(&kvm.memory_lock);
+	return rc;
 }
 
 static void build_idt(void)
