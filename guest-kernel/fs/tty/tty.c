@@ -304,9 +304,7 @@ static void tty_release(struct file *file)
 	if (!t)
 		return;
 	tty_lock(t);
-	/* A hang-up has closed it already. */
-	if (!hung_up(file) && t->slaves)
-		t->slaves--;
+	t->slaves--;
 	t->pending |= TTY_DO_MASTER;
 	if (!t->slaves)
 		t->exclusive = false;
@@ -314,11 +312,11 @@ static void tty_release(struct file *file)
 	tty_put(t);
 }
 
+/* The open files stay open, dead: the master of a pty sees the other end closed only when the last of them is. */
 void tty_hangup(struct tty *t)
 {
 	tty_lock(t);
 	t->hangups++;
-	t->slaves = 0;
 	ldisc_flush_input(t);
 	tty_set_stopped(t, false);
 	t->pending |= TTY_DO_READERS | TTY_DO_WRITERS | TTY_DO_MASTER;
