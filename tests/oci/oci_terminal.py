@@ -177,7 +177,9 @@ def test_terminal_jobs(t):
         term.settle()
         term.send("jobs\n")
         term.expect(r"Stopped\s+(\(tty input\)\s+)?cat\r\n")
-        term.send("kill -9 %1; wait; exit 0\n")
+        term.send("kill -9 %1\n")
+        term.settle()
+        term.send("wait; exit 0\n")
         equal(term.wait(), 0, "status")
         term.expect_restored()
 
