@@ -111,6 +111,7 @@ static struct error *boot(int *status)
 	umask(0);
 	raise_nofile();
 	prctl(PR_SET_NAME, "runsc-sandbox");
+	vmm_prepare_io(&c);
 	err = namespace_empty_root(launch_string(t, node, "empty-root-on"));
 	if (err)
 		return error_errno(err, "cannot empty the sandbox's root");

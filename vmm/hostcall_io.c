@@ -4,7 +4,7 @@
  *
  * Their open file descriptions are shared with whoever started runsc, so O_NONBLOCK is never set on them. Instead, in
  * this order: sockets use MSG_DONTWAIT; pipes and terminals are opened once more (non-blocking, a description of our
- * own) where /proc allows it; else RWF_NOWAIT; else the descriptor is polled first and little is written at a time.
+ * own) before the root is emptied, where /proc allows it; else RWF_NOWAIT; else the descriptor is polled first and little is written at a time.
  * Regular files and memory devices never block.
  */
 #define _GNU_SOURCE
@@ -59,11 +59,24 @@ static int reopen(int fd)
 	return open(path, (mode & O_ACCMODE) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 }
 
-static void describe(struct io *io, int fd)
+void vmm_prepare_io(struct vmm_config *cfg)
+{
+	for (unsigned i = 0; i < cfg->nr_io; i++) {
+		struct stat st;
+
+		cfg->io_own[i] = -1;
+		if (cfg->io_fd[i] < 0 || fstat(cfg->io_fd[i], &st))
+			continue;
+		if (S_ISFIFO(st.st_mode) || (S_ISCHR(st.st_mode) && major(st.st_rdev) != 1))
+			cfg->io_own[i] = reopen(cfg->io_fd[i]);
+	}
+}
+
+static void describe(struct io *io, int fd, int own)
 {
 	struct stat st = { 0 };
 
-	*io = (struct io){ .fd = fd, .own = -1, .kind = IO_STREAM, .try_nowait = true };
+	*io = (struct io){ .fd = fd, .own = own, .kind = IO_STREAM, .try_nowait = true };
 	if (fstat(fd, &st))
 		return;
 	if (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode) || S_ISDIR(st.st_mode) ||
@@ -71,11 +84,9 @@ static void describe(struct io *io, int fd)
 		io->kind = IO_FILE;
 	else if (S_ISSOCK(st.st_mode))
 		io->kind = IO_SOCKET;
-	else
-		io->own = reopen(fd);
 }
 
-int io_init(const int *fds, unsigned n)
+int io_init(const int *fds, const int *own, unsigned n)
 {
 	for (unsigned i = 0; i < IO_MAX; i++)
 		ios[i].fd = ios[i].own = -1;
@@ -83,7 +94,7 @@ int io_init(const int *fds, unsigned n)
 		return -EINVAL;
 	for (unsigned i = 0; i < n; i++)
 		if (fds[i] >= 0)
-			describe(&ios[i], fds[i]);
+			describe(&ios[i], fds[i], own[i]);
 	return terminal_init(n ? fds[0] : -1);
 }
 
@@ -94,7 +105,7 @@ int io_add(int fd)
 	pthread_mutex_lock(&io_lock);
 	for (unsigned i = 0; i < IO_MAX; i++) {
 		if (ios[i].fd < 0) {
-			describe(&ios[i], fd);
+			describe(&ios[i], fd, -1);
 			n = i;
 			break;
 		}
@@ -146,8 +157,10 @@ static uint32_t ready_events(const struct io *io, uint32_t events)
 
 	if (io->kind == IO_FILE)
 		return EPOLLIN | EPOLLOUT | EPOLLRDNORM | EPOLLWRNORM;
-	if (poll(&p, 1, 0) < 0)
-		return EPOLLERR;
+	/* A kick interrupts it even without a time to wait. */
+	while (poll(&p, 1, 0) < 0)
+		if (errno != EINTR)
+			return EPOLLERR;
 	return p.revents;
 }
 

@@ -7,8 +7,8 @@
 
 #define IO_MAX 256
 
-/* Takes the configured descriptors over. Called while /proc may still be visible. */
-int io_init(const int *fds, unsigned n);
+/* Takes the configured descriptors over, with what vmm_prepare_io opened for them. */
+int io_init(const int *fds, const int *own, unsigned n);
 /* Takes a descriptor that came with a control message: an io number, or -errno and the descriptor stays the caller's. */
 int io_add(int fd);
 /* As if the container had closed it. */

@@ -134,7 +134,7 @@ static int start(void)
 	if (!rc)
 		rc = make_machine();
 	if (!rc)
-		rc = io_init(vmm.cfg.io_fd, vmm.cfg.nr_io);
+		rc = io_init(vmm.cfg.io_fd, vmm.cfg.io_own, vmm.cfg.nr_io);
 	if (!rc)
 		rc = control_init(vmm.cfg.control_fd);
 	if (!rc && vmm.cfg.gofer_fd >= 0)

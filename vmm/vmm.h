@@ -24,6 +24,7 @@ struct vmm_config {
 	bool directfs;
 	bool file_access_shared;
 	int io_fd[VMM_MAX_IO];    /* host descriptors of io numbers 0.. */
+	int io_own[VMM_MAX_IO];   /* set by vmm_prepare_io */
 	unsigned nr_io;
 	const void *container_fdt; /* tree whose /container node is copied into the boot tree */
 	uint32_t container_fdt_len;
@@ -35,6 +36,8 @@ struct vmm_config {
 #define VMM_MOUNT_READONLY 1u
 #define VMM_MOUNT_FILE     2u /* the root is no directory: mount_fd is a directory that holds it as "file" */
 
+/* While /proc is there: opens pipes and terminals among io_fd once more, so that they can be non-blocking. */
+void vmm_prepare_io(struct vmm_config *cfg);
 /* Runs the sandbox to its end. Drops privileges, installs seccomp, never returns to the caller's world: the result is
  * the container's wait status (>= 0) or -errno with a message already logged. */
 int vmm_run(const struct vmm_config *cfg);

@@ -138,5 +138,7 @@ void events_drain(void)
 			handle(&e);
 		}
 		spin_unlock(&events.lock);
+		/* Whoever found the lock taken relies on the look at the ring after it was given up. */
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	}
 }
