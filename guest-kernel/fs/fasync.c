@@ -41,6 +41,7 @@ static struct task *worker; /* made at the first use; set once */
 struct sigio {
 	int owner, sig, fd;
 	uint32_t uid, euid, events;
+	bool thread;
 };
 
 static bool permitted(const struct sigio *s, struct process *p)
@@ -72,7 +73,7 @@ static void send(const struct sigio *s)
 		(void)signal_send_pgrp(-s->owner, &si);
 		return;
 	}
-	struct process *p = process_find(s->owner);
+	struct process *p = s->thread ? NULL : process_find(s->owner);
 	if (p) {
 		if (permitted(s, p))
 			(void)signal_send_process(p, &si);
@@ -89,7 +90,7 @@ static void send(const struct sigio *s)
 
 void file_send_sigio(struct file *f, int fd, uint32_t events)
 {
-	struct sigio s = {f->owner_pid, f->owner_sig, fd, f->owner_uid, f->owner_euid, events};
+	struct sigio s = {f->owner_pid, f->owner_sig, fd, f->owner_uid, f->owner_euid, events, f->owner_tid};
 	if (s.owner)
 		send(&s);
 }
@@ -103,7 +104,7 @@ static void worker_main(void *arg)
 			struct fasync *fa = list_first(&pending_list, struct fasync, pending);
 			struct file *f = fa->file;
 			list_del(&fa->pending);
-			struct sigio s = {f->owner_pid, f->owner_sig, fa->fd, f->owner_uid, f->owner_euid, fa->events};
+			struct sigio s = {f->owner_pid, f->owner_sig, fa->fd, f->owner_uid, f->owner_euid, fa->events, f->owner_tid};
 			fa->events = 0;
 			spin_unlock(&fasync_lock);
 			if (s.owner)

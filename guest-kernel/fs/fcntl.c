@@ -19,6 +19,11 @@ static int set_flags(struct file *f, int fd, uint32_t arg)
 	/* O_APPEND of an append-only file cannot be cleared: there are none here */
 	if ((arg & O_NOATIME) && !(f->flags & O_NOATIME) && !inode_owner_or_capable(f->inode))
 		return -EPERM;
+	if (arg & ~f->flags & O_DIRECT) {
+		uint32_t type = f->inode->mode & S_IFMT;
+		if (type != S_IFREG && type != S_IFBLK && type != S_IFIFO)
+			return -EINVAL;
+	}
 	if ((arg ^ f->flags) & FASYNC) {
 		int r = fasync_set(f, fd, arg & FASYNC);
 		if (r)
@@ -30,27 +35,38 @@ static int set_flags(struct file *f, int fd, uint32_t arg)
 	return 0;
 }
 
-static int set_owner(struct file *f, int64_t who)
+static bool owner_exists(int type, int pid)
 {
-	if (who == INT32_MIN)
-		return -EINVAL;
-	if (who > 0) {
-		struct task *t = task_find(who);
-		if (!t)
-			return -ESRCH;
-		task_put(t);
-	}
-	f->owner_pid = who;
+	spin_lock(&tasklist_lock);
+	bool found = type == F_OWNER_PGRP ? pgrp_exists(pid) : task_lookup(pid) != NULL;
+	spin_unlock(&tasklist_lock);
+	return found;
+}
+
+/* pid: 0 for nobody. */
+static int set_owner(struct file *f, int type, int pid)
+{
+	if (pid < 0 || (pid && !owner_exists(type, pid)))
+		return -ESRCH;
+	f->owner_tid = type == F_OWNER_TID;
+	f->owner_pid = type == F_OWNER_PGRP ? -pid : pid;
 	f->owner_uid = current->cred->uid;
 	f->owner_euid = current->cred->euid;
 	return 0;
+}
+
+int file_set_owner(struct file *f, int32_t arg)
+{
+	if (arg == INT32_MIN)
+		return -EINVAL;
+	return arg < 0 ? set_owner(f, F_OWNER_PGRP, -arg) : set_owner(f, F_OWNER_PID, arg);
 }
 
 static int owner_ex(struct file *f, uva_t arg, bool set)
 {
 	struct f_owner_ex o;
 	if (!set) {
-		o.type = f->owner_pid < 0 ? F_OWNER_PGRP : F_OWNER_PID;
+		o.type = f->owner_pid < 0 ? F_OWNER_PGRP : f->owner_tid ? F_OWNER_TID : F_OWNER_PID;
 		o.pid = f->owner_pid < 0 ? -f->owner_pid : f->owner_pid;
 		return copy_out_struct(arg, &o);
 	}
@@ -58,7 +74,7 @@ static int owner_ex(struct file *f, uva_t arg, bool set)
 		return -EFAULT;
 	if (o.type != F_OWNER_TID && o.type != F_OWNER_PID && o.type != F_OWNER_PGRP)
 		return -EINVAL;
-	return set_owner(f, o.type == F_OWNER_PGRP ? -(int64_t)o.pid : o.pid);
+	return set_owner(f, o.type, o.pid);
 }
 
 /* ---- seals: memfd_create(2) ---- */
@@ -120,7 +136,7 @@ static int64_t do_fcntl(struct file *f, int fd, uint32_t cmd, uint64_t arg)
 	case F_GETOWN:
 		return f->owner_pid;
 	case F_SETOWN:
-		return set_owner(f, (int32_t)arg);
+		return file_set_owner(f, arg);
 	case F_GETOWN_EX:
 		return owner_ex(f, uva(arg), false);
 	case F_SETOWN_EX:

@@ -503,6 +503,7 @@ static int gofer_dir_fsync(struct file *file, bool datasync)
 const struct file_ops gofer_dir_fops = {
 	.open = gofer_dir_open,
 	.release = gofer_dir_release,
+	.llseek = file_dir_llseek,
 	.readdir = gofer_readdir,
 	.fsync = gofer_dir_fsync,
 };

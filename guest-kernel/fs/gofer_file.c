@@ -150,7 +150,7 @@ static int64_t gofer_llseek(struct file *file, int64_t off, int whence)
 	}
 	int64_t pos;
 	if (__builtin_add_overflow(base, off, &pos))
-		return -EOVERFLOW;
+		return -EINVAL;
 	if (pos < 0)
 		return -EINVAL;
 	file->pos = (uint64_t)pos;

@@ -97,6 +97,11 @@ void path_accessed(const struct path *p)
 	uint32_t fl = p->mnt->flags | p->mnt->sb->flags;
 	if ((fl & (MS_NOATIME | MS_RDONLY)) || (i->iflags & INODE_NO_ATIME) || ((fl & MS_NODIRATIME) && (i->mode & S_IFMT) == S_IFDIR))
 		return;
+	if (i->ops && i->ops->atime_inode) {
+		i = i->ops->atime_inode(i);
+		if (!i)
+			return;
+	}
 	struct timespec64 now = time_now();
 	/* relatime is the default, as on Linux */
 	if (!(p->mnt->flags & MS_STRICTATIME) && !time_before_or_equal(&i->atime, &i->mtime) &&

@@ -93,6 +93,8 @@ void locks_free_inode(struct inode *inode);
 void notify_inode_gone(struct inode *inode); /* the last name is gone and unused: IN_DELETE_SELF, IN_IGNORED */
 void notify_super_gone(struct super_block *sb);
 int fasync_set(struct file *f, int fd, bool on);
+/* F_SETOWN: a process, minus a process group, or 0. */
+int file_set_owner(struct file *f, int32_t who);
 void fasync_release(struct file *f);
 void file_send_sigio(struct file *f, int fd, uint32_t events);
 
@@ -119,7 +121,8 @@ int fd_set_cloexec(int fd, bool on);
 struct file *file_new(const struct path *path, uint32_t flags); /* path's references are copied */
 
 /* read_write.c */
-int rw_check_area(struct file *f, bool write, uint64_t pos, uint64_t n);
+/* n bytes at pos: -EINVAL when their end cannot be told. */
+int rw_check_area(const struct file *f, uint64_t pos, uint64_t n);
 /* Cuts a write at RLIMIT_FSIZE and the file system's limit: -EFBIG (and SIGXFSZ) when nothing is left. */
 int write_limit(struct file *f, uint64_t pos, struct iter *from);
 /* Writers clear set-id bits. */

@@ -107,6 +107,8 @@ static int do_open(struct file *f, uint32_t flags)
 		if (r)
 			return r;
 	}
+	if ((flags & O_DIRECT) && (type == S_IFDIR || type == S_IFCHR))
+		return -EINVAL;
 	const struct file_ops *ops = f->ops;
 	f->ops = NULL; /* no release before open has succeeded */
 	switch (type) {

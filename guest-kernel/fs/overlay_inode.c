@@ -183,6 +183,13 @@ static char *ovl_readlink(struct inode *inode)
 	return s;
 }
 
+/* The lower layer is never written, not even its times. */
+static struct inode *ovl_atime_inode(struct inode *inode)
+{
+	struct dentry *u = ovl_upper(ovl_i(inode));
+	return u ? u->inode : NULL;
+}
+
 const struct inode_ops ovl_file_iops = {
 	.getattr = ovl_getattr,
 	.setattr = ovl_setattr,
@@ -194,6 +201,7 @@ const struct inode_ops ovl_file_iops = {
 
 const struct inode_ops ovl_symlink_iops = {
 	.readlink = ovl_readlink,
+	.atime_inode = ovl_atime_inode,
 	.getattr = ovl_getattr,
 	.setattr = ovl_setattr,
 	.getxattr = ovl_getxattr,

@@ -292,6 +292,7 @@ static int ovl_dir_fsync(struct file *file, bool datasync)
 const struct file_ops ovl_dir_fops = {
 	.open = ovl_dir_open,
 	.release = ovl_dir_release,
+	.llseek = file_dir_llseek,
 	.readdir = ovl_readdir,
 	.fsync = ovl_dir_fsync,
 };

@@ -54,11 +54,31 @@ void write_kill_suid(struct file *f)
 	}
 }
 
+int rw_check_area(const struct file *f, uint64_t pos, uint64_t n)
+{
+	if ((int64_t)n < 0)
+		return -EINVAL;
+	return !is_stream(f) && pos != POS_APPEND && (int64_t)(pos + n) < 0 ? -EINVAL : 0;
+}
+
+/* The whole of a single buffer lies in user space (vectors were checked when they were copied in), and the range in
+ * the file does not wrap. */
+static int check_area(const struct file *f, const struct iter *it, uint64_t pos)
+{
+	if (!it->kernel && it->vec == &it->single &&
+	    (it->single.base.v > USER_MAX || it->count > USER_MAX - it->single.base.v))
+		return -EFAULT;
+	return rw_check_area(f, pos, it->count);
+}
+
 /* pos given: no locking. */
 static ssize_t_ do_read(struct file *f, struct iter *to, uint64_t *pos)
 {
 	if (!(f->mode & FMODE_READ))
 		return -EBADF;
+	int r = check_area(f, to, *pos);
+	if (r)
+		return r;
 	if (!f->ops || !f->ops->read)
 		return (f->inode->mode & S_IFMT) == S_IFDIR ? -EISDIR : -EINVAL;
 	if (to->count > RW_MAX)
@@ -75,9 +95,12 @@ static ssize_t_ do_write(struct file *f, struct iter *from, uint64_t *pos)
 		return -EBADF;
 	if (!f->ops || !f->ops->write)
 		return -EINVAL;
+	int r = check_area(f, from, *pos);
+	if (r)
+		return r;
 	if (from->count > RW_MAX)
 		from->count = RW_MAX;
-	int r = write_limit(f, *pos, from);
+	r = write_limit(f, *pos, from);
 	if (r)
 		return r;
 	if (from->count && is_regular(f))
@@ -176,7 +199,7 @@ int64_t sys_read(const struct sysargs *a)
 	struct fdref r = fdref_get(arg_int(a, 0));
 	if (!r.file)
 		return -EBADF;
-	iter_user(&it, arg_uva(a, 1), MIN(arg_u64(a, 2), RW_MAX), true);
+	iter_user(&it, arg_uva(a, 1), arg_u64(a, 2), true);
 	ssize_t_ n = read_at_pos(r.file, &it, fdref_shared(r));
 	fdref_put(r);
 	return n;
@@ -188,7 +211,7 @@ int64_t sys_write(const struct sysargs *a)
 	struct fdref r = fdref_get(arg_int(a, 0));
 	if (!r.file)
 		return -EBADF;
-	iter_user(&it, arg_uva(a, 1), MIN(arg_u64(a, 2), RW_MAX), false);
+	iter_user(&it, arg_uva(a, 1), arg_u64(a, 2), false);
 	ssize_t_ n = write_at_pos(r.file, &it, fdref_shared(r));
 	fdref_put(r);
 	return n;
@@ -214,7 +237,7 @@ int64_t sys_pread64(const struct sysargs *a)
 	struct iter it;
 	if (arg_i64(a, 3) < 0)
 		return -EINVAL;
-	iter_user(&it, arg_uva(a, 1), MIN(arg_u64(a, 2), RW_MAX), true);
+	iter_user(&it, arg_uva(a, 1), arg_u64(a, 2), true);
 	return rw_positioned(arg_int(a, 0), &it, arg_i64(a, 3), false);
 }
 
@@ -223,7 +246,7 @@ int64_t sys_pwrite64(const struct sysargs *a)
 	struct iter it;
 	if (arg_i64(a, 3) < 0)
 		return -EINVAL;
-	iter_user(&it, arg_uva(a, 1), MIN(arg_u64(a, 2), RW_MAX), false);
+	iter_user(&it, arg_uva(a, 1), arg_u64(a, 2), false);
 	return rw_positioned(arg_int(a, 0), &it, arg_i64(a, 3), true);
 }
 
@@ -339,11 +362,16 @@ int64_t file_default_llseek(struct file *f, int64_t off, int whence)
 	}
 	int64_t pos;
 	if (__builtin_add_overflow(base, off, &pos))
-		return -EOVERFLOW;
+		return -EINVAL;
 	if (pos < 0 || (uint64_t)pos > f->inode->sb->max_bytes)
 		return -EINVAL;
 	f->pos = pos;
 	return pos;
+}
+
+int64_t file_dir_llseek(struct file *f, int64_t off, int whence)
+{
+	return whence > SEEK_CUR ? -EINVAL : file_default_llseek(f, off, whence);
 }
 
 int64_t sys_lseek(const struct sysargs *a)

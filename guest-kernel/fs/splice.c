@@ -183,6 +183,11 @@ static int64_t do_splice(struct file *in, uva_t uin, struct file *out, uva_t uou
 		r = get_off(out, uout, &out_val, &out_pos);
 	if (r)
 		return r;
+	r = rw_check_area(in, in_pos ? *in_pos : READ_ONCE(in->pos), len);
+	if (r == 0)
+		r = rw_check_area(out, out_pos ? *out_pos : READ_ONCE(out->pos), len);
+	if (r)
+		return r;
 	if (len > RW_MAX)
 		len = RW_MAX;
 	int64_t n;
@@ -303,7 +308,7 @@ static int64_t copy_through(struct file *in, uint64_t *in_pos, struct file *out,
 int64_t sys_sendfile(const struct sysargs *a)
 {
 	uva_t uoff = arg_uva(a, 2);
-	uint64_t len = MIN(arg_u64(a, 3), RW_MAX), off = 0;
+	uint64_t len = arg_u64(a, 3), off = 0;
 	if (uoff.v) {
 		if (copy_in(&off, uoff, sizeof(off)))
 			return -EFAULT;
@@ -318,8 +323,14 @@ int64_t sys_sendfile(const struct sysargs *a)
 	if (in->mode & FMODE_STREAM)
 		goto out;
 	n = -EINVAL;
-	if (out->flags & O_APPEND)
+	if ((in->inode->mode & S_IFMT) == S_IFDIR || (out->flags & O_APPEND))
 		goto out;
+	n = rw_check_area(in, uoff.v ? off : READ_ONCE(in->pos), len);
+	if (n == 0)
+		n = rw_check_area(out, READ_ONCE(out->pos), len);
+	if (n)
+		goto out;
+	len = MIN(len, RW_MAX);
 	if (!uoff.v)
 		mutex_lock(&in->pos_lock);
 	if (!uoff.v)

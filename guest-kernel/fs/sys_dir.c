@@ -79,6 +79,8 @@ static int64_t do_getdents(const struct sysargs *a, bool old_format)
 	if (!r.file)
 		return -EBADF;
 	struct file *f = r.file;
+	if ((int64_t)g.left > INT32_MAX)
+		g.left = 0; /* a negative size to Linux: no entry fits */
 	if (!f->ops || !f->ops->readdir) {
 		fdref_put(r);
 		return -ENOTDIR;

@@ -4,6 +4,7 @@
 
 #include <asm/stat.h>
 #include <asm/statfs.h>
+#include <linux/magic.h>
 #include <linux/mount.h>
 
 #include "fs/namei.h"
@@ -179,6 +180,13 @@ static uint64_t statfs_flags(const struct path *p)
 	return f;
 }
 
+/* Pipes and sockets have file systems of their own on Linux. */
+static uint64_t anon_magic(const struct inode *i, uint64_t other)
+{
+	uint32_t type = i->mode & S_IFMT;
+	return type == S_IFIFO ? PIPEFS_MAGIC : type == S_IFSOCK ? SOCKFS_MAGIC : other;
+}
+
 static int do_statfs(const struct path *p, uva_t out)
 {
 	struct super_block *sb = p->dentry->sb;
@@ -188,6 +196,8 @@ static int do_statfs(const struct path *p, uva_t out)
 		if (r)
 			return r;
 	}
+	if (p->dentry->flags & DENTRY_ANON)
+		st.type = anon_magic(p->dentry->inode, st.type);
 	struct statfs s;
 	memset(&s, 0, sizeof(s));
 	s.f_type = st.type;

@@ -197,23 +197,11 @@ static int tmpfs_readdir(struct file *f, struct dir_context *ctx)
 
 static ssize_t_ read_dir_fails(struct file *f, struct iter *to, uint64_t *pos) { return -EISDIR; }
 
-static int64_t dir_llseek(struct file *f, int64_t off, int whence)
-{
-	if (whence == SEEK_CUR)
-		off += f->pos;
-	else if (whence != SEEK_SET)
-		return -EINVAL;
-	if (off < 0)
-		return -EINVAL;
-	f->pos = off;
-	return off;
-}
-
 static int dir_fsync(struct file *f, bool datasync) { return 0; }
 
 const struct file_ops tmpfs_dir_fops = {
 	.read = read_dir_fails,
-	.llseek = dir_llseek,
+	.llseek = file_dir_llseek,
 	.readdir = tmpfs_readdir,
 	.fsync = dir_fsync,
 };

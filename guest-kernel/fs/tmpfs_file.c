@@ -88,16 +88,12 @@ static ssize_t_ write_locked(struct inode *i, struct iter *from, uint64_t *pos)
 {
 	size_t done = 0;
 	int err = 0;
-	if (i->seals & (SEAL_WRITE | SEAL_FUTURE))
-		return -EPERM;
-	if ((i->seals & SEAL_GROW) && *pos + from->count > i->size) {
-		if (*pos >= i->size)
-			return -EPERM;
-		from->count = i->size - *pos;
-	}
 	while (from->count) {
 		uint64_t off = *pos & (PAGE_SIZE - 1);
 		size_t n = MIN(PAGE_SIZE - off, from->count);
+		err = -EPERM;
+		if ((i->seals & (SEAL_WRITE | SEAL_FUTURE)) || ((i->seals & SEAL_GROW) && *pos + n > i->size))
+			break;
 		struct page *p = get_page(i, *pos >> PAGE_SHIFT, &err);
 		if (!p)
 			break;
@@ -124,6 +120,8 @@ static ssize_t_ tmpfs_write(struct file *f, struct iter *from, uint64_t *pos)
 	mutex_lock(&i->lock);
 	if ((f->flags & O_APPEND) || *pos == POS_APPEND)
 		*pos = i->size;
+	if (from->count)
+		tmpfs_drop_capabilities(i);
 	ssize_t_ n = write_locked(i, from, pos);
 	mutex_unlock(&i->lock);
 	return n;
@@ -192,6 +190,8 @@ int tmpfs_setattr(struct inode *i, struct iattr *attr)
 		if (r)
 			return r;
 	}
+	if (attr->valid & (ATTR_UID | ATTR_GID | ATTR_SIZE))
+		tmpfs_drop_capabilities(i);
 	inode_setattr_copy(i, attr);
 	return 0;
 }

@@ -32,6 +32,16 @@ void tmpfs_xattr_free(struct inode *i)
 		drop(n, list_first(&n->xattrs, struct tmpfs_xattr, link));
 }
 
+void tmpfs_drop_capabilities(struct inode *i)
+{
+	struct tmpfs_node *n = tmpfs_node(i);
+	if (list_empty(&n->xattrs) || (i->mode & S_IFMT) == S_IFDIR)
+		return;
+	struct tmpfs_xattr *x = find(n, XATTR_NAME_CAPS);
+	if (x)
+		drop(n, x);
+}
+
 ssize_t_ tmpfs_getxattr(struct inode *i, const char *name, void *value, size_t size)
 {
 	mutex_lock(&i->lock);

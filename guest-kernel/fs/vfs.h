@@ -95,6 +95,8 @@ struct inode_ops {
 	int (*follow)(struct inode *inode, struct path *out);
 	int (*getattr)(struct inode *inode, struct kstat *st); /* default: from the inode */
 	int (*setattr)(struct inode *inode, struct iattr *attr); /* permission already checked; inode->lock held */
+	/* The inode whose atime a read changes, or NULL; default: the inode itself. */
+	struct inode *(*atime_inode)(struct inode *inode);
 	int (*permission)(struct inode *inode, int mask); /* default: mode bits and capabilities */
 	/* As getxattr(2) ... with kernel buffers; size 0 asks for the length. set and remove: inode->lock held. */
 	ssize_t_ (*getxattr)(struct inode *inode, const char *name, void *value, size_t size);
@@ -254,6 +256,7 @@ struct file {
 	struct mutex pos_lock;   /* f_pos and directory streams */
 	void *private;
 	int owner_pid;           /* F_SETOWN; negative: process group */
+	bool owner_tid;          /* F_OWNER_TID: that thread alone */
 	int owner_sig;           /* F_SETSIG */
 	uint32_t owner_uid, owner_euid;
 	struct fasync *async;    /* O_ASYNC; fs/fasync.c */
@@ -271,6 +274,8 @@ struct file {
 
 /* SEEK_SET .. SEEK_HOLE by inode size, without holes; for llseek operations that treat only some of them. */
 int64_t file_default_llseek(struct file *f, int64_t off, int whence);
+/* For directories, which have no end to count from. */
+int64_t file_dir_llseek(struct file *f, int64_t off, int whence);
 
 /* ---- inodes and dentries ---- */
 struct inode *inode_alloc(struct super_block *sb); /* refs 1, zeroed, locks initialised; NULL */

@@ -47,7 +47,7 @@ int iter_import(struct iter *it, uva_t uvec, uint64_t nvec, bool dest, struct ui
 	for (uint64_t i = 0; !r && i < nvec; i++) {
 		if ((int64_t)vec[i].len < 0)
 			r = -EINVAL;
-		else if (vec[i].len && (vec[i].base.v > USER_MAX || vec[i].len > USER_MAX - vec[i].base.v))
+		else if (vec[i].base.v > USER_MAX || vec[i].len > USER_MAX - vec[i].base.v)
 			r = -EFAULT;
 		else {
 			vec[i].len = MIN(vec[i].len, RW_MAX - total);

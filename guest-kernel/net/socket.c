@@ -4,6 +4,7 @@
 
 #include <asm/ioctls.h>
 
+#include "fs/namei.h"
 #include "lib/string.h"
 #include "signal/signal.h"
 #include "task/task.h"
@@ -97,8 +98,7 @@ static int64_t sock_ioctl(struct file *f, uint32_t cmd, uint64_t arg)
 	case SIOCSPGRP:
 		if (copy_in(&owner, uva(arg), sizeof(owner)))
 			return -EFAULT;
-		f->owner_pid = owner;
-		return 0;
+		return file_set_owner(f, owner);
 	case FIOGETOWN:
 	case SIOCGPGRP:
 		owner = f->owner_pid;
