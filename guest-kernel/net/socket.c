@@ -75,7 +75,7 @@ static ssize_t_ sock_write(struct file *f, struct iter *from, uint64_t *pos)
 	struct socket *s = f->private;
 	struct sock_msg m = {.iter = from, .flags = f->flags & O_NONBLOCK ? MSG_DONTWAIT : 0};
 	ssize_t_ r = s->ops->sendmsg(s, &m);
-	if (r == -EPIPE) {
+	if (r == -EPIPE && s->type == SOCK_STREAM) {
 		siginfo_t si;
 		siginfo_user(&si, SIGPIPE, SI_USER);
 		signal_send_task(current, &si);

@@ -63,6 +63,7 @@ struct socket_ops {
 	int (*setsockopt)(struct socket *s, int level, int name, const void *val, uint32_t len);
 	int (*getsockopt)(struct socket *s, int level, int name, void *val, uint32_t *len);
 	void (*release)(struct socket *s); /* the file is gone */
+	void (*write_space)(struct socket *s); /* the send buffer's size changed; optional */
 };
 
 struct socket {
@@ -71,7 +72,7 @@ struct socket {
 	/* SOL_SOCKET options; written by setsockopt, read racily: */
 	uint64_t rcvtimeo_ns, sndtimeo_ns; /* 0: none */
 	uint32_t sndbuf, rcvbuf;
-	int error;                     /* SO_ERROR, atomic exchange */
+	int error;                     /* SO_ERROR: 0 or -errno; atomic exchange */
 	bool passcred, reuseaddr, reuseport, keepalive, broadcast, dontroute, oobinline, timestamp;
 	int linger_on, linger_sec;
 	int priority;

@@ -279,6 +279,8 @@ static int set_generic(struct socket *s, int name, const void *val, uint32_t len
 			s->sndbuf = MAX(n, 4608u);
 		else
 			s->rcvbuf = n;
+		if (s->ops->write_space)
+			s->ops->write_space(s);
 		return 0;
 	}
 	case SO_PASSCRED:

@@ -10,9 +10,12 @@
 
 #define CONTROL_MAX 20480 /* net.core.optmem_max */
 
-static void raise_sigpipe(void)
+/* Only streams tell by signal. */
+static void raise_sigpipe(const struct socket *s, uint32_t flags)
 {
 	siginfo_t si;
+	if (s->type != SOCK_STREAM || flags & MSG_NOSIGNAL)
+		return;
 	siginfo_user(&si, SIGPIPE, SI_USER);
 	signal_send_task(current, &si);
 }
@@ -138,8 +141,8 @@ static ssize_t_ send_one(struct file *f, struct socket *s, const struct user_msg
 	}
 	scm_destroy(&scm);
 	iter_free_vec(vec, fast);
-	if (r == -EPIPE && !(flags & MSG_NOSIGNAL))
-		raise_sigpipe();
+	if (r == -EPIPE)
+		raise_sigpipe(s, flags);
 	return r;
 }
 
@@ -158,8 +161,8 @@ int64_t sys_sendto(const struct sysargs *a)
 		iter_user(&it, arg_uva(a, 1), MIN(arg_u64(a, 2), RW_MAX), false);
 		struct sock_msg m = {.iter = &it, .addr = named ? &addr : NULL, .flags = message_flags(f, flags)};
 		r = s->ops->sendmsg(s, &m);
-		if (r == -EPIPE && !(flags & MSG_NOSIGNAL))
-			raise_sigpipe();
+		if (r == -EPIPE)
+			raise_sigpipe(s, flags);
 	}
 	file_put(f);
 	return r;
@@ -270,7 +273,7 @@ static ssize_t_ recv_one(struct file *f, struct socket *s, uva_t user_hdr, uint3
 	int err = 0;
 	uint64_t off = 0, room = h.control ? h.controllen : 0;
 	uint32_t out = m.flags & (MSG_TRUNC | MSG_CTRUNC | MSG_EOR | MSG_OOB);
-	if (s->passcred && scm.has_creds &&
+	if (s->passcred && s->family == AF_UNIX &&
 	    !put_cmsg(uva(h.control), room, &off, SCM_CREDENTIALS, &scm.creds, sizeof(scm.creds), &err))
 		out |= MSG_CTRUNC;
 	if (!err && scm.nfiles && !put_files(&scm, uva(h.control), room, &off, flags & MSG_CMSG_CLOEXEC, &err))

@@ -25,8 +25,29 @@ struct unix_sock *unix_alloc(int type)
 	list_init(&u->backlog_link);
 	wait_queue_init(&u->wait);
 	mutex_init(&u->recv_lock);
-	u->cred = ucred_current();
+	u->peer_cred = (struct ucred){0, (uint32_t)-1, (uint32_t)-1};
 	return u;
+}
+
+int unix_wait_error(int err, uint64_t timeout_ns)
+{
+	if (err == -ETIMEDOUT)
+		return -EAGAIN;
+	return err && timeout_ns ? -EINTR : err;
+}
+
+static void lock_two(struct unix_sock *a, struct unix_sock *b)
+{
+	spin_lock(a < b ? &a->lock : &b->lock);
+	if (a != b)
+		spin_lock(a < b ? &b->lock : &a->lock);
+}
+
+static void unlock_two(struct unix_sock *a, struct unix_sock *b)
+{
+	spin_unlock(&a->lock);
+	if (a != b)
+		spin_unlock(&b->lock);
 }
 
 void unix_put(struct unix_sock *u)
@@ -74,13 +95,14 @@ int unix_socketpair(int type, int protocol, struct socket **a, struct socket **b
 	x->peer = y;
 	y->peer = x;
 	x->state = y->state = UNIX_CONNECTED;
-	x->peer_cred = y->cred;
-	y->peer_cred = x->cred;
+	x->peer_cred = y->peer_cred = ucred_current();
 	return 0;
 }
 
-/* Tells the other end that this one is gone. had_data: it left bytes of the peer's unread. */
-static void hang_up(struct unix_sock *u, bool had_data)
+#define ALL_EVENTS (EPOLLIN | EPOLLOUT | EPOLLHUP | EPOLLRDHUP | EPOLLERR)
+
+/* Tells the other end of a connection that u is gone. reset: what it had sent was not read. */
+static void hang_up(struct unix_sock *u, bool reset)
 {
 	spin_lock(&u->lock);
 	struct unix_sock *p = u->peer;
@@ -90,50 +112,68 @@ static void hang_up(struct unix_sock *u, bool had_data)
 		return;
 	if (u->s.type != SOCK_DGRAM) {
 		spin_lock(&p->lock);
-		p->peer_closed = true;
-		if (had_data)
-			p->reset = true;
-		struct unix_sock *back = p->peer == u ? p->peer : NULL;
-		if (back)
-			p->peer = NULL;
+		p->shutdown = SHUT_BOTH;
+		if (reset)
+			WRITE_ONCE(p->s.error, -ECONNRESET);
 		spin_unlock(&p->lock);
-		wake_up_poll(&p->wait, EPOLLIN | EPOLLOUT | EPOLLHUP | EPOLLRDHUP);
-		if (back)
-			unix_put(back);
 	}
+	wake_up_poll(&p->wait, ALL_EVENTS);
 	unix_put(p);
 }
 
-static void unix_release(struct socket *s)
+/* Frees what is in the queue. True if there was something. */
+static bool purge(struct unix_sock *u)
 {
-	struct unix_sock *u = unix_of(s);
-	unix_unbind(u);
+	struct list_node queue = LIST_INIT(queue);
 	spin_lock(&u->lock);
-	u->dead = true;
-	bool had_data = !list_empty(&u->queue);
-	struct list_node queue = LIST_INIT(queue), backlog = LIST_INIT(backlog);
+	bool any = !list_empty(&u->queue);
 	while (!list_empty(&u->queue))
 		list_move_tail(u->queue.next, &queue);
-	while (!list_empty(&u->backlog))
-		list_move_tail(u->backlog.next, &backlog);
-	u->queued = u->nmsgs = u->nbacklog = 0;
+	u->queued = u->nmsgs = 0;
 	spin_unlock(&u->lock);
 	while (!list_empty(&queue)) {
 		struct unix_msg *m = list_first(&queue, struct unix_msg, link);
 		list_del(&m->link);
 		unix_msg_free(m);
 	}
+	return any;
+}
+
+static void unix_release(struct socket *s)
+{
+	struct unix_sock *u = unix_of(s);
+	struct list_node backlog = LIST_INIT(backlog);
+	unix_unbind(u);
+	spin_lock(&u->lock);
+	u->dead = true;
+	while (!list_empty(&u->backlog))
+		list_move_tail(u->backlog.next, &backlog);
+	u->nbacklog = 0;
+	spin_unlock(&u->lock);
+	bool unread = purge(u);
 	while (!list_empty(&backlog)) {
 		struct unix_sock *c = list_first(&backlog, struct unix_sock, backlog_link);
 		list_del(&c->backlog_link);
-		unix_release(&c->s);
+		unix_release(&c->s); /* which has no backlog of its own */
 	}
-	hang_up(u, had_data);
-	wake_up_poll(&u->wait, EPOLLIN | EPOLLOUT | EPOLLHUP);
+	hang_up(u, unread || u->embryo);
+	wake_up_poll(&u->wait, ALL_EVENTS);
 	unix_put(u);
 }
 
 /* ---- connections ----------------------------------------------------------------------------------------------------- */
+
+/* A datagram socket got another peer: what the old one had sent is dropped (Linux, unix_dgram_disconnected). */
+static void dgram_disconnected(struct unix_sock *u, struct unix_sock *old)
+{
+	if (!purge(u))
+		return;
+	spin_lock(&old->lock);
+	if (!old->dead && old->peer == u)
+		WRITE_ONCE(old->s.error, -ECONNRESET);
+	spin_unlock(&old->lock);
+	wake_up_poll(&old->wait, ALL_EVENTS);
+}
 
 static int dgram_connect(struct unix_sock *u, const struct sockaddr_buf *addr)
 {
@@ -143,7 +183,7 @@ static int dgram_connect(struct unix_sock *u, const struct sockaddr_buf *addr)
 		if (IS_ERR(p))
 			return PTR_ERR(p);
 		spin_lock(&p->lock);
-		bool refused = p->peer && p->peer != u;
+		bool refused = !unix_may_send(u, p);
 		spin_unlock(&p->lock);
 		if (refused) {
 			unix_put(p);
@@ -155,97 +195,90 @@ static int dgram_connect(struct unix_sock *u, const struct sockaddr_buf *addr)
 	u->peer = p;
 	u->state = p ? UNIX_CONNECTED : UNIX_UNCONNECTED;
 	spin_unlock(&u->lock);
-	if (old)
+	if (old) {
+		if (old != p)
+			dgram_disconnected(u, old);
+		wake_up_poll(&u->wait, EPOLLOUT);
 		unix_put(old);
+	}
 	return 0;
 }
 
 static bool backlog_ready(struct unix_sock *l)
 {
 	spin_lock(&l->lock);
-	bool r = l->dead || l->state != UNIX_LISTENING || l->shutdown & 1 || l->nbacklog <= l->max_backlog;
+	bool r = l->dead || l->state != UNIX_LISTENING || l->shutdown & SHUT_RCV || l->nbacklog <= l->max_backlog;
 	spin_unlock(&l->lock);
 	return r;
 }
 
-/* Puts the server's end on the listener's backlog: 0, -EAGAIN when it is full, -ECONNREFUSED. */
-static int backlog_add(struct unix_sock *l, struct unix_sock *server)
+/* Joins u to server, a new socket, and puts that on l's backlog; all at once. 0, -EAGAIN when the backlog is full, or why
+ * it cannot be. */
+static int join(struct unix_sock *u, struct unix_sock *l, struct unix_sock *server)
 {
 	int err = 0;
-	spin_lock(&l->lock);
-	if (l->dead || l->state != UNIX_LISTENING || l->shutdown & 1)
+	lock_two(u, l);
+	if (l->dead || l->state != UNIX_LISTENING || l->shutdown & SHUT_RCV)
 		err = -ECONNREFUSED;
 	else if (l->nbacklog > l->max_backlog)
 		err = -EAGAIN;
-	else {
-		list_add_tail(&server->backlog_link, &l->backlog);
-		l->nbacklog++;
+	else if (u->state != UNIX_UNCONNECTED)
+		err = u->state == UNIX_CONNECTED ? -EISCONN : -EINVAL;
+	if (!err) {
+		server->peer = u;
+		unix_get(u);
+		server->state = UNIX_CONNECTED;
+		server->peer_cred = ucred_current();
+		server->embryo = true;
 		server->addr = l->addr;
 		if (l->addr)
 			ref_get(&l->addr->refs);
-		server->cred = l->cred;
-		server->s.passcred = l->s.passcred;
+		u->peer = server;
+		unix_get(server);
+		u->state = UNIX_CONNECTED;
+		u->peer_cred = l->peer_cred;
+		list_add_tail(&server->backlog_link, &l->backlog);
+		l->nbacklog++;
 	}
-	spin_unlock(&l->lock);
+	unlock_two(u, l);
 	return err;
 }
 
 static int unix_connect(struct socket *s, const struct sockaddr_buf *addr, uint32_t flags)
 {
-	struct unix_sock *u = unix_of(s);
+	struct unix_sock *u = unix_of(s), *l;
+	int err = s->passcred && addr->family == AF_UNIX ? unix_autobind(u) : 0;
+	if (err)
+		return err;
 	if (s->type == SOCK_DGRAM)
 		return dgram_connect(u, addr);
-	struct unix_sock *l = unix_find(addr, s->type);
-	if (IS_ERR(l))
-		return PTR_ERR(l);
 	struct unix_sock *server = unix_alloc(s->type);
-	int err = server ? 0 : -ENOMEM;
-	if (!err) {
-		/* Joined before the listener can see it: an accepter may send at once. */
-		spin_lock(&u->lock);
-		err = u->state == UNIX_CONNECTED ? -EISCONN : u->state == UNIX_LISTENING ? -EINVAL : 0;
-		if (!err) {
-			u->state = UNIX_CONNECTED;
-			u->peer = server;
-			unix_get(server);
-			u->peer_cred = l->cred;
-			u->cred = ucred_current();
-		}
-		spin_unlock(&u->lock);
-		if (!err) {
-			unix_get(u);
-			server->peer = u;
-			server->state = UNIX_CONNECTED;
-			server->peer_cred = u->cred;
-		}
-	}
-	if (err) {
-		if (server)
-			unix_put(server);
-		unix_put(l);
-		return err;
-	}
+	if (!server)
+		return -ENOMEM;
 	uint64_t deadline = socket_deadline(s->sndtimeo_ns);
-	while ((err = backlog_add(l, server)) == -EAGAIN && !(flags & MSG_DONTWAIT)) {
-		err = wait_event_interruptible_deadline(&l->wait, backlog_ready(l), deadline);
-		if (err) {
-			err = err == -ETIMEDOUT ? -EAGAIN : err;
+	for (;;) {
+		l = unix_find(addr, s->type);
+		if (IS_ERR(l)) {
+			err = PTR_ERR(l);
 			break;
 		}
+		err = join(u, l, server);
+		if (!err) {
+			wake_up_poll(&l->wait, EPOLLIN | EPOLLRDNORM);
+			wake_up_poll(&u->wait, EPOLLOUT);
+		} else if (err == -EAGAIN && !(flags & MSG_DONTWAIT)) {
+			err = wait_event_interruptible_deadline(&l->wait, backlog_ready(l), deadline);
+			err = unix_wait_error(err, s->sndtimeo_ns);
+			if (!err) {
+				unix_put(l);
+				continue; /* whoever answers to the name by now */
+			}
+		}
+		unix_put(l);
+		break;
 	}
-	if (err) {
-		spin_lock(&u->lock);
-		u->state = UNIX_UNCONNECTED;
-		u->peer = NULL;
-		spin_unlock(&u->lock);
-		unix_put(server); /* our peer reference */
-		server->peer = NULL;
-		unix_put(u);
+	if (err)
 		unix_put(server);
-	} else {
-		wake_up_poll(&l->wait, EPOLLIN | EPOLLRDNORM);
-	}
-	unix_put(l);
 	return err;
 }
 
@@ -259,9 +292,11 @@ static int unix_listen(struct socket *s, int backlog)
 	if (!err) {
 		u->state = UNIX_LISTENING;
 		u->max_backlog = (uint32_t)backlog;
-		u->cred = ucred_current();
+		u->peer_cred = ucred_current();
 	}
 	spin_unlock(&u->lock);
+	if (!err)
+		wake_up_poll(&u->wait, EPOLLOUT); /* who waits for a longer backlog */
 	return err;
 }
 
@@ -270,13 +305,16 @@ static struct unix_sock *backlog_take(struct unix_sock *u, int *err)
 	struct unix_sock *c = NULL;
 	spin_lock(&u->lock);
 	*err = -EAGAIN;
-	if (u->state != UNIX_LISTENING || u->shutdown & 1) {
+	if (u->state != UNIX_LISTENING) {
 		*err = -EINVAL;
 	} else if (!list_empty(&u->backlog)) {
 		c = list_first(&u->backlog, struct unix_sock, backlog_link);
 		list_del(&c->backlog_link);
+		list_init(&c->backlog_link);
 		u->nbacklog--;
 		*err = 0;
+	} else if (u->shutdown & SHUT_RCV) {
+		*err = -EINVAL;
 	}
 	spin_unlock(&u->lock);
 	return c;
@@ -285,7 +323,7 @@ static struct unix_sock *backlog_take(struct unix_sock *u, int *err)
 static bool accept_ready(struct unix_sock *u)
 {
 	spin_lock(&u->lock);
-	bool r = !list_empty(&u->backlog) || u->state != UNIX_LISTENING || u->shutdown & 1;
+	bool r = !list_empty(&u->backlog) || u->state != UNIX_LISTENING || u->shutdown & SHUT_RCV;
 	spin_unlock(&u->lock);
 	return r;
 }
@@ -300,6 +338,8 @@ static int unix_accept(struct socket *s, uint32_t flags, struct socket **out)
 		int err;
 		struct unix_sock *c = backlog_take(u, &err);
 		if (c) {
+			c->s.passcred = s->passcred;
+			WRITE_ONCE(c->embryo, false);
 			wake_up_poll(&u->wait, EPOLLOUT);
 			*out = &c->s;
 			return 0;
@@ -308,7 +348,7 @@ static int unix_accept(struct socket *s, uint32_t flags, struct socket **out)
 			return err;
 		err = wait_event_interruptible_deadline(&u->wait, accept_ready(u), deadline);
 		if (err)
-			return err == -ETIMEDOUT ? -EAGAIN : err;
+			return unix_wait_error(err, s->rcvtimeo_ns);
 	}
 }
 
@@ -340,98 +380,83 @@ static int unix_shutdown(struct socket *s, int how)
 	struct unix_sock *u = unix_of(s);
 	uint32_t bits = (uint32_t)how + 1; /* SHUT_RD 0, SHUT_WR 1, SHUT_RDWR 2 */
 	spin_lock(&u->lock);
+	u->shutdown |= bits;
 	struct unix_sock *p = u->peer;
-	int err = s->type != SOCK_DGRAM && u->state == UNIX_UNCONNECTED ? -ENOTCONN : 0;
-	if (!err) {
-		u->shutdown |= bits;
-		if (p)
-			unix_get(p);
-	}
+	if (p)
+		unix_get(p);
 	spin_unlock(&u->lock);
-	if (err)
-		return err;
 	if (p) {
 		if (s->type != SOCK_DGRAM) {
 			spin_lock(&p->lock);
-			p->shutdown |= (bits & 1 ? 2 : 0) | (bits & 2 ? 1 : 0);
+			p->shutdown |= (bits & SHUT_RCV ? SHUT_SEND : 0) | (bits & SHUT_SEND ? SHUT_RCV : 0);
 			spin_unlock(&p->lock);
-			wake_up_poll(&p->wait, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLHUP);
+			wake_up_poll(&p->wait, ALL_EVENTS);
 		}
 		unix_put(p);
 	}
-	wake_up_poll(&u->wait, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLHUP);
+	wake_up_poll(&u->wait, ALL_EVENTS);
 	return 0;
 }
 
 /* ---- poll, options ------------------------------------------------------------------------------------------------------ */
 
+/* Would a datagram to the connected peer wait for room in its queue? */
+static bool peer_is_full(struct unix_sock *u, struct file *f, struct poll_table *pt)
+{
+	spin_lock(&u->lock);
+	struct unix_sock *p = u->s.type == SOCK_STREAM ? NULL : u->peer;
+	if (p)
+		unix_get(p);
+	spin_unlock(&u->lock);
+	if (!p)
+		return false;
+	poll_wait(f, &p->wait, pt);
+	spin_lock(&p->lock);
+	bool full = !p->dead && p->peer != u && p->nmsgs > UNIX_MAX_DGRAMS;
+	spin_unlock(&p->lock);
+	unix_put(p);
+	return full;
+}
+
 static uint32_t unix_poll(struct socket *s, struct file *f, struct poll_table *pt)
 {
 	struct unix_sock *u = unix_of(s);
-	poll_wait(f, &u->wait, pt);
-	spin_lock(&u->lock);
-	struct unix_sock *p = u->peer;
-	if (p)
-		unix_get(p);
 	uint32_t ev = 0;
-	bool connected = u->state == UNIX_CONNECTED;
-	if (!list_empty(&u->queue) || !list_empty(&u->backlog) || u->shutdown & 1 || u->peer_closed)
+	poll_wait(f, &u->wait, pt);
+	bool full = peer_is_full(u, f, pt);
+	spin_lock(&u->lock);
+	if (!list_empty(&u->queue) || !list_empty(&u->backlog))
 		ev |= EPOLLIN | EPOLLRDNORM;
-	if (u->shutdown & 1 || u->peer_closed)
-		ev |= EPOLLRDHUP;
-	if (s->type != SOCK_DGRAM) {
-		if (u->peer_closed || u->shutdown == 3 || u->state == UNIX_UNCONNECTED)
-			ev |= EPOLLHUP;
-		if (u->peer_closed || !connected)
-			ev |= u->state == UNIX_LISTENING ? 0 : EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND;
-	} else if (u->shutdown == 3) {
+	if (u->shutdown & SHUT_RCV)
+		ev |= EPOLLIN | EPOLLRDNORM | EPOLLRDHUP;
+	if (u->shutdown == SHUT_BOTH || (s->type != SOCK_DGRAM && u->state == UNIX_UNCONNECTED))
 		ev |= EPOLLHUP;
-	}
+	if (u->state != UNIX_LISTENING && !full && unix_writable(u))
+		ev |= EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND;
 	if (READ_ONCE(s->error))
 		ev |= EPOLLERR;
 	spin_unlock(&u->lock);
-	if (p) {
-		poll_wait(f, &p->wait, pt);
-		spin_lock(&p->lock);
-		bool room = p->dead || p->shutdown & 1 ||
-		            (s->type == SOCK_DGRAM ? p->nmsgs < 512 && p->queued < p->s.rcvbuf : p->queued < p->s.rcvbuf);
-		spin_unlock(&p->lock);
-		if (room)
-			ev |= EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND;
-		unix_put(p);
-	} else if (s->type == SOCK_DGRAM) {
-		ev |= EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND;
-	}
 	return ev;
 }
 
 static int64_t unix_ioctl(struct socket *s, uint32_t cmd, uint64_t arg)
 {
-	struct unix_sock *u = unix_of(s), *p;
+	struct unix_sock *u = unix_of(s);
 	int n = 0;
 	switch (cmd) {
 	case FIONREAD:
 		spin_lock(&u->lock);
-		if (u->state == UNIX_LISTENING) {
-			spin_unlock(&u->lock);
-			return -EINVAL;
-		}
-		if (s->type == SOCK_STREAM)
+		bool listening = u->state == UNIX_LISTENING;
+		if (s->type != SOCK_DGRAM)
 			n = (int)u->queued;
 		else if (!list_empty(&u->queue))
 			n = (int)list_first(&u->queue, struct unix_msg, link)->len;
 		spin_unlock(&u->lock);
+		if (listening)
+			return -EINVAL;
 		break;
 	case TIOCOUTQ:
-		spin_lock(&u->lock);
-		p = u->peer;
-		if (p)
-			unix_get(p);
-		spin_unlock(&u->lock);
-		if (p) {
-			n = (int)p->queued;
-			unix_put(p);
-		}
+		n = (int)READ_ONCE(u->wmem);
 		break;
 	default:
 		return -ENOTTY;
@@ -447,10 +472,8 @@ static int unix_getsockopt(struct socket *s, int level, int name, void *val, uin
 	int v;
 	switch (name) {
 	case SO_PEERCRED: {
-		struct ucred c = {0, (uint32_t)-1, (uint32_t)-1};
 		spin_lock(&u->lock);
-		if (u->state == UNIX_CONNECTED && (u->peer_cred.pid || u->peer))
-			c = u->peer_cred;
+		struct ucred c = u->peer_cred;
 		spin_unlock(&u->lock);
 		*len = MIN(*len, (uint32_t)sizeof(c));
 		memcpy(val, &c, *len);
@@ -472,7 +495,14 @@ static int unix_setsockopt(struct socket *s, int level, int name, const void *va
 	return level == SOL_SOCKET ? -ENOPROTOOPT : -EOPNOTSUPP;
 }
 
+/* SO_SNDBUF may have grown. */
+static void unix_write_space(struct socket *s)
+{
+	wake_up_poll(&unix_of(s)->wait, EPOLLOUT | EPOLLWRNORM);
+}
+
 static const struct socket_ops unix_ops = {
 	.bind = unix_bind, .connect = unix_connect, .listen = unix_listen, .accept = unix_accept, .getname = unix_getname,
 	.sendmsg = unix_sendmsg, .recvmsg = unix_recvmsg, .shutdown = unix_shutdown, .poll = unix_poll, .ioctl = unix_ioctl,
-	.setsockopt = unix_setsockopt, .getsockopt = unix_getsockopt, .release = unix_release};
+	.setsockopt = unix_setsockopt, .getsockopt = unix_getsockopt, .release = unix_release,
+	.write_space = unix_write_space};

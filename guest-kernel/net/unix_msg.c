@@ -5,15 +5,59 @@
 #include "signal/signal.h"
 #include "task/task.h"
 
-#define STREAM_CHUNK 65536 /* most bytes of one queued message of a stream */
-#define MAX_DGRAMS   512   /* net.unix.max_dgram_qlen */
+#define OVERFLOW_ID 65534u /* what ids without a meaning here look like */
+#define STREAM_CHUNK 32768 /* most bytes of one queued message of a stream */
+/* How Linux counts a message: a struct sk_buff, its data with the trailer in a power of two, more pages. */
+#define SKB_SIZE      256u
+#define SKB_TRAILER   320u
+#define SKB_HEAD_DATA 3776u
+
+static size_t charge_of(size_t len)
+{
+	size_t head = MIN(len, (size_t)SKB_HEAD_DATA) + SKB_TRAILER, size = 512;
+	while (size < head)
+		size *= 2;
+	return SKB_SIZE + size + (len > SKB_HEAD_DATA ? ROUND_UP(len - SKB_HEAD_DATA, PAGE_SIZE) : 0);
+}
 
 void unix_msg_free(struct unix_msg *msg)
 {
+	struct unix_sock *from = msg->from;
 	scm_destroy(&msg->scm);
-	unix_addr_put(msg->from);
 	kfree(msg->data);
+	if (from) {
+		atomic_sub(&from->wmem, msg->charge);
+		if (unix_writable(from))
+			wake_up_poll(&from->wait, EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND);
+		unix_put(from);
+	}
 	kfree(msg);
+}
+
+/* ---- the sender's side ---------------------------------------------------------------------------------------------- */
+
+static bool buffer_ready(struct unix_sock *u)
+{
+	return READ_ONCE(u->wmem) < u->s.sndbuf || READ_ONCE(u->s.error) || READ_ONCE(u->shutdown) & SHUT_SEND;
+}
+
+/* Waits until u's buffer takes another message. */
+static int buffer_wait(struct unix_sock *u, uint32_t flags, uint64_t deadline)
+{
+	for (;;) {
+		int err = atomic_xchg(&u->s.error, 0);
+		if (err)
+			return err;
+		if (READ_ONCE(u->shutdown) & SHUT_SEND)
+			return -EPIPE;
+		if (READ_ONCE(u->wmem) < u->s.sndbuf)
+			return 0;
+		if (flags & MSG_DONTWAIT)
+			return -EAGAIN;
+		err = wait_event_interruptible_deadline(&u->wait, buffer_ready(u), deadline);
+		if (err)
+			return unix_wait_error(err, u->s.sndtimeo_ns);
+	}
 }
 
 /* A message with the next n bytes of the iterator and, for the first of a send, its ancillary data. */
@@ -35,144 +79,107 @@ static struct unix_msg *msg_make(struct unix_sock *u, struct sock_msg *m, size_t
 		}
 	}
 	msg->len = n;
-	msg->scm.has_creds = true;
-	msg->scm.creds = scm && scm->has_creds ? scm->creds : ucred_current();
-	if (scm && scm->nfiles) {
-		msg->scm.files = scm->files;
-		msg->scm.nfiles = scm->nfiles;
+	msg->charge = charge_of(n);
+	atomic_add(&u->wmem, msg->charge);
+	unix_get(u);
+	msg->from = u;
+	/* No credentials: as Linux shows them when neither end asked before it was sent. */
+	msg->scm.creds = (struct ucred){0, OVERFLOW_ID, OVERFLOW_ID};
+	if (scm) {
+		msg->scm = *scm;
+		if (!scm->has_creds)
+			msg->scm.creds = (struct ucred){0, OVERFLOW_ID, OVERFLOW_ID};
 		scm->files = NULL;
 		scm->nfiles = 0;
 	}
-	spin_lock(&u->lock);
-	msg->from = u->addr;
-	if (msg->from)
-		ref_get(&msg->from->refs);
-	spin_unlock(&u->lock);
 	return msg;
 }
 
-/* ---- streams --------------------------------------------------------------------------------------------------- */
+/* Puts msg on the queue; `to` is locked and takes messages. */
+static void enqueue(struct unix_sock *u, struct unix_sock *to, struct unix_msg *msg)
+{
+	if (!msg->scm.has_creds && (u->s.passcred || to->s.passcred || to->embryo)) {
+		msg->scm.has_creds = true;
+		msg->scm.creds = (struct ucred){(uint32_t)current->proc->pid, current->cred->uid, current->cred->gid};
+	}
+	list_add_tail(&msg->link, &to->queue);
+	to->queued += msg->len;
+	to->nmsgs++;
+}
 
 /* The peer with a reference, or the reason why nothing can be sent. */
 static struct unix_sock *stream_peer(struct unix_sock *u)
 {
-	struct unix_sock *p;
+	struct unix_sock *p = ERR_PTR(-ENOTCONN);
 	spin_lock(&u->lock);
-	if (u->shutdown & 2 || u->peer_closed)
-		p = ERR_PTR(-EPIPE);
-	else if (!u->peer)
-		p = ERR_PTR(u->state == UNIX_CONNECTED ? -EPIPE : -ENOTCONN);
-	else {
-		p = u->peer;
-		unix_get(p);
+	if (u->peer) {
+		p = u->shutdown & SHUT_SEND ? ERR_PTR(-EPIPE) : u->peer;
+		if (!IS_ERR(p))
+			unix_get(p);
 	}
 	spin_unlock(&u->lock);
 	return p;
 }
 
-static bool has_room(struct unix_sock *to, size_t n)
-{
-	if (to->s.type == SOCK_DGRAM)
-		return to->nmsgs < MAX_DGRAMS && (to->queued + n <= to->s.rcvbuf || !to->nmsgs);
-	return to->queued < to->s.rcvbuf;
-}
-
-static bool send_ready(struct unix_sock *to, size_t n)
-{
-	spin_lock(&to->lock);
-	bool r = to->dead || to->shutdown & 1 || has_room(to, n);
-	spin_unlock(&to->lock);
-	return r;
-}
-
-/* Queues msg on `to` when there is room: 0, -EAGAIN, or -EPIPE when it receives no more. */
-static int try_queue(struct unix_sock *to, struct unix_msg *msg)
-{
-	spin_lock(&to->lock);
-	int err = 0;
-	if (to->dead || to->shutdown & 1)
-		err = -EPIPE;
-	else if (!has_room(to, msg->len))
-		err = -EAGAIN;
-	else {
-		list_add_tail(&msg->link, &to->queue);
-		to->queued += msg->len;
-		to->nmsgs++;
-	}
-	spin_unlock(&to->lock);
-	if (!err)
-		wake_up_poll(&to->wait, EPOLLIN | EPOLLRDNORM);
-	return err;
-}
-
-/* Waits for room as the flags allow. Takes over msg. */
-static int queue_wait(struct unix_sock *u, struct unix_sock *to, struct unix_msg *msg, uint32_t flags)
-{
-	uint64_t deadline = socket_deadline(u->s.sndtimeo_ns);
-	for (;;) {
-		int err = try_queue(to, msg);
-		if (!err)
-			return 0;
-		if (err == -EAGAIN && !(flags & MSG_DONTWAIT)) {
-			err = wait_event_interruptible_deadline(&to->wait, send_ready(to, msg->len), deadline);
-			if (!err)
-				continue;
-			if (err == -ETIMEDOUT)
-				err = -EAGAIN;
-		}
-		unix_msg_free(msg);
-		return err;
-	}
-}
-
 static ssize_t_ stream_send(struct unix_sock *u, struct sock_msg *m)
 {
 	if (m->addr && m->addr->len)
-		return u->state == UNIX_CONNECTED ? -EISCONN : -EOPNOTSUPP;
+		return READ_ONCE(u->state) == UNIX_CONNECTED ? -EISCONN : -EOPNOTSUPP;
 	struct unix_sock *to = stream_peer(u);
 	if (IS_ERR(to))
 		return PTR_ERR(to);
+	uint64_t deadline = socket_deadline(u->s.sndtimeo_ns);
 	ssize_t_ done = 0, err = 0;
 	struct scm *scm = m->scm;
-	while (m->iter->count && !err) {
-		size_t n = MIN(m->iter->count, (size_t)STREAM_CHUNK);
+	while (m->iter->count) {
+		size_t n = MIN(MIN(m->iter->count, (size_t)STREAM_CHUNK), (size_t)u->s.sndbuf / 2 - 64);
+		err = buffer_wait(u, m->flags, deadline);
+		if (err)
+			break;
 		struct unix_msg *msg = msg_make(u, m, n, scm);
 		if (IS_ERR(msg)) {
 			err = PTR_ERR(msg);
 			break;
 		}
+		spin_lock(&to->lock);
+		bool closed = to->dead || to->shutdown & SHUT_RCV;
+		if (!closed)
+			enqueue(u, to, msg);
+		spin_unlock(&to->lock);
+		if (closed) {
+			unix_msg_free(msg);
+			err = -EPIPE;
+			break;
+		}
 		scm = NULL;
-		err = queue_wait(u, to, msg, m->flags);
-		if (!err)
-			done += (ssize_t_)n;
+		done += (ssize_t_)n;
+		wake_up_poll(&to->wait, EPOLLIN | EPOLLRDNORM);
 	}
 	unix_put(to);
 	return done ? done : err;
 }
 
-/* Takes up to the reader's wish from the front message. Caller holds recv_lock. Sets *stop when the next message must
- * not be joined. */
-static ssize_t_ stream_take(struct unix_sock *u, struct unix_msg *msg, struct sock_msg *m, size_t skip)
+/* ---- the receiver's side -------------------------------------------------------------------------------------------- */
+
+/* Copies out what the reader wants of a message. Caller holds recv_lock. */
+static ssize_t_ take(struct unix_msg *msg, struct sock_msg *m)
 {
-	size_t n = MIN(m->iter->count, msg->len - msg->off - skip);
-	size_t got = iter_copy_to(m->iter, msg->data + msg->off + skip, n);
+	size_t n = MIN(m->iter->count, msg->len - msg->off);
+	size_t got = iter_copy_to(m->iter, msg->data + msg->off, n);
 	return got || !n ? (ssize_t_)got : -EFAULT;
 }
 
 /* Duplicates (peek) or moves a message's files to the reader. */
-static void give_scm(struct unix_msg *msg, struct sock_msg *m, bool peek)
+static void give_files(struct unix_msg *msg, struct sock_msg *m, bool peek)
 {
-	if (!m->scm) {
-		if (msg->scm.nfiles)
-			m->flags |= MSG_CTRUNC;
+	if (!msg->scm.nfiles)
+		return;
+	if (!m->scm || m->scm->nfiles) {
+		m->flags |= MSG_CTRUNC;
 		if (!peek)
 			scm_destroy(&msg->scm);
 		return;
 	}
-	m->scm->has_creds = msg->scm.has_creds;
-	m->scm->creds = msg->scm.creds;
-	if (!msg->scm.nfiles)
-		return;
 	if (!peek) {
 		m->scm->files = msg->scm.files;
 		m->scm->nfiles = msg->scm.nfiles;
@@ -193,6 +200,14 @@ static void give_scm(struct unix_msg *msg, struct sock_msg *m, bool peek)
 	m->scm->nfiles = msg->scm.nfiles;
 }
 
+static void give_creds(struct unix_msg *msg, struct sock_msg *m)
+{
+	if (m->scm) {
+		m->scm->has_creds = true;
+		m->scm->creds = msg->scm.creds;
+	}
+}
+
 static void msg_consume(struct unix_sock *u, struct unix_msg *msg)
 {
 	spin_lock(&u->lock);
@@ -202,13 +217,16 @@ static void msg_consume(struct unix_sock *u, struct unix_msg *msg)
 	unix_msg_free(msg);
 }
 
+/* The sender's name as it is now. */
 static void name_out(struct unix_msg *msg, struct sock_msg *m)
 {
+	struct unix_sock *from = msg->from;
 	if (!m->addr)
 		return;
-	m->addr->len = 0;
-	if (msg->from)
-		*m->addr = msg->from->name;
+	spin_lock(&from->lock);
+	if (from->addr)
+		*m->addr = from->addr->name;
+	spin_unlock(&from->lock);
 }
 
 static struct unix_msg *queue_front(struct unix_sock *u)
@@ -222,7 +240,7 @@ static struct unix_msg *queue_front(struct unix_sock *u)
 static bool recv_ready(struct unix_sock *u)
 {
 	spin_lock(&u->lock);
-	bool r = !list_empty(&u->queue) || u->shutdown & 1 || u->peer_closed || u->reset;
+	bool r = !list_empty(&u->queue) || u->shutdown & SHUT_RCV || READ_ONCE(u->s.error);
 	spin_unlock(&u->lock);
 	return r;
 }
@@ -230,18 +248,10 @@ static bool recv_ready(struct unix_sock *u)
 /* Why an empty queue ends the receive: 0 end of file, -EAGAIN wait, or an error. */
 static int empty_reason(struct unix_sock *u)
 {
-	int r = -EAGAIN;
-	spin_lock(&u->lock);
-	if (u->reset) {
-		u->reset = false;
-		r = -ECONNRESET;
-	} else if (u->shutdown & 1 || u->peer_closed) {
-		r = 0;
-	} else if (u->s.type != SOCK_DGRAM && u->state != UNIX_CONNECTED) {
-		r = u->s.type == SOCK_STREAM ? -EINVAL : -ENOTCONN;
-	}
-	spin_unlock(&u->lock);
-	return r;
+	int err = atomic_xchg(&u->s.error, 0);
+	if (err)
+		return err;
+	return READ_ONCE(u->shutdown) & SHUT_RCV ? 0 : -EAGAIN;
 }
 
 /* Sleeps until something can be received. Called and returns with recv_lock held. */
@@ -250,7 +260,7 @@ static int recv_sleep(struct unix_sock *u, uint64_t deadline)
 	mutex_unlock(&u->recv_lock);
 	int err = wait_event_interruptible_deadline(&u->wait, recv_ready(u), deadline);
 	mutex_lock(&u->recv_lock);
-	return err == -ETIMEDOUT ? -EAGAIN : err;
+	return unix_wait_error(err, u->s.rcvtimeo_ns);
 }
 
 static bool same_sender(const struct unix_msg *a, const struct ucred *c)
@@ -258,21 +268,52 @@ static bool same_sender(const struct unix_msg *a, const struct ucred *c)
 	return a->scm.creds.pid == c->pid && a->scm.creds.uid == c->uid && a->scm.creds.gid == c->gid;
 }
 
+/* The message after msg; recv_lock keeps both in the queue. */
+static struct unix_msg *queue_next(struct unix_sock *u, struct unix_msg *msg)
+{
+	spin_lock(&u->lock);
+	struct list_node *next = msg->link.next;
+	spin_unlock(&u->lock);
+	return next == &u->queue ? NULL : list_entry(next, struct unix_msg, link);
+}
+
+/* n bytes of the first message were read; the first message afterwards. */
+static struct unix_msg *stream_advance(struct unix_sock *u, struct unix_msg *msg, size_t n)
+{
+	spin_lock(&u->lock);
+	msg->off += n;
+	u->queued -= n;
+	spin_unlock(&u->lock);
+	if (msg->off < msg->len)
+		return msg;
+	msg_consume(u, msg);
+	return queue_front(u);
+}
+
+/*
+ * Joins messages until the reader has enough, the sender changes (SO_PASSCRED), or descriptors came: what follows those is
+ * for the next call (unix(7)). Even a read of nothing waits for data, as on Linux.
+ */
 static ssize_t_ stream_recv(struct unix_sock *u, struct sock_msg *m)
 {
-	bool peek = m->flags & MSG_PEEK, first = true;
-	size_t want = m->iter->count, done = 0;
+	bool peek = m->flags & MSG_PEEK, known = false;
+	size_t done = 0, target = m->flags & MSG_WAITALL ? MAX(m->iter->count, (size_t)1) : 1;
 	uint64_t deadline = socket_deadline(u->s.rcvtimeo_ns);
 	struct ucred who = {0};
+	struct unix_msg *msg;
 	ssize_t_ err = 0;
+	if (READ_ONCE(u->state) != UNIX_CONNECTED)
+		return -EINVAL;
 	if (m->addr)
 		m->addr->len = 0;
 	mutex_lock(&u->recv_lock);
-	struct unix_msg *msg = queue_front(u);
-	while (want) {
+	msg = queue_front(u);
+	for (;;) {
 		if (!msg) {
+			if (done >= target || (done && peek))
+				break;
 			err = empty_reason(u);
-			if (err != -EAGAIN || m->flags & MSG_DONTWAIT || (done && !(m->flags & MSG_WAITALL)) || (peek && done))
+			if (err != -EAGAIN || m->flags & MSG_DONTWAIT)
 				break;
 			err = recv_sleep(u, deadline);
 			if (err)
@@ -280,61 +321,43 @@ static ssize_t_ stream_recv(struct unix_sock *u, struct sock_msg *m)
 			msg = queue_front(u);
 			continue;
 		}
-		/* Bytes of different senders, and bytes before and after descriptors, are not joined (unix(7)). */
-		if (!first && (msg->scm.nfiles || (u->s.passcred && !same_sender(msg, &who))))
-			break;
-		if (first) {
+		if (!known) {
 			who = msg->scm.creds;
-			give_scm(msg, m, peek);
+			give_creds(msg, m);
 			name_out(msg, m);
-			first = false;
+			known = true;
+		} else if (u->s.passcred && !same_sender(msg, &who)) {
+			break;
 		}
-		ssize_t_ n = stream_take(u, msg, m, 0);
+		ssize_t_ n = take(msg, m);
 		if (n < 0) {
 			err = n;
 			break;
 		}
 		done += (size_t)n;
-		want -= (size_t)n;
-		if (peek) {
-			spin_lock(&u->lock);
-			struct list_node *next = msg->link.next;
-			msg = next == &u->queue ? NULL : list_entry(next, struct unix_msg, link);
-			spin_unlock(&u->lock);
-			continue;
-		}
-		spin_lock(&u->lock);
-		msg->off += (size_t)n;
-		u->queued -= (size_t)n;
-		spin_unlock(&u->lock);
-		if (msg->off == msg->len)
-			msg_consume(u, msg);
-		msg = queue_front(u);
+		bool files = msg->scm.nfiles, all = msg->off + (size_t)n == msg->len;
+		give_files(msg, m, peek);
+		if (peek)
+			msg = queue_next(u, msg);
+		else
+			msg = stream_advance(u, msg, (size_t)n);
+		if (files || !all || !m->iter->count || (peek && !msg))
+			break;
 	}
 	mutex_unlock(&u->recv_lock);
-	if (done && !peek)
-		wake_up_poll(&u->wait, EPOLLOUT | EPOLLWRNORM);
-	return done ? (ssize_t_)done : err;
+	return done || known ? (err == -EFAULT && !done ? err : (ssize_t_)done) : err;
 }
 
 /* ---- datagrams and sequenced packets ------------------------------------------------------------------------------- */
 
+/* Where a packet goes, with a reference. */
 static struct unix_sock *packet_target(struct unix_sock *u, struct sock_msg *m)
 {
-	if (m->addr && m->addr->len) {
-		if (u->s.type == SOCK_SEQPACKET)
-			return stream_peer(u); /* the address is ignored */
+	struct unix_sock *p = ERR_PTR(-ENOTCONN);
+	if (u->s.type == SOCK_DGRAM && m->addr && m->addr->len)
 		return unix_find(m->addr, u->s.type);
-	}
-	if (u->s.type == SOCK_SEQPACKET)
-		return stream_peer(u);
-	struct unix_sock *p;
 	spin_lock(&u->lock);
-	if (u->shutdown & 2)
-		p = ERR_PTR(-EPIPE);
-	else if (!u->peer)
-		p = ERR_PTR(-ENOTCONN);
-	else {
+	if (u->peer && (u->s.type == SOCK_DGRAM || u->state == UNIX_CONNECTED)) {
 		p = u->peer;
 		unix_get(p);
 	}
@@ -342,45 +365,85 @@ static struct unix_sock *packet_target(struct unix_sock *u, struct sock_msg *m)
 	return p;
 }
 
+/* The connected receiver of datagrams is gone. */
+static void dgram_lost_peer(struct unix_sock *u, struct unix_sock *to)
+{
+	spin_lock(&u->lock);
+	bool was = u->peer == to;
+	if (was) {
+		u->peer = NULL;
+		u->state = UNIX_UNCONNECTED;
+	}
+	spin_unlock(&u->lock);
+	if (was)
+		unix_put(to);
+}
+
+static bool packet_ready(struct unix_sock *u, struct unix_sock *to)
+{
+	spin_lock(&to->lock);
+	bool r = to->dead || to->shutdown & SHUT_RCV || to->nmsgs <= UNIX_MAX_DGRAMS || to->peer == u || to == u;
+	spin_unlock(&to->lock);
+	return r;
+}
+
+/* 0: queued. -EAGAIN: the queue is full. */
+static int packet_queue(struct unix_sock *u, struct unix_sock *to, struct unix_msg *msg)
+{
+	int err = 0;
+	spin_lock(&to->lock);
+	if (!unix_may_send(u, to))
+		err = -EPERM;
+	else if (to->dead)
+		err = u->s.type == SOCK_DGRAM ? -ECONNREFUSED : -EPIPE;
+	else if (to->shutdown & SHUT_RCV)
+		err = -EPIPE;
+	else if (to != u && to->peer != u && to->nmsgs > UNIX_MAX_DGRAMS)
+		err = -EAGAIN;
+	else
+		enqueue(u, to, msg);
+	spin_unlock(&to->lock);
+	return err;
+}
+
 static ssize_t_ packet_send(struct unix_sock *u, struct sock_msg *m)
 {
 	size_t n = m->iter->count;
-	if (n > u->s.sndbuf - 32)
-		return -EMSGSIZE;
+	int err = u->s.type == SOCK_SEQPACKET ? atomic_xchg(&u->s.error, 0) : 0;
+	if (err)
+		return err;
 	struct unix_sock *to = packet_target(u, m);
 	if (IS_ERR(to))
 		return PTR_ERR(to);
-	ssize_t_ r;
-	spin_lock(&u->lock);
-	bool no_send = u->shutdown & 2;
-	spin_unlock(&u->lock);
-	spin_lock(&to->lock);
-	/* A connected datagram socket hears only its peer. */
-	bool refused = to->s.type == SOCK_DGRAM && to->peer && to->peer != u;
-	bool dead = to->dead;
-	spin_unlock(&to->lock);
-	struct unix_msg *msg;
-	if (no_send)
-		r = -EPIPE;
-	else if (refused)
-		r = -EPERM;
-	else if (dead)
-		r = u->s.type == SOCK_DGRAM ? -ECONNREFUSED : -EPIPE;
-	else if (IS_ERR(msg = msg_make(u, m, n, m->scm)))
-		r = PTR_ERR(msg);
-	else {
-		r = queue_wait(u, to, msg, m->flags);
-		if (r == -EPIPE && u->s.type == SOCK_DGRAM) {
-			spin_lock(&to->lock);
-			if (to->dead)
-				r = -ECONNREFUSED;
-			spin_unlock(&to->lock);
-		}
-		if (!r)
-			r = (ssize_t_)n;
+	uint64_t deadline = socket_deadline(u->s.sndtimeo_ns);
+	struct unix_msg *msg = NULL;
+	if (u->s.passcred)
+		err = unix_autobind(u);
+	if (!err && n > u->s.sndbuf - 32)
+		err = -EMSGSIZE;
+	if (!err)
+		err = buffer_wait(u, m->flags, deadline);
+	if (!err && IS_ERR(msg = msg_make(u, m, n, m->scm)))
+		err = PTR_ERR(msg);
+	if (err) {
+		unix_put(to);
+		return err;
+	}
+	while ((err = packet_queue(u, to, msg)) == -EAGAIN && !(m->flags & MSG_DONTWAIT)) {
+		err = wait_event_interruptible_deadline(&to->wait, packet_ready(u, to), deadline);
+		err = unix_wait_error(err, u->s.sndtimeo_ns);
+		if (err)
+			break;
+	}
+	if (err) {
+		if (err == -ECONNREFUSED)
+			dgram_lost_peer(u, to);
+		unix_msg_free(msg);
+	} else {
+		wake_up_poll(&to->wait, EPOLLIN | EPOLLRDNORM);
 	}
 	unix_put(to);
-	return r;
+	return err ? err : (ssize_t_)n;
 }
 
 static ssize_t_ packet_recv(struct unix_sock *u, struct sock_msg *m)
@@ -388,6 +451,8 @@ static ssize_t_ packet_recv(struct unix_sock *u, struct sock_msg *m)
 	bool peek = m->flags & MSG_PEEK;
 	uint64_t deadline = socket_deadline(u->s.rcvtimeo_ns);
 	ssize_t_ r = 0;
+	if (u->s.type == SOCK_SEQPACKET && READ_ONCE(u->state) != UNIX_CONNECTED)
+		return -ENOTCONN;
 	if (m->addr)
 		m->addr->len = 0;
 	mutex_lock(&u->recv_lock);
@@ -402,18 +467,17 @@ static ssize_t_ packet_recv(struct unix_sock *u, struct sock_msg *m)
 	}
 	if (msg) {
 		size_t want = m->iter->count;
-		give_scm(msg, m, peek);
-		name_out(msg, m);
-		r = stream_take(u, msg, m, 0);
 		uint32_t in = m->flags;
-		m->flags &= ~(uint32_t)(MSG_TRUNC | MSG_EOR);
+		m->flags &= ~(uint32_t)MSG_TRUNC;
+		give_creds(msg, m);
+		name_out(msg, m);
+		r = take(msg, m);
+		give_files(msg, m, peek);
 		if (r >= 0 && msg->len > want) {
 			m->flags |= MSG_TRUNC;
 			if (in & MSG_TRUNC)
 				r = (ssize_t_)msg->len;
 		}
-		if (u->s.type == SOCK_SEQPACKET)
-			m->flags |= MSG_EOR;
 		if (!peek) {
 			spin_lock(&u->lock);
 			u->queued -= msg->len;
@@ -423,7 +487,7 @@ static ssize_t_ packet_recv(struct unix_sock *u, struct sock_msg *m)
 	}
 	mutex_unlock(&u->recv_lock);
 	if (msg && !peek)
-		wake_up_poll(&u->wait, EPOLLOUT | EPOLLWRNORM);
+		wake_up_poll(&u->wait, EPOLLOUT | EPOLLWRNORM); /* who waits for room in this queue */
 	return r;
 }
 

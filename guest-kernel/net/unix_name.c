@@ -36,7 +36,7 @@ static struct unix_addr *abstract_find(const struct sockaddr_buf *name, int type
 	struct unix_addr *a;
 	list_for_each_entry(a, &abstract_names, link) {
 		if (a->name.len == name->len && !memcmp(a->name.data, name->data, name->len) &&
-		    (!type || a->owner->s.type == type))
+		    a->owner->s.type == type)
 			return a;
 	}
 	return NULL;
@@ -130,6 +130,19 @@ int unix_bind(struct socket *s, const struct sockaddr_buf *addr)
 	return bind_path(unix_of(s), addr);
 }
 
+int unix_autobind(struct unix_sock *u)
+{
+	struct sockaddr_buf any = {.len = PATH_OFF};
+	spin_lock(&u->lock);
+	bool bound = u->addr;
+	spin_unlock(&u->lock);
+	if (bound)
+		return 0;
+	any.family = AF_UNIX;
+	int err = bind_abstract(u, &any, true);
+	return err == -EINVAL ? 0 : err; /* somebody else was faster */
+}
+
 /* A reference to whoever is bound to a path's inode. */
 static struct unix_sock *find_path(const struct sockaddr_buf *addr)
 {
@@ -143,7 +156,7 @@ static struct unix_sock *find_path(const struct sockaddr_buf *addr)
 		return ERR_PTR(err);
 	struct inode *inode = p.dentry->inode;
 	struct unix_sock *u = NULL;
-	err = path_permission(&p, MAY_WRITE);
+	err = inode_permission(inode, MAY_WRITE);
 	if (!err) {
 		spin_lock(&inode->spin);
 		u = inode->socket;
@@ -167,8 +180,6 @@ struct unix_sock *unix_find(const struct sockaddr_buf *addr, int type)
 	} else {
 		spin_lock(&names_lock);
 		struct unix_addr *a = abstract_find(addr, type);
-		if (!a)
-			a = abstract_find(addr, 0);
 		u = a && ref_get_unless_zero(&a->owner->refs) ? a->owner : ERR_PTR(-ECONNREFUSED);
 		spin_unlock(&names_lock);
 	}

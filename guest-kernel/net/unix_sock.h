@@ -2,10 +2,13 @@
 /*
  * AF_UNIX sockets (unix(7)), private to net/unix_*.c.
  *
- * A message queue belongs to its receiver. unix_sock.lock protects state, peer, queue and backlog; it is never held
- * together with another socket's lock: a sender takes a reference to its peer under its own lock, drops it, then locks
- * the peer. recv_lock (a mutex) makes one reader at a time copy out of the queue, so that copies happen without the
- * spinlock. A socket that is in flight over itself (a reference cycle through SCM_RIGHTS) lives as long as the sandbox.
+ * A message waits in its receiver's queue and is paid for by its sender's buffer (wmem, SO_SNDBUF), which it also keeps
+ * alive: the sender's name is looked up when the message is received. unix_sock.lock protects state, peer, queue and
+ * backlog; two of these locks are taken by address (lock_two). recv_lock (a mutex) makes one reader at a time copy out
+ * of the queue, so that copies happen without the spinlock. A closed socket stays the peer of the other end until that
+ * closes too. Sockets that are in flight over themselves (a cycle through SCM_RIGHTS) live as long as the sandbox.
+ *
+ * Not offered: out-of-band data, SO_PEEK_OFF, security labels.
  */
 #ifndef NET_UNIX_SOCK_H
 #define NET_UNIX_SOCK_H
@@ -27,8 +30,9 @@ struct unix_msg {
 	struct list_node link;
 	uint8_t *data;
 	size_t len, off;          /* off: bytes already read (stream) */
+	size_t charge;            /* what it takes of the sender's buffer */
 	struct scm scm;
-	struct unix_addr *from;   /* sender's name, a reference, or NULL */
+	struct unix_sock *from;   /* the sender, a reference */
 };
 
 enum unix_state { UNIX_UNCONNECTED, UNIX_LISTENING, UNIX_CONNECTED };
@@ -39,21 +43,25 @@ struct unix_sock {
 	spinlock_t lock;
 	enum unix_state state;     /* lock */
 	struct unix_sock *peer;    /* a reference; lock */
-	bool peer_closed;          /* stream: the other end is gone; lock */
-	bool reset;                /* it left unread data of ours: ECONNRESET once; lock */
-	uint32_t shutdown;         /* 1: no more receives, 2: no more sends; lock */
+	uint32_t shutdown;         /* SHUT_RCV, SHUT_SEND; lock */
 	struct list_node queue;    /* struct unix_msg; lock */
 	size_t queued;             /* bytes in queue; lock */
 	uint32_t nmsgs;            /* lock */
+	uint64_t wmem;             /* charges of messages sent and not yet read; atomic */
 	struct list_node backlog;  /* connections to accept, via backlog_link; lock */
 	struct list_node backlog_link;
 	uint32_t nbacklog, max_backlog;
 	struct unix_addr *addr;    /* lock */
-	struct ucred cred, peer_cred; /* at socket, connect or listen */
-	struct wait_queue wait;    /* readers, writers to this queue, accepters */
+	struct ucred peer_cred;    /* SO_PEERCRED; of a listener: its own at listen(2); lock */
+	struct wait_queue wait;    /* readers, writers, accepters, who waits for room in queue or backlog */
 	struct mutex recv_lock;
+	bool embryo;               /* the server's end of a connection that is not accepted yet */
 	bool dead;                 /* released; lock */
 };
+
+#define SHUT_RCV  1u
+#define SHUT_SEND 2u
+#define SHUT_BOTH 3u
 
 static inline struct unix_sock *unix_of(struct socket *s) { return container_of(s, struct unix_sock, s); }
 
@@ -61,9 +69,23 @@ struct unix_sock *unix_alloc(int type);
 void unix_put(struct unix_sock *u);
 static inline void unix_get(struct unix_sock *u) { ref_get(&u->refs); }
 struct ucred ucred_current(void);
+/* Only the peer and everybody else's friends: may u's datagrams go to `to`? `to` is locked. */
+static inline bool unix_may_send(const struct unix_sock *u, const struct unix_sock *to)
+{
+	return !to->peer || to->peer == u;
+}
+/* The send buffer is at most a quarter full. */
+static inline bool unix_writable(const struct unix_sock *u)
+{
+	return READ_ONCE(u->wmem) * 4 <= u->s.sndbuf;
+}
+/* unix(7) waits: -ETIMEDOUT is EAGAIN, and with a time limit a signal is EINTR. */
+int unix_wait_error(int err, uint64_t timeout_ns);
 
 /* unix_name.c */
 int unix_bind(struct socket *s, const struct sockaddr_buf *addr);
+/* A name for a socket that wants credentials and has none. */
+int unix_autobind(struct unix_sock *u);
 /* The socket bound to an address, with a reference, or ERR_PTR(-ECONNREFUSED, -ENOENT, ...). */
 struct unix_sock *unix_find(const struct sockaddr_buf *addr, int type);
 void unix_addr_put(struct unix_addr *a);
@@ -73,6 +95,8 @@ void unix_unbind(struct unix_sock *u);
 /* unix_msg.c */
 ssize_t_ unix_sendmsg(struct socket *s, struct sock_msg *m);
 ssize_t_ unix_recvmsg(struct socket *s, struct sock_msg *m);
+/* Gives the charge back to the sender. Holds no locks: the message may own files. */
 void unix_msg_free(struct unix_msg *msg);
+#define UNIX_MAX_DGRAMS 512u /* net.unix.max_dgram_qlen, as distributions set it */
 
 #endif
