@@ -174,6 +174,13 @@ static int zero_range(struct mm *mm, uint64_t from, uint64_t n)
 	return 0;
 }
 
+/* The first page of every segment is sure to be used, and here it costs no trap. */
+static void touch(struct mm *mm, uint64_t addr, uint32_t prot)
+{
+	if (prot && mm_fault_in(mm, addr, prot & PROT_WRITE))
+		pr_debug("exec: the page at %lx is not there", addr);
+}
+
 static int map_segment(struct elf_map *m, const Elf64_Phdr *ph, bool replace)
 {
 	int err = check_segment(m, ph);
@@ -196,6 +203,8 @@ static int map_segment(struct elf_map *m, const Elf64_Phdr *ph, bool replace)
 		err = map_fixed(m->mm, file_pages_end, ROUND_UP(mem_end, PAGE_SIZE), prot, NULL, 0, replace);
 	if (err)
 		return err;
+	if (ph->p_filesz)
+		touch(m->mm, page, prot);
 	if (!m->start_code || start < m->start_code)
 		m->start_code = start;
 	if (start > m->start_data)

@@ -205,7 +205,7 @@ NORETURN void sched_exit(void)
 {
 	struct task *t = current;
 
-	task_fpu_save(); /* the host forgets the area before it is freed */
+	task_fpu_drop(); /* the host forgets the area before it is freed */
 	atomic_store(&t->sched.state, TASK_DEAD);
 	schedule();
 	panic("a dead task runs");
@@ -415,6 +415,19 @@ void sched_after_user(bool kicked)
 	atomic_store(&rq->mode, RQ_KERNEL);
 	if (kicked)
 		sched_handle_kick(rq);
+}
+
+void task_fpu_drop(void)
+{
+	struct task *t = current;
+	struct vcpu *v = this_vcpu();
+	bool live = t->uc.fpu_cpu >= 0;
+
+	t->uc.fpu_cpu = -1;
+	if (live)
+		(void)v->fpu_save(v, &t->uc);
+	if (this_rq()->fpu_task == t)
+		this_rq()->fpu_task = NULL;
 }
 
 void task_fpu_save(void)

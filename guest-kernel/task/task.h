@@ -202,6 +202,8 @@ struct process *process_alloc(void);
 void task_fpu_reset(struct task *t);
 /* Takes the FPU state from the registers into memory; current task only. */
 void task_fpu_save(void);
+/* Nobody needs it any more; current task only. */
+void task_fpu_drop(void);
 /* Links a new process under its parent and its leader's number; tasklist_lock held. */
 void process_link(struct process *p, struct process *parent);
 void task_link(struct task *t); /* tasklist_lock and sig.lock held */

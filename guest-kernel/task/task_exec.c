@@ -132,7 +132,7 @@ static void reset_registers(struct task *t, uint64_t entry, uint64_t sp)
 	r->ss = 0x2b;
 	r->rflags = 0x202;
 	r->orig_rax = UINT64_MAX;
-	task_fpu_save();
+	task_fpu_drop();
 	task_fpu_reset(t);
 }
 

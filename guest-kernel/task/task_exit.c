@@ -41,7 +41,7 @@ static void exit_memory(struct task *t)
 	uint64_t rss = (uint64_t)MAX(mm->peak_rss, (int64_t)0) * (PAGE_SIZE / 1024);
 	if (rss > t->proc->self.maxrss_kib)
 		t->proc->self.maxrss_kib = rss;
-	task_fpu_save();
+	task_fpu_drop();
 	spin_lock(&t->lock);
 	t->mm = NULL;
 	spin_unlock(&t->lock);

@@ -82,7 +82,8 @@ typedef int64_t (*hostcall_fn)(struct vcpu *v, uint64_t nr, const uint64_t args[
  * failed: the task is killed with SIGSEGV and the reason logged). */
 typedef int64_t (*run_user_fn)(struct vcpu *v, struct user_context *uc);
 /* fpu_save: if the FPU state of the context uc is live on this vCPU, store it into uc->fpu and set fpu_cpu = -1.
- * Called by the owner's vCPU only. */
+ * Where fpu_cpu is -1 already, the host only forgets the context: what its registers hold of it is not wanted. Called by
+ * the owner's vCPU only. */
 typedef int64_t (*fpu_save_fn)(struct vcpu *v, struct user_context *uc);
 
 struct vcpu {

@@ -52,8 +52,9 @@ int kvm_fpu_save(struct platform_vcpu *pv, struct user_context *uc)
 {
 	int rc = 0;
 
-	if (pv->fpu_owner == uc && uc->fpu_cpu == (int32_t)pv->id) {
-		rc = store(pv, uc);
+	if (pv->fpu_owner == uc) {
+		if (uc->fpu_cpu == (int32_t)pv->id)
+			rc = store(pv, uc);
 		pv->fpu_owner = NULL;
 	}
 	return rc;

@@ -2,6 +2,7 @@
 /* Maps the vDSO into address spaces: one frame for all of them, below it the host's clock page. Neither is ever freed. */
 #include "arch/vdso.h"
 
+#include "lib/log.h"
 #include "lib/string.h"
 #include "mm/page.h"
 
@@ -58,5 +59,8 @@ int64_t vdso_map(struct mm *mm)
 	if (r < 0)
 		return r;
 	mm->vdso_base = (uint64_t)base + PAGE_SIZE;
+	/* Nearly every program looks into them: here it costs no trap. */
+	if (mm_fault_in(mm, (uint64_t)base, false) || mm_fault_in(mm, mm->vdso_base, false))
+		pr_debug("vdso: not mapped yet");
 	return base + (int64_t)PAGE_SIZE;
 }
