@@ -5,6 +5,8 @@
  * Timers are global, host timers are per vCPU. The vCPU that first finds the earliest deadline unguarded promises to
  * wake up for it (timer_guard is the earliest promise of all): by HC_TIMER while it runs ring 3, by the deadline of
  * HC_IDLE while idle. A promise outlives the task it was made under. Promises may be too early, never too late.
+ * timer_guard is NEVER or a promise that some vCPU still has to keep: a guard that nobody answers for would hide every
+ * later timer.
  */
 #include "boot/events.h"
 #include "lib/log.h"
@@ -212,9 +214,11 @@ uint64_t sched_timer_promise(struct rq *rq)
 		uint64_t next = timers_next(), guard = atomic_load(&sched.timer_guard);
 		if (next >= guard)
 			return rq->promise;
-		if (atomic_cas(&sched.timer_guard, guard, next)) {
-			rq->promise = MIN(rq->promise, next);
-			return rq->promise;
+		/* An own promise may be earlier still, for a timer that was cancelled: it is what will be taken back. */
+		uint64_t mine = MIN(rq->promise, next);
+		if (atomic_cas(&sched.timer_guard, guard, mine)) {
+			rq->promise = mine;
+			return mine;
 		}
 	}
 }
