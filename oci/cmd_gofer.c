@@ -68,6 +68,7 @@ static struct error *gofer(void)
 	directfs = launch_flag(t, node, "directfs");
 	prctl(PR_SET_NAME, "runsc-gofer");
 	umask(0);
+	raise_nofile();
 	e = read_mounts(t, node, m, &n);
 	if (!e)
 		e = mounts_prepare(launch_string(t, node, "work-dir"), m, n, launch_flag(t, node, "hide-system"));

@@ -35,6 +35,8 @@ char *xvasprintf(const char *fmt, va_list ap) __attribute__((format(printf, 1, 0
 char *read_file_at(int dir, const char *path, size_t max, size_t *len);
 /* One write(2) of the string to an existing file; 0 or -errno. */
 int write_file_at(int dir, const char *path, const char *text);
+/* As many descriptors as the hard limit allows. */
+void raise_nofile(void);
 /* Everything, through short writes; 0 or -errno. */
 int write_all(int fd, const void *buf, size_t len);
 /* Like mkdir -p; 0 or -errno. */

@@ -3,8 +3,10 @@
 #include "vmm/file_handles.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "oci/gofer/proto.h"
@@ -16,6 +18,8 @@
 #define GENERATION_MASK ((1u << GENERATION_BITS) - 1)
 #define CHUNK_SIZE      1024
 #define NR_CHUNKS       ((1u << INDEX_BITS) / CHUNK_SIZE)
+
+#define FDS_RESERVE 256 /* descriptors that are not for files; a quarter of them where there are few */
 
 #define HANDLE_OPEN (1u << 31)
 #define HANDLE_REFS (HANDLE_OPEN - 1)
@@ -34,10 +38,33 @@ static struct host_file *entry(uint32_t i)
 	return c ? &c[i % CHUNK_SIZE] : NULL;
 }
 
+static _Atomic int fds_open;
+
+void file_fds_count(int change)
+{
+	atomic_fetch_add_explicit(&fds_open, change, memory_order_relaxed);
+}
+
+bool file_fds_left(void)
+{
+	static _Atomic int max;
+	struct rlimit r;
+	int m = atomic_load_explicit(&max, memory_order_relaxed);
+
+	if (!m) {
+		m = getrlimit(RLIMIT_NOFILE, &r) || r.rlim_cur > INT_MAX ? INT_MAX : (int)r.rlim_cur;
+		m -= m / 4 < FDS_RESERVE ? m / 4 : FDS_RESERVE;
+		atomic_store_explicit(&max, m, memory_order_relaxed);
+	}
+	return atomic_load_explicit(&fds_open, memory_order_relaxed) < m;
+}
+
 static void release(int fd, uint32_t remote)
 {
-	if (fd >= 0)
+	if (fd >= 0) {
 		close(fd);
+		file_fds_count(-1);
+	}
 	if (remote != REMOTE_NONE)
 		gofer_forget(vmm.cfg.gofer_fd, remote);
 }
@@ -71,6 +98,8 @@ int64_t file_handle_new(const struct host_file *init)
 	struct host_file *h;
 	int64_t i, number;
 
+	if (init->fd >= 0)
+		file_fds_count(1);
 	pthread_mutex_lock(&table.lock);
 	i = take_entry();
 	if (i < 0) {

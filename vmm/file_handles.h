@@ -29,6 +29,10 @@ struct host_file {
 	uint32_t next_free;  /* protected by the table's lock */
 };
 
+/* Files leave a part of RLIMIT_NOFILE to the rest: without it an application could keep control connections away. False:
+ * they have had theirs. file_fds_count tells of descriptors held for files outside the table. */
+bool file_fds_left(void);
+void file_fds_count(int change);
 /* Takes over fd and remote (also on failure). The number, or -ENFILE. */
 int64_t file_handle_new(const struct host_file *init);
 /* A reference, or NULL if the number is not an open handle. */

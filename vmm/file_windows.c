@@ -15,6 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "vmm/file_handles.h"
+
 struct backing {
 	dev_t dev;
 	ino_t ino;
@@ -60,17 +62,22 @@ static int backing_get(int fd, int prot)
 		free_slot = nr_backings;
 		nr_backings += 64;
 	}
+	if (!file_fds_left())
+		return -EMFILE;
 	fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 	if (fd < 0)
 		return -errno;
+	file_fds_count(1);
 	backings[free_slot] = (struct backing){ st.st_dev, st.st_ino, fd, prot, 1 };
 	return free_slot;
 }
 
 static void backing_put(unsigned i)
 {
-	if (!--backings[i].refs)
-		close(backings[i].fd);
+	if (--backings[i].refs)
+		return;
+	close(backings[i].fd);
+	file_fds_count(-1);
 }
 
 /* Index of the first range that ends after pa. */

@@ -78,10 +78,14 @@ static int64_t simple(struct fs_request *req, uint64_t handle, bool writes, uint
 static int64_t opening(struct fs_request *req, uint64_t dir, bool writes, uint64_t attr, bool opened)
 {
 	struct fs_reply reply = {.fd = -1};
-	struct host_file *h = file_handle_get(dir), fresh;
+	struct host_file *h, fresh;
 	uint32_t remote = PROTO_NO_HANDLE;
 	int64_t r;
 
+	/* Asked first: a file must not be created for a handle that cannot be. */
+	if (!file_fds_left())
+		return -EMFILE;
+	h = file_handle_get(dir);
 	if (!h)
 		return -EBADF;
 	r = writes && h->readonly ? -EROFS : call(req, h, NULL, &reply, &remote);

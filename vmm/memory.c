@@ -178,10 +178,10 @@ int memory_file_map(uint64_t pa, uint64_t len, int fd, uint64_t offset, bool wri
 	rc = know_slot(pa);
 	if (!rc && mmap(direct(pa), len, prot, MAP_SHARED | MAP_NORESERVE | MAP_FIXED, fd, offset) == MAP_FAILED)
 		rc = -errno;
-	if (!rc)
+	if (!rc) {
 		rc = file_windows_add(pa, len, fd, offset, prot);
-	if (!rc)
 		vmm.ops->memory_changed(pa, len);
+	}
 	pthread_mutex_unlock(&ram.lock);
 	return rc;
 }

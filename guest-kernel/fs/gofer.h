@@ -82,6 +82,7 @@ struct gofer_dir {
 	uint32_t pos, len;
 	uint64_t next;  /* directory position of the record at pos */
 	bool eof;
+	uint32_t made_up; /* how many mount points that the host does not have were returned, after the host's names */
 };
 
 static inline struct gofer_inode *gofer_i(const struct inode *i) { return i->private; }
@@ -143,8 +144,19 @@ void gofer_handle_release(struct gofer_inode *gi, struct gofer_handle *h);
 void gofer_handle_adopt(struct gofer_inode *gi, struct gofer_handle *h);
 /* Closes cached handles of this inode. */
 void gofer_handle_forget(struct gofer_inode *gi);
-/* Closes idle handles and drops unused dentries: the host ran out of descriptors. */
-void gofer_handle_pressure(struct super_block *sb);
+/* Closes idle handles and drops unused dentries, of all file systems, since those of an overlay hold those below: the
+ * host ran out of descriptors. May sleep. */
+void gofer_handle_pressure(void);
+/* A hostcall that may need a descriptor there. -ENFILE: there is none even after closing what is idle. */
+#define GOFER_FD_CALL(call) \
+	({ \
+		int64_t r_ = (call); \
+		if (unlikely(r_ == -EMFILE || r_ == -ENFILE)) { \
+			gofer_handle_pressure(); \
+			r_ = (call); \
+		} \
+		r_ == -EMFILE ? -ENFILE : r_; \
+	})
 
 /* ---- gofer_rw.c ---- */
 /* Moves up to it->count bytes between the handle at off and the iterator. write: off ~0 appends. Bytes or -errno. */

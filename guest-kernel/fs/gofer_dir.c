@@ -10,6 +10,7 @@
 #include <linux/fs.h>
 
 #include "fs/dirent.h"
+#include "fs/namei.h"
 #include "lib/string.h"
 #include "task/task.h"
 
@@ -40,11 +41,7 @@ static int gofer_lookup(struct inode *dir, struct dentry *dentry)
 		return -ENAMETOOLONG;
 	if (!dh)
 		return 0; /* synthetic: empty */
-	int64_t r = hostcall4(HC_FS_WALK, dh->h, dentry->name, dentry->name_len, &a);
-	if (r == -EMFILE || r == -ENFILE) {
-		gofer_handle_pressure(dir->sb);
-		r = hostcall4(HC_FS_WALK, dh->h, dentry->name, dentry->name_len, &a);
-	}
+	int64_t r = GOFER_FD_CALL(hostcall4(HC_FS_WALK, dh->h, dentry->name, dentry->name_len, &a));
 	if (r == -ENOENT) {
 		if (gofer_s(dir->sb)->shared)
 			dentry->flags |= DENTRY_NO_CACHE;
@@ -92,11 +89,7 @@ static int create_handle(struct inode *dir, struct dentry *dentry, uint32_t mode
 	if (r)
 		return r;
 	c.flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-	int64_t h = hostcall3(HC_FS_CREATE, dir_handle(dir)->h, &c, &a);
-	if (h == -EMFILE || h == -ENFILE) {
-		gofer_handle_pressure(dir->sb);
-		h = hostcall3(HC_FS_CREATE, dir_handle(dir)->h, &c, &a);
-	}
+	int64_t h = GOFER_FD_CALL(hostcall3(HC_FS_CREATE, dir_handle(dir)->h, &c, &a));
 	struct gofer_handle *gh = gofer_handle_new(h);
 	if (IS_ERR(gh))
 		return PTR_ERR(gh);
@@ -139,12 +132,12 @@ static int gofer_mkdir(struct inode *dir, struct dentry *dentry, uint32_t mode)
 	int r = create_request(&c, dir, dentry, S_IFDIR | mode);
 	if (r)
 		return r;
-	int64_t h = hostcall3(HC_FS_MKDIR, dir_handle(dir)->h, &c, &a);
+	int64_t h = GOFER_FD_CALL(hostcall3(HC_FS_MKDIR, dir_handle(dir)->h, &c, &a));
 	if (h < 0)
 		return (int)h;
 	dir_changed(dir);
 	/* The answer may or may not carry a handle; a walk always does. */
-	h = hostcall4(HC_FS_WALK, dir_handle(dir)->h, dentry->name, dentry->name_len, &a);
+	h = GOFER_FD_CALL(hostcall4(HC_FS_WALK, dir_handle(dir)->h, dentry->name, dentry->name_len, &a));
 	struct gofer_handle *self = gofer_handle_new(h);
 	if (IS_ERR(self))
 		return PTR_ERR(self);
@@ -160,7 +153,7 @@ static int gofer_mknod(struct inode *dir, struct dentry *dentry, uint32_t mode, 
 		return r;
 	c.rdev_major = DEV_MAJOR(dev);
 	c.rdev_minor = DEV_MINOR(dev);
-	int64_t h = hostcall3(HC_FS_MKNOD, dir_handle(dir)->h, &c, &a);
+	int64_t h = GOFER_FD_CALL(hostcall3(HC_FS_MKNOD, dir_handle(dir)->h, &c, &a));
 	if (h < 0)
 		return (int)h;
 	dir_changed(dir);
@@ -178,7 +171,7 @@ static int gofer_symlink(struct inode *dir, struct dentry *dentry, const char *t
 	char *copy = kmemdup_str(target, len); /* the host reads RAM only, a constant is not there */
 	if (!copy)
 		return -ENOMEM;
-	int64_t h = hostcall5(HC_FS_SYMLINK, dir_handle(dir)->h, &c, copy, len, &a);
+	int64_t h = GOFER_FD_CALL(hostcall5(HC_FS_SYMLINK, dir_handle(dir)->h, &c, copy, len, &a));
 	kfree(copy);
 	if (h < 0)
 		return (int)h;
@@ -415,12 +408,8 @@ static int dir_prepare(struct inode *inode, struct gofer_dir *d)
 	if (d->handle)
 		return 0;
 	uint32_t flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
-	int64_t r = hostcall4(HC_FS_OPEN, dir_handle(inode)->h, 0, 0, flags);
-	if (r == -EMFILE || r == -ENFILE) {
-		gofer_handle_pressure(inode->sb);
-		r = hostcall4(HC_FS_OPEN, dir_handle(inode)->h, 0, 0, flags);
-	}
-	struct gofer_handle *h = gofer_handle_new(r);
+	struct gofer_handle *h =
+		gofer_handle_new(GOFER_FD_CALL(hostcall4(HC_FS_OPEN, dir_handle(inode)->h, 0, 0, flags)));
 	if (IS_ERR(h))
 		return PTR_ERR(h);
 	d->handle = h;
@@ -435,19 +424,57 @@ static int dir_fill(struct gofer_dir *d, uint64_t cookie)
 	d->pos = 0;
 	d->len = MIN((uint32_t)n, READDIR_BUF);
 	d->eof = n == 0;
+	d->made_up = 0;
 	return 0;
 }
 
-/* "." and ".." of a directory that exists in the sandbox only. */
-static int readdir_synthetic(struct inode *inode, struct dir_context *ctx)
+/* The nth child that the host does not have (a mount point, so never removed). name has room for HC_NAME_MAX + 1. */
+static struct inode *made_up_child(struct dentry *dir, uint32_t nth, char *name)
+{
+	struct inode *found = NULL;
+	struct dentry *d;
+	spin_lock(&dcache_tree_lock);
+	list_for_each_entry(d, &dir->children, child_link) {
+		if (!d->inode || !gofer_i(d->inode)->synthetic || d->name_len > HC_NAME_MAX || nth--)
+			continue;
+		memcpy(name, d->name, d->name_len + 1);
+		found = d->inode;
+		break;
+	}
+	spin_unlock(&dcache_tree_lock);
+	return found;
+}
+
+/*
+ * Such names come after the host's and share the position of its last one: a seek back to there returns them again, as it
+ * should. stay is false for a directory that is made up itself: its positions count on.
+ */
+static int readdir_made_up(struct file *file, struct dir_context *ctx, bool stay)
+{
+	struct gofer_dir *d = file->private;
+	char name[HC_NAME_MAX + 1];
+	struct inode *child;
+	while ((child = made_up_child(file->path.dentry, d->made_up, name))) {
+		unsigned type = S_ISDIR(child->mode) ? DT_DIR : DT_REG;
+		if (!ctx->emit(ctx, name, strlen(name), child->ino, type, stay ? ctx->pos : ctx->pos + 1))
+			break;
+		d->made_up++;
+		ctx->pos += !stay;
+	}
+	return 0;
+}
+
+/* A directory that exists in the sandbox only. */
+static int readdir_synthetic(struct file *file, struct dir_context *ctx)
 {
 	static const char *const names[] = {".", ".."};
 	while (ctx->pos < 2) {
-		if (!ctx->emit(ctx, names[ctx->pos], ctx->pos + 1, inode->ino, DT_DIR, ctx->pos + 1))
-			break;
+		if (!ctx->emit(ctx, names[ctx->pos], ctx->pos + 1, file->inode->ino, DT_DIR, ctx->pos + 1))
+			return 0;
 		ctx->pos++;
 	}
-	return 0;
+	((struct gofer_dir *)file->private)->made_up = (uint32_t)(ctx->pos - 2);
+	return readdir_made_up(file, ctx, false);
 }
 
 static int gofer_readdir(struct file *file, struct dir_context *ctx)
@@ -455,7 +482,7 @@ static int gofer_readdir(struct file *file, struct dir_context *ctx)
 	struct gofer_dir *d = file->private;
 	struct inode *inode = file->inode;
 	if (gofer_i(inode)->synthetic)
-		return readdir_synthetic(inode, ctx);
+		return readdir_synthetic(file, ctx);
 	int r = dir_prepare(inode, d);
 	if (r)
 		return r;
@@ -480,7 +507,7 @@ static int gofer_readdir(struct file *file, struct dir_context *ctx)
 			ctx->pos = d->next = e->off;
 		}
 		if (d->eof)
-			return 0;
+			return readdir_made_up(file, ctx, true);
 		r = dir_fill(d, COOKIE_CONTINUE);
 		if (r)
 			return r;

@@ -10,6 +10,7 @@
 #include "fs/gofer.h"
 
 #include "lib/string.h"
+#include "task/sched.h"
 
 #define HANDLE_CACHE_MAX 1024
 
@@ -78,14 +79,16 @@ void gofer_handle_forget(struct gofer_inode *gi)
 		gofer_handle_put(old[i]);
 }
 
-/* Closes the handles of the oldest inode that no file uses; false when there is none among the first few. */
-static bool handle_drop_oldest(void)
+static bool unused(const struct gofer_handle *h) { return !h || h->refs.n == 1; }
+
+/* Closes the handles of the oldest inode that no file uses; false when there is none among the first so many. */
+static bool handle_drop_oldest(uint32_t tries)
 {
 	struct inode *victim = NULL;
 	spin_lock(&handle_cache.lock);
-	for (int tries = 0; tries < 16 && !victim && !list_empty(&handle_cache.lru); tries++) {
+	for (; tries && !victim && !list_empty(&handle_cache.lru); tries--) {
 		struct gofer_inode *gi = list_first(&handle_cache.lru, struct gofer_inode, handle_link);
-		bool idle = (!gi->rd || gi->rd->refs.n == 1) && (!gi->rw || gi->rw->refs.n == 1);
+		bool idle = unused(gi->rd) && unused(gi->rw) && unused(gi->wo);
 		list_move_tail(&gi->handle_link, &handle_cache.lru);
 		if (idle && ref_get_unless_zero(&gi->inode->refs))
 			victim = gi->inode;
@@ -112,33 +115,28 @@ static void handle_touch(struct gofer_inode *gi)
 	}
 	spin_unlock(&handle_cache.lock);
 	if (full)
-		handle_drop_oldest();
+		handle_drop_oldest(16);
 }
 
-void gofer_handle_pressure(struct super_block *sb)
+void gofer_handle_pressure(void)
 {
-	for (int i = 0; i < 64 && handle_drop_oldest(); i++)
-		;
-	dcache_shrink(sb, 256);
+	/* Half of those that are there; the busy ones among them go to the end of the list. */
+	for (uint32_t n = READ_ONCE(handle_cache.count) / 2 + 64; n && handle_drop_oldest(n); n--)
+		cond_resched();
+	dcache_shrink(NULL, 256);
 }
 
 static int64_t handle_open_host(struct gofer_inode *gi, uint32_t accmode)
 {
 	struct gofer_sb *gsb = gofer_s(gi->inode->sb);
 	struct gofer_target t;
-	int64_t r = -ENOENT;
-	for (int attempt = 0; attempt < 2; attempt++) {
-		rwsem_read_lock(&gsb->names);
-		r = gofer_target(gi, &t, GOFER_BY_NAME);
-		if (!r) {
-			r = hostcall4(HC_FS_OPEN, t.handle->h, t.name, t.len, accmode | O_NOFOLLOW | O_CLOEXEC);
-			gofer_handle_put(t.handle);
-		}
-		rwsem_read_unlock(&gsb->names);
-		if (r != -EMFILE && r != -ENFILE)
-			break;
-		gofer_handle_pressure(gi->inode->sb);
+	rwsem_read_lock(&gsb->names);
+	int64_t r = gofer_target(gi, &t, GOFER_BY_NAME);
+	if (!r) {
+		r = GOFER_FD_CALL(hostcall4(HC_FS_OPEN, t.handle->h, t.name, t.len, accmode | O_NOFOLLOW | O_CLOEXEC));
+		gofer_handle_put(t.handle);
 	}
+	rwsem_read_unlock(&gsb->names);
 	return r;
 }
 

@@ -369,7 +369,7 @@ int gofer_setattr(struct inode *inode, struct iattr *attr)
 	/* A read-only handle cannot truncate; the name or a writable one can. */
 	int64_t r = gofer_target(gi, &t, resize ? GOFER_BY_WRITER : GOFER_BY_NAME);
 	if (!r) {
-		r = s.valid ? hostcall4(HC_FS_SETATTR, t.handle->h, t.name, t.len, &s) : 0;
+		r = s.valid ? GOFER_FD_CALL(hostcall4(HC_FS_SETATTR, t.handle->h, t.name, t.len, &s)) : 0;
 		gofer_handle_put(t.handle);
 	}
 	rwsem_read_unlock(&gsb->names);
@@ -411,7 +411,7 @@ static ssize_t_ xattr_call(struct inode *inode, uint32_t op, const char *name, c
 	rwsem_read_lock(&gsb->names);
 	int64_t r = gofer_target(gi, &t, op == HC_XATTR_GET || op == HC_XATTR_LIST ? GOFER_BY_HANDLE : GOFER_BY_NAME);
 	if (!r) {
-		r = hostcall4(HC_FS_XATTR, t.handle->h, t.name, t.len, x);
+		r = GOFER_FD_CALL(hostcall4(HC_FS_XATTR, t.handle->h, t.name, t.len, x));
 		gofer_handle_put(t.handle);
 	}
 	rwsem_read_unlock(&gsb->names);

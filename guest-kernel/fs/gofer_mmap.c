@@ -121,8 +121,8 @@ static int chunk_map(struct gofer_inode *gi, struct gofer_chunk *c, bool write)
 		return PTR_ERR(h);
 	int64_t r;
 	do {
-		r = hostcall5(HC_FS_MAP, h->h, c->first << PAGE_SHIFT, c->npages << PAGE_SHIFT, c->pa.v, write);
-	} while (r == -ENOMEM && drop_oldest(gi));
+		r = GOFER_FD_CALL(hostcall5(HC_FS_MAP, h->h, c->first << PAGE_SHIFT, c->npages << PAGE_SHIFT, c->pa.v, write));
+	} while ((r == -ENOMEM || r == -ENFILE) && drop_oldest(gi));
 	if (write && gi->map_rw)
 		gofer_handle_put(h);
 	else
@@ -271,7 +271,8 @@ static int gofer_fault(struct vma *vma, uint64_t pgoff, bool write, struct vm_fr
 	struct gofer_inode *gi = gofer_i(inode);
 	uint64_t pages = (READ_ONCE(inode->size) + PAGE_SIZE - 1) >> PAGE_SHIFT;
 	if (pgoff >= pages) {
-		if (gofer_s(inode->sb)->shared && !gofer_refresh(inode))
+		/* Also where nobody else should change the file: a signal is dear, being wrong about it dearer. */
+		if (!gofer_refresh(inode))
 			pages = (READ_ONCE(inode->size) + PAGE_SIZE - 1) >> PAGE_SHIFT;
 		if (pgoff >= pages)
 			return -EFAULT;
@@ -319,8 +320,19 @@ static void gofer_vma_close(struct vma *vma)
 		drop_oldest(NULL);
 }
 
+static bool gofer_recheck(struct inode *inode)
+{
+	uint64_t old = READ_ONCE(inode->size);
+	if (gofer_refresh(inode))
+		return false;
+	uint64_t size = READ_ONCE(inode->size);
+	bool any = mapping_unmap(&inode->mapping, (size + PAGE_SIZE - 1) >> PAGE_SHIFT, UINT64_MAX >> PAGE_SHIFT, true);
+	return any || size < old;
+}
+
 static const struct vm_ops gofer_vm_ops = {
 	.fault = gofer_fault,
+	.recheck = gofer_recheck,
 	.open = gofer_vma_open,
 	.close = gofer_vma_close,
 };

@@ -3,8 +3,7 @@
  * Bytes between a host file and an iterator, in as few hostcalls as possible.
  *
  * Small transfers go through a bounce buffer (one copy is cheaper than pinning); larger ones move straight between
- * the host file and the user's frames. Frames of a file window cannot be the target of host I/O (-EAGAIN from the
- * pin), and a window may lose its file underneath a write (-EFAULT): both bounce.
+ * the host file and the user's frames. Frames of a file window cannot be pinned (-EAGAIN): they bounce.
  */
 #include "fs/gofer.h"
 

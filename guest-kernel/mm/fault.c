@@ -178,9 +178,24 @@ int mm_fault(struct mm *mm, uint64_t addr, unsigned how)
 	}
 }
 
+/* A file window may have lost the page although the entry is there: then no fault makes it readable. */
+static bool frame_readable(struct mm *mm, uint64_t addr)
+{
+	uint32_t word;
+	bool ok = true;
+	uint64_t e;
+
+	spin_lock(&mm->pt_lock);
+	e = mmu_get(mm, addr);
+	if ((e & PTE_P) && pte_pa(e).v >= RAM_PA_END)
+		ok = !arch_load32_fault(direct(pte_pa(e)), &word);
+	spin_unlock(&mm->pt_lock);
+	return ok;
+}
+
 int mm_fault_in(struct mm *mm, uint64_t addr, bool write)
 {
-	return mm_fault(mm, addr, write ? FAULT_WRITE : 0) ? -EFAULT : 0;
+	return mm_fault(mm, addr, write ? FAULT_WRITE : 0) || !frame_readable(mm, addr) ? -EFAULT : 0;
 }
 
 /* A reservation across the window has a vma but no entries: its faults are protection faults. */

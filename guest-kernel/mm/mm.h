@@ -35,6 +35,7 @@ struct vm_frame {
 	bool writable;      /* a shared mapping may write to it */
 };
 
+struct inode;
 struct vm_ops {
 	/* The frame for page pgoff (of the object). May sleep; mm->lock held for reading. write: the access writes to a
 	 * shared mapping. 0, or -EFAULT (SIGBUS: beyond the end), -ENOMEM, -EIO. */
@@ -43,6 +44,9 @@ struct vm_ops {
 	void (*close)(struct vma *vma); /* a vma goes away; no locks held, no entry maps its range any more. A vma whose
 	                                   ops have close is never merged */
 	const char *(*name)(struct vma *vma); /* for /proc/PID/maps, when there is no file */
+	/* A frame could not be read although an entry names it: asks the host how long the object is now and unmaps what
+	 * lies beyond. True if that was anything. May sleep; no locks held. */
+	bool (*recheck)(struct inode *host);
 };
 
 struct vma {
@@ -142,7 +146,7 @@ void vma_stats(struct vma *v, struct vma_stats *s);
 /* The current task took a page fault in ring 3: resolves it or sends the signal. */
 void mm_handle_fault(uint64_t addr, uint64_t error_code);
 /* TRAP_WINDOW_EFAULT: re-reads the sizes of mapped host files, drops what lies beyond their ends, sends SIGBUS if
- * nothing changed. */
+ * nothing has changed and the instruction fails again. */
 void mm_handle_window_efault(void);
 /* Makes the page at addr present for the access; may sleep. 0 or -EFAULT. */
 int mm_fault_in(struct mm *mm, uint64_t addr, bool write) MUST_CHECK;
@@ -177,7 +181,7 @@ int mm_futex_key(uva_t p, bool shared, bool write, struct futex_key *key) MUST_C
 
 /* Direct-map ranges of user memory for host I/O. Faults in, takes a reference on each frame. Pins at most max ranges
  * (adjacent frames are joined) and returns the number of bytes covered (>0), or -EFAULT. write: memory will be
- * written. Frames of a file window are never pinned for writing through the host: -EAGAIN means bounce. */
+ * written. Frames of a file window are never pinned: -EAGAIN means bounce. */
 struct pin_set {
 	struct hc_iov iov[HC_IOV_MAX];
 	uint32_t n;

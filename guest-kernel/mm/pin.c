@@ -36,7 +36,8 @@ static int pin_piece(struct mm *mm, uint64_t addr, size_t len, bool write, struc
 		goto out;
 	}
 	p = pa_to_page(pte_pa(e));
-	if (!p && write) {
+	if (!p) {
+		/* Nothing holds a window's frame: it may show another file while the host still reads it. */
 		r = -EAGAIN;
 		goto out;
 	}
@@ -45,11 +46,9 @@ static int pin_piece(struct mm *mm, uint64_t addr, size_t len, bool write, struc
 		r = -ENOSPC;
 		goto out;
 	}
-	if (p) {
-		page_get(p);
-		if (write && (p->flags & PG_ANON))
-			atomic_add(&p->private, 1);
-	}
+	page_get(p);
+	if (write && (p->flags & PG_ANON))
+		atomic_add(&p->private, 1);
 out:
 	spin_unlock(&mm->pt_lock);
 	return r;

@@ -73,6 +73,7 @@ struct task {
 	uint64_t timer_slack_ns;
 	uint64_t min_flt, maj_flt;
 	uint64_t fault_addr, fault_rip; /* mm/fault.c: the last fault of unknown kind that changed nothing */
+	uint64_t efault_rip;            /* mm/window_efault.c: where a frame could not be read a moment ago, or 0 */
 	uint32_t fault_repeat;
 	bool fault_spurious;            /* the last fault changed nothing */
 

@@ -69,7 +69,7 @@ int64_t gofer_call(int sock, const struct fs_request *req, uint32_t dir, uint32_
 		n = proto_receive(sock, &r, sizeof(r), out->data, p.want, &fd, &nfds);
 	pthread_mutex_unlock(&call_lock);
 	if (n < (int64_t)sizeof(r))
-		return -EIO;
+		return n == -EMFILE ? -EMFILE : -EIO;
 	if (nfds)
 		out->fd = fd;
 	out->attr = r.attr;

@@ -68,7 +68,8 @@ int64_t proto_receive(int sock, void *head, uint32_t head_len, void *data, uint3
 	if (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
 		while (got)
 			close(fds[--got]);
-		return -EMSGSIZE;
+		/* The kernel drops descriptors for which there is no room in our table. */
+		return msg.msg_flags & MSG_TRUNC ? -EMSGSIZE : -EMFILE;
 	}
 	return n;
 }

@@ -21,7 +21,7 @@ TIMEOUT = 40  # seconds for one command; generous, since the machine may be busy
 CGROUPS = pathlib.Path("/sys/fs/cgroup")
 APPLETS = ["sh", "ls", "cat", "echo", "sleep", "true", "false", "kill", "ps", "seq", "sort", "head", "tail", "dd", "mkdir",
            "rm", "mv", "stat", "id", "env", "pwd", "hostname", "mount", "touch", "ln", "chmod", "grep", "wc", "test", "yes",
-           "dmesg", "uname", "df", "free", "tr", "stty", "tty", "sync", "sed", "usleep", "printf", "find", "umount"]
+           "dmesg", "uname", "df", "free", "tr", "stty", "tty", "sync", "sed", "usleep", "printf", "find", "umount", "xargs", "rmdir"]
 
 
 class Failure(Exception):
@@ -110,6 +110,7 @@ def make_rootfs(directory, helper):
     for a in APPLETS:
         (directory / "bin" / a).symlink_to("busybox")
     shutil.copy2(helper, directory / "bin/helper")
+    shutil.copy2(helper.parent / "host_files", directory / "bin/host_files")
     (directory / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n")
     (directory / "etc/group").write_text("root:x:0:\n")
     os.chmod(directory / "tmp", 0o1777)
