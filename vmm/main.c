@@ -153,7 +153,7 @@ int vmm_run(const struct vmm_config *cfg)
 	int rc;
 
 	vmm.cfg = *cfg;
-	log_init(cfg->debug_log_fd, cfg->debug);
+	log_init(cfg->debug_log_fd, cfg->debug || cfg->strace);
 	rc = start();
 	if (rc) {
 		terminal_restore();
