@@ -302,9 +302,6 @@ struct file *tmpfs_anon_file(const char *name, uint64_t size, uint32_t mode, uin
 		inode_put(i);
 		return ERR_PTR(-ENOMEM);
 	}
-	if (f->mode & FMODE_WRITE) {
-		atomic_add(&i->write_count, 1);
-		f->mode |= FMODE_WRITER;
-	}
+	/* As in Linux this descriptor is no writer in the sense of ETXTBSY: a memfd can be executed while it is open. */
 	return f;
 }

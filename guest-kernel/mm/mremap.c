@@ -135,8 +135,6 @@ static int64_t duplicate(struct remap *r, struct vma *v)
 	struct vma *n;
 	int err;
 
-	if (!(v->flags & VMA_SHARED))
-		return -EINVAL;
 	if (r->flags & MREMAP_FIXED) {
 		err = munmap_locked(r->mm, r->new, r->new + r->new_len, &r->dead);
 		if (err)
@@ -186,8 +184,10 @@ static int64_t remap_locked(struct remap *r)
 	if (!v || v->start > r->old)
 		return -EFAULT;
 	if (!r->old_len) {
-		if (!(r->flags & MREMAP_MAYMOVE))
+		if (!(v->flags & VMA_SHARED))
 			return -EINVAL;
+		if (!(r->flags & MREMAP_MAYMOVE))
+			return -ENOMEM;
 		err = mm_may_expand(r->mm, r->new_len >> PAGE_SHIFT, v->prot, v->flags);
 		return err ? err : duplicate(r, v);
 	}

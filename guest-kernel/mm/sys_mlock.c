@@ -40,6 +40,18 @@ static uint64_t unlocked_pages(struct mm *mm, uint64_t start, uint64_t end)
 	return n;
 }
 
+/* Pages of such a mapping cannot be had. */
+static bool has_inaccessible(struct mm *mm, uint64_t start, uint64_t end)
+{
+	bool found = false;
+
+	rwsem_read_lock(&mm->lock);
+	for (struct vma *v = vma_find(mm, start); v && v->start < end && !found; v = vma_next(v))
+		found = !v->prot;
+	rwsem_read_unlock(&mm->lock);
+	return found;
+}
+
 static bool may_lock(void)
 {
 	return rlimit_cur(RLIMIT_MEMLOCK) || capable(CAP_IPC_LOCK);
@@ -69,6 +81,8 @@ static int64_t lock_range(uint64_t addr, uint64_t len, uint32_t locked)
 	if (r || (locked & VMA_LOCKONFAULT))
 		return r;
 	r = mm_populate(mm, start, end, FAULT_POPULATE);
+	if (!r && has_inaccessible(mm, start, end))
+		return -ENOMEM;
 	/* mlock(2): pages that cannot be had are ENOMEM, a lack of memory for the moment EAGAIN. */
 	return r == -ENOMEM ? -EAGAIN : r ? -ENOMEM : 0;
 }

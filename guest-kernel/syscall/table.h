@@ -325,7 +325,7 @@
 	S(314, sched_setattr, sys_sched_setattr, FULL, "") \
 	S(315, sched_getattr, sys_sched_getattr, FULL, "") \
 	S(316, renameat2, sys_renameat2, FULL, "") \
-	S(317, seccomp, sys_seccomp, PARTIAL, "no user notification; TSYNC does not set no_new_privs of other threads") \
+	S(317, seccomp, sys_seccomp, PARTIAL, "no user notification") \
 	S(318, getrandom, sys_getrandom, FULL, "") \
 	S(319, memfd_create, sys_memfd_create, FULL, "") \
 	S(320, kexec_file_load, sys_enosys, NONE, "no loadable kernel code") \

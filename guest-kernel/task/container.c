@@ -94,6 +94,13 @@ static int read_groups(const struct fdt *f, int node, struct cred *c)
 	return 0;
 }
 
+static bool read_no_new_privs(const struct fdt *f, int node)
+{
+	uint32_t len;
+
+	return fdt_prop(f, node, "no-new-privs", &len) && (len == 0 || fdt_u32(f, node, "no-new-privs", 0));
+}
+
 static struct cred *read_cred(const struct fdt *f, int node)
 {
 	struct cred *c = cred_copy(&kernel_cred);
@@ -107,8 +114,6 @@ static struct cred *read_cred(const struct fdt *f, int node)
 	c->cap_permitted = fdt_u64(f, node, "caps-permitted", 0) & CAP_ALL;
 	c->cap_inheritable = fdt_u64(f, node, "caps-inheritable", 0) & CAP_ALL;
 	c->cap_ambient = fdt_u64(f, node, "caps-ambient", 0) & CAP_ALL;
-	uint32_t len;
-	c->no_new_privs = fdt_prop(f, node, "no-new-privs", &len) && (len == 0 || fdt_u32(f, node, "no-new-privs", 0));
 	if (read_groups(f, node, c)) {
 		cred_put(c);
 		return NULL;
@@ -361,6 +366,7 @@ int container_start(const struct fdt *f, int node)
 	if (!c)
 		return -ENOMEM;
 	cred_commit(c);
+	t->no_new_privs = read_no_new_privs(f, node);
 	return start_program(f, node);
 }
 

@@ -109,11 +109,7 @@ static int64_t set_no_new_privs(uint64_t a2, uint64_t a3, uint64_t a4, uint64_t 
 {
 	if (a2 != 1 || a3 || a4 || a5)
 		return -EINVAL;
-	struct cred *c = cred_copy(current->cred);
-	if (!c)
-		return -ENOMEM;
-	c->no_new_privs = true;
-	cred_commit(c);
+	WRITE_ONCE(current->no_new_privs, true);
 	return 0;
 }
 
@@ -226,7 +222,7 @@ int64_t sys_prctl(const struct sysargs *a)
 	case PR_SET_NO_NEW_PRIVS:
 		return set_no_new_privs(a2, a3, a4, a5);
 	case PR_GET_NO_NEW_PRIVS:
-		return a2 || a3 || a4 || a5 ? -EINVAL : t->cred->no_new_privs;
+		return a2 || a3 || a4 || a5 ? -EINVAL : t->no_new_privs;
 	case PR_SET_CHILD_SUBREAPER:
 		t->proc->child_subreaper = a2 != 0;
 		return 0;

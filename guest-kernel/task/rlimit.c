@@ -23,6 +23,8 @@ static int64_t do_prlimit(struct process *p, uint32_t res, const struct rlimit64
 	else if (set)
 		*r = *set;
 	spin_unlock(&p->leader->lock);
+	if (!err && set && res == RLIMIT_CPU)
+		process_timers_limit(p);
 	return err;
 }
 

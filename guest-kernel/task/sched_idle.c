@@ -141,6 +141,22 @@ static void start_vcpu(void)
 	atomic_store(&sched.starting, 0);
 }
 
+bool sched_ensure_online(const uint64_t mask[4])
+{
+	for (;;) {
+		uint32_t online = atomic_load(&sched.nr_online);
+
+		for (uint32_t i = 0; i < online; i++)
+			if (mask[i / 64] >> (i % 64) & 1)
+				return true;
+		if (online >= sched.nr_cpus)
+			return false;
+		start_vcpu();
+		if (atomic_load(&sched.nr_online) == online)
+			(void)hostcall0(HC_YIELD); /* another vCPU is starting one */
+	}
+}
+
 void sched_share(struct rq *rq)
 {
 	struct task *t;

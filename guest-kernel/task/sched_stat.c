@@ -124,6 +124,9 @@ void sched_set_nice(struct task *t, int nice)
 
 void sched_set_affinity(struct task *t, const uint64_t mask[4])
 {
+	/* A vCPU that was never needed does not run yet; where it will not, the task stays where it can run. */
+	if (!sched_ensure_online(mask))
+		return;
 	struct rq *rq = task_rq_lock(t);
 
 	memcpy(t->sched.affinity, mask, sizeof(t->sched.affinity));

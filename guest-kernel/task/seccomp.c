@@ -5,8 +5,7 @@
  * Filters form a tree: a filter keeps a reference on the one installed before it, a task on its newest. A filter never
  * changes. SECCOMP_FILTER_FLAG_TSYNC replaces the filter of other threads, whose old one is an ancestor of the new one
  * and so stays alive: a task may read its own pointer without a lock. User notification (NEW_LISTENER) and tracing do
- * not exist here; their actions answer ENOSYS, as Linux does without a listener or tracer. TSYNC does not pass
- * no_new_privs on to the other threads.
+ * not exist here; their actions answer ENOSYS, as Linux does without a listener or tracer.
  */
 #include "task/seccomp.h"
 
@@ -317,6 +316,7 @@ static void filter_put(struct seccomp_filter *f)
 
 void seccomp_fork(struct task *child, struct task *parent)
 {
+	child->no_new_privs = parent->no_new_privs;
 	child->seccomp_mode = parent->seccomp_mode;
 	child->seccomp = parent->seccomp;
 	if (child->seccomp)
@@ -325,10 +325,22 @@ void seccomp_fork(struct task *child, struct task *parent)
 
 void seccomp_put(struct task *t)
 {
+	spin_lock(&tasklist_lock);
 	struct seccomp_filter *f = t->seccomp;
-
 	t->seccomp = NULL;
+	spin_unlock(&tasklist_lock);
 	filter_put(f);
+}
+
+uint32_t seccomp_filter_count(struct task *t)
+{
+	uint32_t n = 0;
+
+	spin_lock(&tasklist_lock);
+	for (const struct seccomp_filter *f = t->seccomp; f; f = f->prev)
+		n++;
+	spin_unlock(&tasklist_lock);
+	return n;
 }
 
 /* ---- installing ---- */
@@ -343,7 +355,7 @@ static struct seccomp_filter *read_filter(uva_t at, struct seccomp_filter *prev)
 		return ERR_PTR(-EFAULT);
 	if (prog.len == 0 || prog.len > BPF_MAXINSNS)
 		return ERR_PTR(-EINVAL);
-	if (!capable(CAP_SYS_ADMIN) && !current->cred->no_new_privs)
+	if (!capable(CAP_SYS_ADMIN) && !current->no_new_privs)
 		return ERR_PTR(-EACCES);
 	uint32_t path = prog.len + FILTER_PENALTY + (prev ? prev->path_len : 0);
 	if (path > PATH_INSNS_MAX)
@@ -399,6 +411,8 @@ static void sync_threads(struct task *me)
 		WRITE_ONCE(t->seccomp, me->seccomp);
 		WRITE_ONCE(t->seccomp_mode, SECCOMP_MODE_FILTER);
 		filter_put(old); /* an ancestor: it lives on */
+		if (me->no_new_privs)
+			WRITE_ONCE(t->no_new_privs, true);
 	}
 }
 

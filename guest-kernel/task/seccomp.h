@@ -12,6 +12,8 @@ bool seccomp_check(uint64_t nr, const struct sysargs *a);
 /* clone: the child gets the parent's filters; exit drops them. */
 void seccomp_fork(struct task *child, struct task *parent);
 void seccomp_put(struct task *t);
+/* Filters in force, for /proc. */
+uint32_t seccomp_filter_count(struct task *t);
 /* prctl(PR_SET_SECCOMP), seccomp(2). */
 int64_t seccomp_set_mode(uint32_t op, uint32_t flags, uva_t args);
 

@@ -193,6 +193,31 @@ int64_t sys_getcpu(const struct sysargs *a)
 
 /* ---- sched_setattr(2) ---- */
 
+/* What a newer program passes and we do not know: 1 all zero, 0 not, -EFAULT. */
+static int tail_is_zero(uva_t at, size_t n)
+{
+	uint8_t b[64];
+
+	for (size_t step; n; n -= step, at = uva_add(at, step)) {
+		step = MIN(n, sizeof(b));
+		if (copy_in(b, at, step))
+			return -EFAULT;
+		for (size_t i = 0; i < step; i++)
+			if (b[i])
+				return 0;
+	}
+	return 1;
+}
+
+/* sched(7), SCHED_DEADLINE: runtime <= deadline <= period, a period of 0 is the deadline. */
+static bool deadline_is_valid(const struct sched_attr *attr)
+{
+	uint64_t period = attr->sched_period ? attr->sched_period : attr->sched_deadline;
+
+	return attr->sched_deadline && attr->sched_runtime >= 1024 && !((attr->sched_deadline | period) >> 63) &&
+	       attr->sched_runtime <= attr->sched_deadline && attr->sched_deadline <= period;
+}
+
 int64_t sys_sched_setattr(const struct sysargs *a)
 {
 	struct sched_attr attr = {0};
@@ -210,7 +235,18 @@ int64_t sys_sched_setattr(const struct sysargs *a)
 	}
 	if (copy_in(&attr, p, MIN((size_t)size, sizeof(attr))))
 		return -EFAULT;
+	if (size > sizeof(attr)) {
+		int tail = tail_is_zero(uva_add(p, sizeof(attr)), size - sizeof(attr));
+		if (tail < 0)
+			return tail;
+		if (!tail) {
+			uint32_t want = sizeof(attr);
+			return copy_out(p, &want, sizeof(want)) ? -EFAULT : -E2BIG;
+		}
+	}
 	if (attr.sched_flags & ~(uint64_t)SCHED_FLAG_ALL)
+		return -EINVAL;
+	if (!(attr.sched_flags & SCHED_FLAG_KEEP_POLICY) && attr.sched_policy == SCHED_DEADLINE && !deadline_is_valid(&attr))
 		return -EINVAL;
 	struct task *t = target(arg_int(a, 0));
 	if (!t)
@@ -344,6 +380,8 @@ int64_t sys_ioprio_set(const struct sysargs *a)
 	int value = arg_int(a, 2);
 	if (arg_int(a, 0) < 1 || arg_int(a, 0) > 3 || IOPRIO_CLASS(value) > 3 || value < 0)
 		return -EINVAL;
+	if (IOPRIO_CLASS(value) == 0 && value)
+		return -EINVAL; /* no class, no level */
 	if (IOPRIO_CLASS(value) == 1 && !capable(CAP_SYS_ADMIN))
 		return -EPERM;
 	struct task *t = target(arg_int(a, 0) == 1 ? arg_int(a, 1) : 0);

@@ -67,6 +67,7 @@ struct task {
 	bool rseq_event;                /* preempted, migrated or signalled since it last entered ring 3 */
 	uint32_t seccomp_mode;          /* 0, SECCOMP_MODE_STRICT, SECCOMP_MODE_FILTER */
 	struct seccomp_filter *seccomp; /* newest filter, a reference; own task only, or under tasklist_lock */
+	bool no_new_privs;              /* never cleared; another thread sets it under tasklist_lock (TSYNC) */
 	bool tsc_sigsegv;               /* prctl(PR_SET_TSC) */
 	int exit_code;                  /* wait status when this task exits alone */
 	uint64_t start_ns;              /* boot-time clock */
@@ -93,6 +94,7 @@ struct process {
 	int nr_threads;                 /* live ones; tasklist_lock */
 	struct task *leader;            /* tasklist_lock; changes on exec by a non-leader */
 	struct process *parent;         /* tasklist_lock */
+	int parent_tid;                 /* the thread of the parent that it belongs to; tasklist_lock */
 	struct list_node children;      /* tasklist_lock */
 	struct list_node sibling;       /* tasklist_lock */
 	struct list_node all_link;      /* list of all processes; tasklist_lock */

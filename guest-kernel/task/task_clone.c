@@ -303,6 +303,7 @@ static int link_task(struct task *t, const struct clone_params *p)
 		n->sid = me->sid;
 		n->tty = me->tty;
 		seccomp_fork(t, current);
+		n->parent_tid = p->flags & CLONE_PARENT && me->parent ? me->parent_tid : current->tid;
 		process_link(n, p->flags & CLONE_PARENT && me->parent ? me->parent : me);
 		process_get(n);
 		task_link(t);
@@ -390,6 +391,8 @@ static int64_t start_task(struct task *t, const struct clone_params *p)
 		fd_install(pidfd, pidfile, true);
 	if (vfork)
 		task_get(t);
+	if (!(p->flags & CLONE_THREAD))
+		process_timers_limit(t->proc);
 	task_start(t);
 	if (vfork) {
 		wait_for_vfork(t);

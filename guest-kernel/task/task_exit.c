@@ -202,6 +202,24 @@ static void send_pdeath_signal(struct process *child)
 	}
 }
 
+static int some_tid(const struct process *p)
+{
+	return list_empty(&p->threads) ? p->pid : list_first(&p->threads, struct task, thread_link)->tid;
+}
+
+/* The children of one thread go to another one of its process; they are told (PR_SET_PDEATHSIG). */
+static void pass_children_on(struct process *p, int from_tid)
+{
+	struct process *child;
+
+	list_for_each_entry(child, &p->children, sibling) {
+		if (child->parent_tid != from_tid)
+			continue;
+		child->parent_tid = some_tid(p);
+		send_pdeath_signal(child);
+	}
+}
+
 /* Hands the children to someone else. Zombies that nobody wants go to dead (their tree references with them). */
 static void reparent_children(struct process *p, struct list_node *dead)
 {
@@ -211,6 +229,7 @@ static void reparent_children(struct process *p, struct list_node *dead)
 		send_pdeath_signal(child);
 		list_move_tail(&child->sibling, &to->children);
 		child->parent = to;
+		child->parent_tid = some_tid(to);
 		if (child->zombie) {
 			child->exit_signal = SIGCHLD;
 			notify_exit(child);
@@ -296,6 +315,8 @@ static void leave_process(struct task *t, int status)
 	wake_up_all(&p->exit_wait);
 	if (last)
 		exit_process(p, &dead);
+	else
+		pass_children_on(p, t->tid);
 	spin_unlock(&tasklist_lock);
 	put_dead(&dead);
 	if (drop)
@@ -368,11 +389,13 @@ NORETURN void task_exit_group(int status)
 /* The exec'ing thread takes the number of the process; the old leader's task goes. tasklist_lock held. */
 static struct task *become_leader(struct task *t)
 {
-	struct process *p = t->proc;
+	struct process *p = t->proc, *child;
 	struct task *old = p->leader;
 
 	if (old == t)
 		return NULL;
+	list_for_each_entry(child, &p->children, sibling)
+		child->parent_tid = p->pid;
 	pid_set_task(t->tid, NULL);
 	pid_unref(t->tid);
 	atomic_sub(&container0.nr_tasks, 1);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * wait4(2), waitid(2). All threads of a process wait for the same children (__WNOTHREAD has no effect). A waiter
+ * wait4(2), waitid(2). Children belong to the process; which thread created one matters to __WNOTHREAD only. A waiter
  * registers on its process's child_wait, then scans the children under tasklist_lock.
  */
 #include <linux/wait.h>
@@ -43,6 +43,8 @@ static bool matches(const struct wait_request *w, const struct process *c)
 			return false;
 		break;
 	}
+	if ((w->options & __WNOTHREAD) && c->parent_tid != current->tid)
+		return false;
 	if (w->options & __WALL)
 		return true;
 	return (c->exit_signal != SIGCHLD) == !!(w->options & __WCLONE);
@@ -114,7 +116,9 @@ static int scan(struct wait_request *w)
 	list_for_each_entry_safe(c, next, &current->proc->children, sibling) {
 		if (!matches(w, c))
 			continue;
-		result = 0;
+		/* What has ended changes its state no more: without WEXITED there is nothing to wait for. */
+		if (!c->zombie || (w->options & WEXITED))
+			result = 0;
 		if (take_zombie(w, c) || take_stopped(w, c) || take_continued(w, c)) {
 			result = 1;
 			break;

@@ -216,6 +216,12 @@ static void check_limit(struct process *p, uint64_t cpu_ns)
 
 static bool has_limit(struct process *p) { return READ_ONCE(p->rlim[RLIMIT_CPU].rlim_cur) != RLIM64_INFINITY; }
 
+void process_timers_limit(struct process *p)
+{
+	if (has_limit(p))
+		cpu_timers_activate(p);
+}
+
 void process_timers_account(uint64_t user_ns, uint64_t sys_ns)
 {
 	struct process *p = current->proc;

@@ -55,6 +55,8 @@ struct process_timers {
 };
 struct process;
 int process_timers_init(struct process *p);
+/* RLIMIT_CPU may have been set: CPU time counts from now on. Without locks. */
+void process_timers_limit(struct process *p);
 void process_timers_exit(struct process *p); /* at exit, without locks; idempotent */
 void process_timers_exec(struct process *p); /* POSIX timers are deleted, itimers live on */
 /* Called without locks each time user/system time is added to the current task (sched.utime_ns, stime_ns): CPU clocks,

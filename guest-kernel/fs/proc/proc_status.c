@@ -5,6 +5,7 @@
 #include "fs/tty/tty.h"
 #include "lib/string.h"
 #include "signal/signal.h"
+#include "task/seccomp.h"
 
 /* What both stat and status tell of a process, gathered under the locks once. */
 struct snapshot {
@@ -183,7 +184,8 @@ static void show_caps(struct seq *s, struct task *t)
 	           (unsigned long long)c->cap_inheritable, (unsigned long long)c->cap_permitted,
 	           (unsigned long long)c->cap_effective, (unsigned long long)c->cap_bounding,
 	           (unsigned long long)c->cap_ambient);
-	seq_printf(s, "NoNewPrivs:\t%d\nSeccomp:\t0\nSeccomp_filters:\t0\n", c->no_new_privs);
+	seq_printf(s, "NoNewPrivs:\t%d\nSeccomp:\t%u\nSeccomp_filters:\t%u\n", READ_ONCE(t->no_new_privs),
+	           READ_ONCE(t->seccomp_mode), seccomp_filter_count(t));
 	cred_put(c);
 }
 
