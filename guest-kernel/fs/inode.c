@@ -11,6 +11,7 @@
 #include <linux/mount.h>
 
 #include "fs/namei.h"
+#include "fs/posix_acl.h"
 #include "lib/string.h"
 #include "lib/log.h"
 #include "task/task.h"
@@ -58,6 +59,7 @@ void inode_put(struct inode *i)
 {
 	if (!i || !ref_put(&i->refs))
 		return;
+	acl_free(i);
 	if (i->locks)
 		locks_free_inode(i);
 	spin_lock(&i->sb->lock);

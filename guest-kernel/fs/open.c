@@ -195,7 +195,7 @@ static struct file *create_and_open(const struct path *dir, struct dentry *d, ui
 	int r = may_create(dir);
 	if (r)
 		return ERR_PTR(r);
-	mode = S_IFREG | (mode & 07777 & ~current->fs->umask);
+	mode = S_IFREG | create_mode(di, mode & 07777);
 	struct path p = {dir->mnt, d};
 	if (di->ops->create_open) {
 		struct file *f = file_alloc();
@@ -300,7 +300,7 @@ static struct file *open_tmpfile(struct nameidata *nd, uint32_t flags, uint32_t 
 	mutex_lock(&di->lock);
 	int r = may_create(&nd->path);
 	if (r == 0)
-		r = di->ops->tmpfile(di, d, S_IFREG | (mode & 07777 & ~current->fs->umask));
+		r = di->ops->tmpfile(di, d, S_IFREG | create_mode(di, mode & 07777));
 	mutex_unlock(&di->lock);
 	struct file *f;
 	if (r) {

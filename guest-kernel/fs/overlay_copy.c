@@ -8,6 +8,7 @@
  */
 #include "fs/overlay.h"
 
+#include "fs/posix_acl.h"
 #include "lib/log.h"
 #include "lib/string.h"
 #include "task/sched.h"
@@ -111,6 +112,25 @@ static int copy_xattrs(struct inode *from, struct inode *to)
 	return r;
 }
 
+/* The copy has the lists of the original, not what its directory hands down. */
+static int copy_acls(struct inode *from, struct inode *to)
+{
+	int r = 0;
+	if (!to->ops->set_acl)
+		return 0;
+	mutex_lock(&to->lock);
+	for (unsigned t = ACL_ACCESS; t <= ACL_DEFAULT && !r; t++) {
+		struct posix_acl *acl = acl_get(from, t);
+		uint32_t mode = to->mode;
+		if (acl || (t == ACL_ACCESS ? to->acl : to->default_acl))
+			r = to->ops->set_acl(to, t, acl);
+		to->mode = mode;
+		acl_put(acl);
+	}
+	mutex_unlock(&to->lock);
+	return r;
+}
+
 static int copy_attrs(struct ovl_inode *oi, struct inode *to)
 {
 	struct kstat st;
@@ -130,7 +150,8 @@ static int copy_attrs(struct ovl_inode *oi, struct inode *to)
 		.atime = st.atime,
 		.mtime = st.mtime,
 	};
-	return ovl_real_setattr(to, &a);
+	r = ovl_real_setattr(to, &a);
+	return r || S_ISLNK(st.mode) ? r : copy_acls(oi->lower->inode, to);
 }
 
 /* ---- creation ---- */

@@ -5,6 +5,7 @@
  */
 #include "fs/overlay.h"
 
+#include "fs/posix_acl.h"
 #include "lib/string.h"
 
 int ovl_real_getattr(struct inode *real, struct kstat *st)
@@ -53,6 +54,7 @@ void ovl_copy_attr(struct inode *inode)
 	inode->mtime = real->mtime;
 	inode->ctime = real->ctime;
 	inode->btime = real->btime;
+	acl_share(inode, real);
 	/* A hard link of the lower layer has names that the upper inode does not count. */
 	if (!oi->pinned)
 		inode->nlink = real->nlink;
@@ -171,6 +173,24 @@ int ovl_removexattr(struct inode *inode, const char *name)
 	return r;
 }
 
+static int ovl_set_acl(struct inode *inode, unsigned type, struct posix_acl *acl)
+{
+	/* nothing to remove is no reason to copy */
+	if (!acl && !ovl_upper(ovl_i(inode)) && !(type == ACL_ACCESS ? inode->acl : inode->default_acl))
+		return -ENODATA;
+	int r = ovl_copy_up_inode(inode, UINT64_MAX);
+	if (r)
+		return r;
+	struct inode *real = ovl_real(ovl_i(inode));
+	if (!real->ops->set_acl)
+		return -EOPNOTSUPP;
+	mutex_lock(&real->lock);
+	r = real->ops->set_acl(real, type, acl);
+	mutex_unlock(&real->lock);
+	ovl_copy_attr(inode);
+	return r;
+}
+
 static char *ovl_readlink(struct inode *inode)
 {
 	struct inode *real = ovl_real(ovl_i(inode));
@@ -197,6 +217,7 @@ const struct inode_ops ovl_file_iops = {
 	.setxattr = ovl_setxattr,
 	.listxattr = ovl_listxattr,
 	.removexattr = ovl_removexattr,
+	.set_acl = ovl_set_acl,
 };
 
 const struct inode_ops ovl_symlink_iops = {
@@ -227,4 +248,5 @@ const struct inode_ops ovl_dir_iops = {
 	.setxattr = ovl_setxattr,
 	.listxattr = ovl_listxattr,
 	.removexattr = ovl_removexattr,
+	.set_acl = ovl_set_acl,
 };

@@ -1,24 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Permission: mode bits with fsuid, fsgid and supplementary groups, capabilities (capabilities(7)), the sticky bit,
- * the rules for set-id bits. POSIX ACLs are not interpreted.
+ * the rules for set-id bits, POSIX ACLs where the inode has them.
  */
 #include "fs/vfs.h"
 
 #include <linux/mount.h>
 
 #include "fs/namei.h"
+#include "fs/posix_acl.h"
 #include "task/task.h"
 
-static int generic_permission(const struct inode *inode, int mask)
+static int generic_permission(struct inode *inode, int mask)
 {
 	const struct cred *c = current->cred;
 	uint32_t mode = inode->mode;
 	bool dir = (mode & S_IFMT) == S_IFDIR;
-	if (c->fsuid == inode->uid)
+	struct posix_acl *acl = NULL;
+	if (c->fsuid == inode->uid) {
 		mode >>= 6;
-	else if (((mode >> 3) ^ mode) & mask & 7 && cred_in_group(c, inode->gid))
+	} else if ((mode & S_IRWXG) && (acl = acl_get(inode, ACL_ACCESS))) {
+		int r = acl_permission(inode, acl, mask);
+		acl_put(acl);
+		if (!r)
+			return 0;
+		mode = 0;
+	} else if (((mode >> 3) ^ mode) & mask & 7 && cred_in_group(c, inode->gid)) {
 		mode >>= 3;
+	}
 	if ((mask & ~mode & 7) == 0)
 		return 0;
 	if (dir) {
@@ -40,7 +49,7 @@ int inode_permission(struct inode *inode, int mask)
 		return inode->ops->permission(inode, mask);
 	/* what nobody is denied needs no credentials */
 	uint32_t m = inode->mode;
-	if ((mask & ~(m & (m >> 3) & (m >> 6)) & 7) == 0)
+	if ((mask & ~(m & (m >> 3) & (m >> 6)) & 7) == 0 && !READ_ONCE(inode->acl))
 		return 0;
 	return generic_permission(inode, mask);
 }
@@ -57,6 +66,11 @@ int path_permission(const struct path *p, int mask)
 	if ((mask & MAY_EXEC) && type == S_IFREG && (p->mnt->flags & MS_NOEXEC))
 		return -EACCES;
 	return inode_permission(inode, mask);
+}
+
+uint32_t create_mode(const struct inode *dir, uint32_t mode)
+{
+	return READ_ONCE(dir->default_acl) ? mode : mode & ~current->fs->umask;
 }
 
 bool inode_owner_or_capable(const struct inode *inode)

@@ -86,7 +86,7 @@ int vfs_mkdir(int dfd, const char *name, uint32_t mode)
 	int r = start_create(&op, dfd, name, true);
 	if (r == 0)
 		r = op_dir(&op)->ops->mkdir
-		        ? op_dir(&op)->ops->mkdir(op_dir(&op), op.d, S_IFDIR | (mode & 01777 & ~current->fs->umask))
+		        ? op_dir(&op)->ops->mkdir(op_dir(&op), op.d, S_IFDIR | create_mode(op_dir(&op), mode & 01777))
 		        : -EPERM;
 	op_unlock(&op);
 	if (r == 0)
@@ -110,7 +110,7 @@ int vfs_mknod(int dfd, const char *name, uint32_t mode, uint64_t dev, struct pat
 		r = -EPERM;
 	if (r == 0) {
 		struct inode *dir = op_dir(&op);
-		mode = type | (mode & 07777 & ~current->fs->umask);
+		mode = type | create_mode(dir, mode & 07777);
 		if (type == S_IFREG)
 			r = dir->ops->create ? dir->ops->create(dir, op.d, mode) : -EPERM;
 		else

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Extended attributes (xattr(7)): who may touch which name space, and the twelve system calls. system.* (POSIX ACLs)
- * is not supported.
+ * Extended attributes (xattr(7)): who may touch which name space, and the twelve system calls. Of system.* there are
+ * POSIX ACLs (fs/posix_acl.c).
  */
 #include "fs/vfs.h"
 
@@ -9,6 +9,7 @@
 #include <linux/xattr.h>
 
 #include "fs/namei.h"
+#include "fs/posix_acl.h"
 #include "lib/string.h"
 #include "syscall/syscall.h"
 #include "task/task.h"
@@ -63,7 +64,12 @@ static int64_t do_set(const struct path *p, uva_t uname, uva_t uvalue, uint64_t 
 	if (!value)
 		return -ENOMEM;
 	struct inode *i = p->dentry->inode;
+	enum acl_type acl;
 	r = copy_in(value, uvalue, size);
+	if (r == 0 && acl_xattr_name(name, &acl)) {
+		r = acl_xattr_set(p, acl, value, size);
+		goto done;
+	}
 	if (r == 0)
 		r = xattr_permission(p, name, true);
 	if (r == 0 && !(i->ops && i->ops->setxattr))
@@ -73,6 +79,7 @@ static int64_t do_set(const struct path *p, uva_t uname, uva_t uvalue, uint64_t 
 		r = i->ops->setxattr(i, name, value, size, flags);
 		mutex_unlock(&i->lock);
 	}
+done:
 	if (r == 0)
 		notify_dentry(p->dentry, 0x4 /* IN_ATTRIB */);
 	kfree(value);
@@ -86,16 +93,18 @@ static int64_t do_get(const struct path *p, uva_t uname, uva_t uvalue, uint64_t 
 	int64_t r = copy_name(name, uname);
 	if (r)
 		return r;
-	r = xattr_permission(p, name, false);
+	enum acl_type acl;
+	bool is_acl = acl_xattr_name(name, &acl);
+	r = is_acl ? 0 : xattr_permission(p, name, false);
 	if (r)
 		return r;
-	if (!i->ops || !i->ops->getxattr)
+	if (!is_acl && (!i->ops || !i->ops->getxattr))
 		return -EOPNOTSUPP;
 	size = MIN(size, (uint64_t)XATTR_SIZE_MAX);
 	void *value = size ? kmalloc(size) : NULL;
 	if (size && !value)
 		return -ENOMEM;
-	r = i->ops->getxattr(i, name, value, size);
+	r = is_acl ? acl_xattr_get(i, acl, value, size) : i->ops->getxattr(i, name, value, size);
 	if (r > 0 && size && copy_out(uvalue, value, r))
 		r = -EFAULT;
 	kfree(value);
@@ -112,6 +121,8 @@ static int64_t do_list(const struct path *p, uva_t ulist, uint64_t size)
 	if (size && !list)
 		return -ENOMEM;
 	int64_t r = i->ops->listxattr(i, list, size);
+	if (r >= 0)
+		r = acl_xattr_list(i, list, r, size);
 	if (r > 0 && size && copy_out(ulist, list, r))
 		r = -EFAULT;
 	kfree(list);
@@ -122,7 +133,12 @@ static int64_t do_remove(const struct path *p, uva_t uname)
 {
 	char name[256];
 	struct inode *i = p->dentry->inode;
+	enum acl_type acl;
 	int r = copy_name(name, uname);
+	if (r == 0 && acl_xattr_name(name, &acl)) {
+		r = acl_xattr_set(p, acl, NULL, 0);
+		goto done;
+	}
 	if (r == 0)
 		r = xattr_permission(p, name, true);
 	if (r == 0 && !(i->ops && i->ops->removexattr))
@@ -132,6 +148,7 @@ static int64_t do_remove(const struct path *p, uva_t uname)
 		r = i->ops->removexattr(i, name);
 		mutex_unlock(&i->lock);
 	}
+done:
 	if (r == 0)
 		notify_dentry(p->dentry, 0x4 /* IN_ATTRIB */);
 	return r;

@@ -10,13 +10,14 @@
 #include <linux/mount.h>
 
 #include "fs/namei.h"
+#include "fs/posix_acl.h"
 #include "lib/log.h"
 #include "lib/string.h"
 #include "task/task.h"
 
 static struct super_block *shm_sb; /* memfd, System V shared memory */
 
-struct inode *tmpfs_inode(struct super_block *sb, const struct inode *dir, uint32_t mode, uint64_t rdev)
+struct inode *tmpfs_inode(struct super_block *sb, struct inode *dir, uint32_t mode, uint64_t rdev)
 {
 	struct tmpfs_sb *ts = sb->private;
 	struct tmpfs_node *n = kzalloc(sizeof(*n));
@@ -61,6 +62,11 @@ struct inode *tmpfs_inode(struct super_block *sb, const struct inode *dir, uint3
 	default:
 		i->ops = &tmpfs_file_ops_inode;
 		break;
+	}
+	int r = dir ? acl_inherit(i, dir) : 0;
+	if (r) {
+		inode_put(i);
+		return ERR_PTR(r);
 	}
 	return i;
 }

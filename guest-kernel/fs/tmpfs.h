@@ -36,7 +36,7 @@ static inline struct tmpfs_sb *tmpfs_sb(const struct inode *i) { return i->sb->p
 static inline struct tmpfs_node *tmpfs_node(const struct inode *i) { return i->private; }
 
 /* A new inode, nlink 1, owner from the current task (dir may be NULL): or ERR_PTR(-ENOSPC, -ENOMEM). */
-struct inode *tmpfs_inode(struct super_block *sb, const struct inode *dir, uint32_t mode, uint64_t rdev);
+struct inode *tmpfs_inode(struct super_block *sb, struct inode *dir, uint32_t mode, uint64_t rdev);
 extern const struct inode_ops tmpfs_dir_ops, tmpfs_file_ops_inode, tmpfs_link_ops;
 extern const struct file_ops tmpfs_file_ops, tmpfs_dir_fops;
 

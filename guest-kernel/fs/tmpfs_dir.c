@@ -6,6 +6,7 @@
 #include <linux/fs.h>
 
 #include "fs/namei.h"
+#include "fs/posix_acl.h"
 #include "fs/tmpfs.h"
 #include "lib/string.h"
 
@@ -222,6 +223,7 @@ const struct inode_ops tmpfs_dir_ops = {
 	.setxattr = tmpfs_setxattr,
 	.listxattr = tmpfs_listxattr,
 	.removexattr = tmpfs_removexattr,
+	.set_acl = acl_set_in_memory,
 };
 
 static char *tmpfs_readlink(struct inode *i)

@@ -10,6 +10,7 @@
 #include <linux/fs.h>
 
 #include "fs/namei.h"
+#include "fs/posix_acl.h"
 #include "fs/tmpfs.h"
 #include "lib/string.h"
 #include "task/sched.h"
@@ -193,7 +194,7 @@ int tmpfs_setattr(struct inode *i, struct iattr *attr)
 	if (attr->valid & (ATTR_UID | ATTR_GID | ATTR_SIZE))
 		tmpfs_drop_capabilities(i);
 	inode_setattr_copy(i, attr);
-	return 0;
+	return attr->valid & ATTR_MODE ? acl_chmod(i) : 0;
 }
 
 static int punch_hole(struct inode *i, uint64_t off, uint64_t end)
@@ -291,4 +292,5 @@ const struct inode_ops tmpfs_file_ops_inode = {
 	.setxattr = tmpfs_setxattr,
 	.listxattr = tmpfs_listxattr,
 	.removexattr = tmpfs_removexattr,
+	.set_acl = acl_set_in_memory,
 };

@@ -28,6 +28,7 @@ struct mount;
 struct file;
 struct cred;
 struct fs_type;
+struct posix_acl;
 
 struct timespec64 {
 	int64_t tv_sec;
@@ -103,6 +104,9 @@ struct inode_ops {
 	int (*setxattr)(struct inode *inode, const char *name, const void *value, size_t size, int flags);
 	ssize_t_ (*listxattr)(struct inode *inode, char *list, size_t size);
 	int (*removexattr)(struct inode *inode, const char *name);
+	/* POSIX ACLs, optional: type and acl (NULL: none) of fs/posix_acl.h; inode->lock held. The lists themselves are the
+	 * inode's acl and default_acl. */
+	int (*set_acl)(struct inode *inode, unsigned type, struct posix_acl *acl);
 };
 
 struct dir_context {
@@ -159,6 +163,7 @@ struct inode {
 	void *socket;                /* bound AF_UNIX socket */
 	uint32_t seals;              /* memfd */
 	int32_t write_count;         /* > 0: writers, < 0: being executed (ETXTBSY); atomic */
+	struct posix_acl *acl, *default_acl; /* fs/posix_acl.c; spin */
 	void *private;
 	const char *link;            /* a symlink's target when it never changes (kept by the file system), or NULL */
 	struct list_node sb_link;

@@ -100,7 +100,7 @@ static int bind_path(struct unix_sock *u, const struct sockaddr_buf *addr)
 	bool bound = u->addr != NULL;
 	spin_unlock(&u->lock);
 	struct path p;
-	int err = bound ? -EINVAL : vfs_mknod(AT_FDCWD, path, S_IFSOCK | (0777 & ~current->fs->umask), 0, &p);
+	int err = bound ? -EINVAL : vfs_mknod(AT_FDCWD, path, S_IFSOCK | 0777, 0, &p);
 	if (err == -EEXIST)
 		err = -EADDRINUSE;
 	if (!err) {
