@@ -65,7 +65,7 @@ struct error *gofer_confine(bool serve)
 	capng_clear(CAPNG_SELECT_BOTH);
 	if (serve)
 		capng_updatev(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH,
-		              CAP_FOWNER, CAP_FSETID, -1);
+		              CAP_FOWNER, CAP_FSETID, CAP_MKNOD, CAP_SETFCAP, -1);
 	if (capng_apply(CAPNG_SELECT_BOTH) < 0)
 		return error_new("cannot give up the gofer's capabilities");
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
