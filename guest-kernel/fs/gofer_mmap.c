@@ -261,6 +261,7 @@ static int fault_locked(struct gofer_inode *gi, uint64_t pgoff, bool write, uint
 	out->pa = pa(c->pa.v + ((pgoff - c->first) << PAGE_SHIFT));
 	out->page = NULL;
 	out->npages = (uint32_t)(MIN(c->first + c->npages, pages) - pgoff);
+	out->before = (uint32_t)(pgoff - c->first);
 	out->writable = c->write;
 	return 0;
 }

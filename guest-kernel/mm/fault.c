@@ -10,6 +10,7 @@
 #include "signal/signal.h"
 
 #define SPURIOUS_AROUND 64 /* entries to hint of at once */
+#define SEQUENTIAL_SKIP 8  /* pages that may be left out by an access that still counts as sequential */
 #define UNKNOWN_REPEATS 4  /* so many faults at one place that change nothing are a forbidden access */
 
 uint64_t fault_bits(const struct vma *v)
@@ -22,10 +23,11 @@ void fault_window(struct vma *v, uint64_t page, unsigned how, unsigned first, un
 	uint64_t base = page & ~(PT_SPAN - 1);
 	uint64_t floor = MAX(v->start, base), ceil = MIN(v->end, base + PT_SPAN), n;
 	bool down = v->flags & VMA_GROWSDOWN;
+	uint64_t next = READ_ONCE(v->fault_next), skipped = down ? next - PAGE_SIZE - page : page - next;
 
 	if (how & FAULT_POPULATE)
 		n = max;
-	else if (READ_ONCE(v->fault_next) == (down ? page + PAGE_SIZE : page))
+	else if (next && skipped <= SEQUENTIAL_SKIP * PAGE_SIZE)
 		n = MIN(READ_ONCE(v->fault_window) * 2UL, max);
 	else
 		n = first;

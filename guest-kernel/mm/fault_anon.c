@@ -6,7 +6,7 @@
  */
 #include "mm/mm_impl.h"
 
-#define ANON_FIRST 8
+#define ANON_FIRST 16
 #define ANON_MAX   512
 #define COW_FIRST  1
 #define COW_MAX    32

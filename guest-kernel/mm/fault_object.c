@@ -10,9 +10,8 @@
  */
 #include "mm/mm_impl.h"
 
-#define EAGER_MAX_PAGES 256 /* largest vma that is copied at the first touch */
-#define COPY_FIRST 4
-#define COPY_MAX   16
+#define EAGER_MAX_PAGES 1024 /* largest vma that is copied at the first touch */
+#define COPY_BLOCK 16UL      /* pages that are copied at once, aligned */
 #define CACHE_FIRST 4       /* pages of a mapping that are mapped around a fault */
 #define CACHE_MAX   256
 
@@ -198,11 +197,11 @@ static int store_copy(struct vma *v, uint64_t page, pa_t frame, struct page *fre
 	return r;
 }
 
-static int map_copies(struct vma *v, uint64_t page, unsigned how, struct vm_frame *f, uint64_t seq,
-                      struct mmu_runs *runs)
+/* The page's copy, and those of its neighbours that have none yet: data is hardly used in order, but in places. */
+static int map_copies(struct vma *v, uint64_t page, struct vm_frame *f, uint64_t seq, struct mmu_runs *runs)
 {
 	struct page *fresh = page_alloc(0, PAGE_ALLOC_USER);
-	uint64_t lo, hi;
+	uint64_t block = page & ~(COPY_BLOCK * PAGE_SIZE - 1), lo, hi;
 	int r;
 
 	if (!fresh)
@@ -210,9 +209,9 @@ static int map_copies(struct vma *v, uint64_t page, unsigned how, struct vm_fram
 	r = store_copy(v, page, f->pa, fresh, seq, runs);
 	if (r || f->page)
 		return r;
-	fault_window(v, page, how, COPY_FIRST, COPY_MAX, &lo, &hi);
-	hi = MIN(hi, page + (uint64_t)f->npages * PAGE_SIZE);
-	for (uint64_t a = page + PAGE_SIZE; a < hi; a += PAGE_SIZE) {
+	lo = MAX(MAX(v->start, block), page - MIN(page, (uint64_t)f->before * PAGE_SIZE));
+	hi = MIN(MIN(v->end, block + COPY_BLOCK * PAGE_SIZE), page + (uint64_t)f->npages * PAGE_SIZE);
+	for (uint64_t a = lo; a < hi; a += PAGE_SIZE) {
 		uint64_t e;
 
 		spin_lock(&v->mm->pt_lock);
@@ -248,7 +247,7 @@ int fault_object(struct vma *v, uint64_t page, unsigned how)
 	if (shared && write && !f.writable) {
 		r = -EACCES;
 	} else if (!shared && (write || ((v->prot & PROT_WRITE) && vma_pages(v) <= EAGER_MAX_PAGES))) {
-		r = map_copies(v, page, how, &f, seq, &runs);
+		r = map_copies(v, page, &f, seq, &runs);
 	} else {
 		r = map_frame(v, page, &f, seq, shared && write, &runs);
 		f.page = NULL;
