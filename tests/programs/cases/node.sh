@@ -1,0 +1,6 @@
+# timeout: 60
+node -e 'console.log(process.version.slice(0, 3), [1, 2, 3].map(x => x * x), os.type())'
+node -e 'const { Worker } = require("worker_threads"); let left = 4; for (let i = 0; i < 4; i++) new Worker("const { parentPort, workerData } = require(\"worker_threads\"); let s = 0; for (let j = 0; j < 1e6; j++) s += j % workerData; parentPort.postMessage(s)", { eval: true, workerData: i + 1 }).on("message", m => { if (!--left) console.log("workers") }).on("error", e => console.log(e))'
+node -e 'const fs = require("fs"); fs.writeFileSync("w", "1"); const w = fs.watch("w", e => { console.log("watched", e); w.close() }); setTimeout(() => fs.writeFileSync("w", "2"), 100)'
+node -e 'require("child_process").exec("echo child; exit 3", (e, out) => console.log(out.trim(), e.code)); process.on("SIGUSR2", () => { console.log("signal"); clearInterval(t) }); const t = setInterval(() => {}, 1000); setTimeout(() => process.kill(process.pid, "SIGUSR2"), 50)'
+node -e 'const c = require("crypto"); c.pbkdf2("a", "b", 10000, 32, "sha256", (e, k) => console.log(k.toString("hex"))); require("zlib").gzip(Buffer.alloc(1 << 20), (e, b) => console.log(b.length)); const net = require("net"); const s = net.createServer(k => k.end("over a socket\n")).listen("s", () => net.connect("s").on("data", d => { console.log(String(d).trim()); s.close() }))' | sort
