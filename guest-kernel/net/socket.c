@@ -18,6 +18,7 @@ void socket_init(struct socket *s, const struct socket_ops *ops, int family, int
 	s->type = type;
 	s->protocol = protocol;
 	s->sndbuf = s->rcvbuf = 212992;
+	s->rcvlowat = 1;
 }
 
 uint64_t socket_deadline(uint64_t timeout_ns)

@@ -44,7 +44,8 @@ struct sock_msg {
 	struct iter *iter;
 	struct sockaddr_buf *addr; /* NULL: none given / not wanted; on receive len 0 when there is none */
 	struct scm *scm;           /* NULL: the caller takes none (received files are dropped, MSG_CTRUNC) */
-	uint32_t flags;            /* in: MSG_*; out (receive): MSG_TRUNC, MSG_CTRUNC, MSG_EOR */
+	uint32_t flags;            /* MSG_* of the caller */
+	uint32_t out_flags;        /* of a receive: MSG_TRUNC, MSG_CTRUNC, MSG_EOR */
 };
 
 struct socket_ops {
@@ -73,7 +74,8 @@ struct socket {
 	uint64_t rcvtimeo_ns, sndtimeo_ns; /* 0: none */
 	uint32_t sndbuf, rcvbuf;
 	int error;                     /* SO_ERROR: 0 or -errno; atomic exchange */
-	bool passcred, reuseaddr, reuseport, keepalive, broadcast, dontroute, oobinline, timestamp;
+	bool passcred, reuseaddr, reuseport, keepalive, broadcast, dontroute, oobinline, timestamp, no_check;
+	int rcvlowat;                  /* SO_RCVLOWAT, at least 1 */
 	int linger_on, linger_sec;
 	int priority;
 };

@@ -307,6 +307,12 @@ static int set_generic(struct socket *s, int name, const void *val, uint32_t len
 	case SO_TIMESTAMP_OLD:
 		s->timestamp = v != 0;
 		return 0;
+	case SO_NO_CHECK:
+		s->no_check = v != 0;
+		return 0;
+	case SO_RCVLOWAT:
+		s->rcvlowat = v < 0 ? INT32_MAX : MAX(v, 1);
+		return 0;
 	case SO_PRIORITY:
 		if ((v < 0 || v > 6) && !capable(CAP_NET_ADMIN))
 			return -EPERM;
@@ -408,7 +414,12 @@ static int get_generic(struct socket *s, int name, void *val, uint32_t *len)
 	case SO_PRIORITY:
 		v = s->priority;
 		break;
+	case SO_NO_CHECK:
+		v = s->no_check;
+		break;
 	case SO_RCVLOWAT:
+		v = s->rcvlowat;
+		break;
 	case SO_SNDLOWAT:
 		v = 1;
 		break;

@@ -272,7 +272,7 @@ static ssize_t_ recv_one(struct file *f, struct socket *s, uva_t user_hdr, uint3
 		return r;
 	int err = 0;
 	uint64_t off = 0, room = h.control ? h.controllen : 0;
-	uint32_t out = m.flags & (MSG_TRUNC | MSG_CTRUNC | MSG_EOR | MSG_OOB);
+	uint32_t out = m.out_flags;
 	if (s->passcred && s->family == AF_UNIX &&
 	    !put_cmsg(uva(h.control), room, &off, SCM_CREDENTIALS, &scm.creds, sizeof(scm.creds), &err))
 		out |= MSG_CTRUNC;

@@ -468,7 +468,7 @@ static int unix_getsockopt(struct socket *s, int level, int name, void *val, uin
 {
 	struct unix_sock *u = unix_of(s);
 	if (level != SOL_SOCKET)
-		return -ENOPROTOOPT;
+		return -EOPNOTSUPP;
 	int v;
 	switch (name) {
 	case SO_PEERCRED: {

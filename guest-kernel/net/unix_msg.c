@@ -175,7 +175,7 @@ static void give_files(struct unix_msg *msg, struct sock_msg *m, bool peek)
 	if (!msg->scm.nfiles)
 		return;
 	if (!m->scm || m->scm->nfiles) {
-		m->flags |= MSG_CTRUNC;
+		m->out_flags |= MSG_CTRUNC;
 		if (!peek)
 			scm_destroy(&msg->scm);
 		return;
@@ -189,7 +189,7 @@ static void give_files(struct unix_msg *msg, struct sock_msg *m, bool peek)
 	}
 	struct file **copy = kmalloc(msg->scm.nfiles * sizeof(*copy));
 	if (!copy) {
-		m->flags |= MSG_CTRUNC;
+		m->out_flags |= MSG_CTRUNC;
 		return;
 	}
 	for (uint32_t i = 0; i < msg->scm.nfiles; i++) {
@@ -297,7 +297,8 @@ static struct unix_msg *stream_advance(struct unix_sock *u, struct unix_msg *msg
 static ssize_t_ stream_recv(struct unix_sock *u, struct sock_msg *m)
 {
 	bool peek = m->flags & MSG_PEEK, known = false;
-	size_t done = 0, target = m->flags & MSG_WAITALL ? MAX(m->iter->count, (size_t)1) : 1;
+	size_t done = 0, want = m->iter->count;
+	size_t target = MAX(m->flags & MSG_WAITALL ? want : MIN(want, (size_t)READ_ONCE(u->s.rcvlowat)), (size_t)1);
 	uint64_t deadline = socket_deadline(u->s.rcvtimeo_ns);
 	struct ucred who = {0};
 	struct unix_msg *msg;
@@ -467,15 +468,13 @@ static ssize_t_ packet_recv(struct unix_sock *u, struct sock_msg *m)
 	}
 	if (msg) {
 		size_t want = m->iter->count;
-		uint32_t in = m->flags;
-		m->flags &= ~(uint32_t)MSG_TRUNC;
 		give_creds(msg, m);
 		name_out(msg, m);
 		r = take(msg, m);
 		give_files(msg, m, peek);
 		if (r >= 0 && msg->len > want) {
-			m->flags |= MSG_TRUNC;
-			if (in & MSG_TRUNC)
+			m->out_flags |= MSG_TRUNC;
+			if (m->flags & MSG_TRUNC)
 				r = (ssize_t_)msg->len;
 		}
 		if (!peek) {
@@ -504,8 +503,5 @@ ssize_t_ unix_recvmsg(struct socket *s, struct sock_msg *m)
 	if (m->flags & MSG_OOB)
 		return -EOPNOTSUPP;
 	struct unix_sock *u = unix_of(s);
-	if (s->type != SOCK_STREAM)
-		return packet_recv(u, m);
-	m->flags &= ~(uint32_t)MSG_TRUNC;
-	return stream_recv(u, m);
+	return s->type == SOCK_STREAM ? stream_recv(u, m) : packet_recv(u, m);
 }
