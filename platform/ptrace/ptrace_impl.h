@@ -38,13 +38,15 @@ struct stub_call {
 _Static_assert(sizeof(struct stub_call) == STUB_CALL_SIZE, "stub_entry.S");
 _Static_assert(STUB_CALL_SIZE * STUB_CALL_MAX <= PAGE_SIZE, "the data page");
 
+#define STUB_CPU_INHERITED 0x10000 /* bound to wherever its leader was when it was cloned */
+
 struct stub_thread {
 	pid_t tid;
 	struct stub_proc *proc;          /* immutable while not dead */
 	struct stub_thread *next;        /* platform_vcpu.threads; the vCPU's thread only */
 	struct user_context *fpu_owner;  /* whose FPU state is in the registers, or NULL; atomic: the vCPU's thread, and
 	                                    pt_as_destroy when no vCPU runs the space */
-	int cpu;                         /* host CPU it is bound to, or -1 */
+	int cpu;                         /* host CPU it is bound to, -1, or STUB_CPU_INHERITED */
 	bool dead;                       /* killed; with proc == NULL nobody else refers to it; atomic */
 };
 

@@ -174,7 +174,7 @@ static int thread_new(struct platform_vcpu *pv, struct stub_proc *p, struct stub
 		return r;
 	}
 	t->proc = p;
-	t->cpu = -1;
+	t->cpu = STUB_CPU_INHERITED;
 	t->next = pv->threads;
 	pv->threads = t;
 	p->thread[pv->id] = t;
