@@ -45,22 +45,25 @@ static void running_on(struct mm *mm, struct cpu_set *set)
 	spin_unlock(&tasklist_lock);
 }
 
+/* Whoever is in the Sentry passes a barrier before ring 3 anyway; the others are made to leave ring 3 once. No vCPU has
+ * to do anything for that while it waits here itself. */
 static void kick_and_wait(const struct cpu_set *set)
 {
-	uint32_t self = this_vcpu()->id;
+	uint32_t self = this_vcpu()->id, seen[BOOT_VCPU_MAX];
 
 	for (unsigned cpu = 0; cpu < BOOT_VCPU_MAX; cpu++) {
+		seen[cpu] = 0;
 		if (!(set->bits[cpu / 64] >> cpu % 64 & 1) || cpu == self)
 			continue;
-		atomic_xchg(&vcpu_of(cpu)->kick_pending, 1);
-		if (hostcall1(HC_KICK, cpu) < 0)
-			atomic_xchg(&vcpu_of(cpu)->kick_pending, 0);
+		seen[cpu] = atomic_load(&user_passages[cpu]);
+		if (!(seen[cpu] & 1))
+			continue;
+		(void)atomic_xchg(&vcpu_of(cpu)->kick_pending, 1);
+		(void)hostcall1(HC_KICK, cpu);
 	}
 	for (unsigned cpu = 0; cpu < BOOT_VCPU_MAX; cpu++) {
-		if (!(set->bits[cpu / 64] >> cpu % 64 & 1) || cpu == self)
-			continue;
-		/* cond_resched may move this task to the very vCPU it waits for, which then has noticed, too. */
-		while (atomic_load(&vcpu_of(cpu)->kick_pending) && this_vcpu()->id != cpu) {
+		/* cond_resched may move this task to the very vCPU it waits for, which then has left ring 3. */
+		while ((seen[cpu] & 1) && atomic_load(&user_passages[cpu]) == seen[cpu]) {
 			hostcall0(HC_YIELD);
 			cond_resched();
 		}

@@ -75,6 +75,9 @@ uint64_t sched_rr_interval(const struct task *t); /* ns */
 /* vCPUs that exist: bit mask. */
 void sched_cpu_mask(uint64_t mask[4]);
 
+/* Per vCPU, counted up by the user loop at each way into ring 3 and back: odd while ring 3 may run. Both steps are full
+ * memory barriers. */
+extern uint32_t user_passages[];
 /* The main loop of every application task: run_user, handle the trap, deliver signals. Never returns. */
 NORETURN void task_user_loop(void *task);
 

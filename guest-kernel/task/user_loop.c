@@ -157,6 +157,8 @@ static void prepare_user(struct task *t)
 	}
 }
 
+uint32_t user_passages[BOOT_VCPU_MAX];
+
 NORETURN void task_user_loop(void *task)
 {
 	struct task *t = task;
@@ -166,7 +168,9 @@ NORETURN void task_user_loop(void *task)
 		prepare_user(t);
 		account(t, false);
 		struct vcpu *v = this_vcpu();
+		(void)atomic_xchg(&user_passages[v->id], user_passages[v->id] + 1);
 		int64_t r = v->run_user(v, &t->uc);
+		(void)atomic_xchg(&user_passages[v->id], user_passages[v->id] + 1);
 		account(t, true);
 		bool kicked = r == 0 && t->uc.trap_kind == TRAP_KICK;
 		sched_after_user(kicked);
