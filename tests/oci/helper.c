@@ -138,6 +138,42 @@ static int files(char **argv)
 	}
 }
 
+/* exec FILE...: what comes of executing each: an errno, a signal or an exit status. */
+static int exec_each(char **argv)
+{
+	for (; *argv; argv++) {
+		int p[2], err = 0, w;
+		pid_t pid;
+
+		if (pipe2(p, O_CLOEXEC) < 0)
+			return 1;
+		fflush(stdout);
+		pid = fork();
+		if (pid == 0) {
+			char *args[] = {*argv, NULL}, *env[] = {NULL};
+
+			alarm(5);
+			execve(*argv, args, env);
+			err = errno;
+			(void)!write(p[1], &err, sizeof(err));
+			_exit(1);
+		}
+		close(p[1]);
+		if (read(p[0], &err, sizeof(err)) != sizeof(err))
+			err = 0;
+		close(p[0]);
+		if (waitpid(pid, &w, 0) != pid)
+			return 1;
+		if (err)
+			printf("%s errno %s\n", *argv, strerrorname_np(err));
+		else if (WIFSIGNALED(w))
+			printf("%s signal %d\n", *argv, WTERMSIG(w));
+		else
+			printf("%s status %d\n", *argv, WEXITSTATUS(w));
+	}
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -146,11 +182,11 @@ int main(int argc, char **argv)
 		int (*run)(char **argv);
 	} commands[] = {
 		{"segv", 0, segv},   {"hog", 1, hog},   {"forks", 1, forks}, {"mapped", 1, mapped_file},
-		{"fill", 1, fill}, {"files", 1, files},
+		{"fill", 1, fill}, {"files", 1, files}, {"exec", -1, exec_each},
 	};
 
 	for (unsigned i = 0; argc > 1 && i < sizeof(commands) / sizeof(commands[0]); i++)
-		if (strcmp(argv[1], commands[i].name) == 0 && argc == 2 + commands[i].args)
+		if (strcmp(argv[1], commands[i].name) == 0 && (argc == 2 + commands[i].args || commands[i].args < 0))
 			return commands[i].run(argv + 2);
 	fprintf(stderr, "helper: usage\n");
 	return 99;
