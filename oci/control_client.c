@@ -16,7 +16,7 @@
 #include "oci/tree.h"
 #include "oci/util.h"
 
-#define TIMEOUT_SECONDS 10
+#define TIMEOUT_SECONDS 5
 
 /* Through /proc/self/fd, since the name of the directory may be longer than a socket address. */
 static void address(int dir, struct sockaddr_un *sa)

@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "oci/control_client.h"
 #include "oci/util.h"
 
 #define ID_MAX 128
@@ -169,18 +170,30 @@ void state_unlock(struct state *s)
 	flock(s->dir, LOCK_UN);
 }
 
-struct error *state_remove(struct state *s)
+static void empty_dir(int fd)
 {
-	DIR *d = fdopendir(dup(s->dir));
+	DIR *d = fdopendir(dup(fd));
 	struct dirent *ent;
 
 	if (!d)
-		return error_errno(errno, "cannot read %s", s->path);
+		return;
 	rewinddir(d);
 	while ((ent = readdir(d)))
 		if (strcmp(ent->d_name, ".") != 0 && strcmp(ent->d_name, "..") != 0)
-			unlinkat(s->dir, ent->d_name, 0);
+			unlinkat(fd, ent->d_name, 0);
 	closedir(d);
+}
+
+struct error *state_remove(struct state *s)
+{
+	static const char *const names[] = {"state.json", "state.json.new", CONTROL_SOCKET};
+
+	/* By name, which needs no further descriptor; then whatever else there may be. */
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		unlinkat(s->dir, names[i], 0);
+	if (rmdir(s->path) == 0 || errno == ENOENT)
+		return NULL;
+	empty_dir(s->dir);
 	if (rmdir(s->path) < 0 && errno != ENOENT)
 		return error_errno(errno, "cannot remove %s", s->path);
 	return NULL;

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -138,6 +139,32 @@ static int files(char **argv)
 	}
 }
 
+static void on_usr1(int sig)
+{
+	(void)!write(1, "answer\n", 7);
+}
+
+/* bomb: forks without end from a child, says "full" when that fails, and answers SIGUSR1. */
+static int bomb(char **argv)
+{
+	signal(SIGUSR1, on_usr1);
+	if (fork() == 0) {
+		bool told = false;
+
+		signal(SIGUSR1, SIG_DFL);
+		for (;;)
+			if (fork() < 0) {
+				if (!told)
+					(void)!write(1, "full\n", 5);
+				told = true;
+				usleep(1000);
+			}
+	}
+	while (pause() < 0)
+		;
+	return 0;
+}
+
 /* exec FILE...: what comes of executing each: an errno, a signal or an exit status. */
 static int exec_each(char **argv)
 {
@@ -182,7 +209,7 @@ int main(int argc, char **argv)
 		int (*run)(char **argv);
 	} commands[] = {
 		{"segv", 0, segv},   {"hog", 1, hog},   {"forks", 1, forks}, {"mapped", 1, mapped_file},
-		{"fill", 1, fill}, {"files", 1, files}, {"exec", -1, exec_each},
+		{"fill", 1, fill}, {"files", 1, files}, {"exec", -1, exec_each}, {"bomb", 0, bomb},
 	};
 
 	for (unsigned i = 0; argc > 1 && i < sizeof(commands) / sizeof(commands[0]); i++)
