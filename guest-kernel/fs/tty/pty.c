@@ -73,9 +73,42 @@ static void pty_set_termios(struct tty *t)
 	tty_unlock(t);
 }
 
+/* Hands what the master wrote to the line discipline, as far as that has room. tty->lock held. */
+static void feed(struct tty *t)
+{
+	if (t->feeding)
+		return; /* the line discipline makes room while it takes input: a flush by ^C */
+	t->feeding = true;
+	while (t->in_tail != t->in_head) {
+		uint32_t at = t->in_tail & (PTY_IN - 1), n = MIN(t->in_head - t->in_tail, PTY_IN - at);
+		n = ldisc_receive(t, t->in + at, n);
+		if (!n)
+			break;
+		t->in_tail += n;
+	}
+	t->feeding = false;
+}
+
 static void pty_input_room(struct tty *t)
 {
+	feed(t);
 	t->pending |= TTY_DO_MASTER;
+}
+
+static uint32_t in_room(const struct tty *t)
+{
+	uint32_t used = READ_ONCE(t->in_head) - READ_ONCE(t->in_tail);
+	return used < PTY_IN_LIMIT ? PTY_IN_LIMIT - used : 0;
+}
+
+/* The master writes: bytes taken. tty->lock held. */
+static uint32_t in_put(struct tty *t, const char *s, uint32_t n)
+{
+	n = MIN(n, in_room(t));
+	for (uint32_t i = 0; i < n; i++)
+		t->in[t->in_head++ & (PTY_IN - 1)] = s[i];
+	feed(t);
+	return n;
 }
 
 static void pty_free(struct tty *t)
@@ -225,7 +258,7 @@ static ssize_t_ master_write(struct file *file, struct iter *from, uint64_t *pos
 		if (!have)
 			return done ? (ssize_t_)done : -EFAULT;
 		tty_lock(t);
-		uint32_t n = ldisc_receive(t, buf, have);
+		uint32_t n = in_put(t, buf, have);
 		tty_unlock(t);
 		if (n < have)
 			iter_revert(from, have - n);
@@ -234,7 +267,7 @@ static ssize_t_ master_write(struct file *file, struct iter *from, uint64_t *pos
 			continue;
 		if (READ_ONCE(file->flags) & O_NONBLOCK)
 			return done ? (ssize_t_)done : -EAGAIN;
-		int r = wait_event_interruptible(&t->master_wait, ldisc_room(t));
+		int r = wait_event_interruptible(&t->master_wait, in_room(t));
 		if (r)
 			return done ? (ssize_t_)done : r;
 	}
@@ -251,7 +284,7 @@ static uint32_t master_poll(struct file *file, struct poll_table *pt)
 		ev |= EPOLLIN | EPOLLRDNORM;
 	if (t->packet && t->packet_status)
 		ev |= EPOLLPRI | EPOLLIN | EPOLLRDNORM;
-	if (ldisc_room(t))
+	if (in_room(t))
 		ev |= EPOLLOUT | EPOLLWRNORM;
 	if (slave_gone(t))
 		ev |= EPOLLHUP;
@@ -314,6 +347,24 @@ static void set_packet(struct tty *t, bool on)
 	tty_unlock(t);
 }
 
+/* TCFLSH on the master is about its own input, the slave's output; packet mode does not report it. */
+static int64_t master_flush(struct tty *t, uint64_t what)
+{
+	if (what != TCIFLUSH && what != TCOFLUSH && what != TCIOFLUSH)
+		return -EINVAL;
+	tty_lock(t);
+	if (what != TCOFLUSH) {
+		t->out_tail = t->out_head;
+		t->pending |= TTY_DO_WRITERS;
+	}
+	if (what != TCIFLUSH) {
+		t->in_tail = t->in_head;
+		t->pending |= TTY_DO_MASTER;
+	}
+	tty_unlock(t);
+	return 0;
+}
+
 static int64_t master_ioctl(struct file *file, uint32_t cmd, uint64_t arg)
 {
 	struct tty *t = file_tty(file);
@@ -349,6 +400,8 @@ static int64_t master_ioctl(struct file *file, uint32_t cmd, uint64_t arg)
 	case TCSBRK:
 	case TCSBRKP:
 		return 0;
+	case TCFLSH:
+		return master_flush(t, arg);
 	default:
 		r = tty_mode_ioctl(t, file, cmd, arg);
 		if (r == -ENOIOCTLCMD)
@@ -375,7 +428,8 @@ int pty_open_master(struct inode *inode, struct file *file)
 	t->locked = true;
 	t->master_open = true;
 	t->out = kmalloc(PTY_BUF);
-	int r = t->out ? pty_register(t) : -ENOMEM;
+	t->in = kmalloc(PTY_IN);
+	int r = t->out && t->in ? pty_register(t) : -ENOMEM;
 	if (r) {
 		tty_put(t);
 		return r;

@@ -55,6 +55,7 @@ void tty_put(struct tty *t)
 	if (t->driver->free)
 		t->driver->free(t);
 	kfree(t->out);
+	kfree(t->in);
 	kfree(t);
 }
 

@@ -24,6 +24,8 @@ struct tty_winsize {
 
 #define TTY_BUF  4096u /* of input, power of two; MAX_CANON is one less */
 #define PTY_BUF  8192u /* from a slave to its master, power of two */
+#define PTY_IN   16384u /* from a master to its slave, power of two */
+#define PTY_IN_LIMIT 8448u /* of that, as much as Linux holds */
 #define PTY_MAX  4096
 #define TTY_ECHO 512u
 
@@ -82,6 +84,9 @@ struct tty {
 	uint32_t slaves;            /* open slave files */
 	char *out;                  /* PTY_BUF ring: what the master reads */
 	uint32_t out_head, out_tail;
+	char *in;                   /* PTY_IN ring: written by the master, not yet taken by the line discipline */
+	uint32_t in_head, in_tail;
+	bool feeding;               /* the ring is being handed over, further up the stack */
 	struct wait_queue master_wait;
 
 	bool exclusive;             /* TIOCEXCL */

@@ -137,8 +137,13 @@ void tty_session_exit(struct process *p)
 	spin_unlock(&tasklist_lock);
 	if (!t)
 		return;
-	/* Like vhangup(2): whoever still has it open is cut off. */
-	tty_hangup(t);
+	int leader, fg;
+	if (!t->is_pty) {
+		tty_hangup(t); /* like vhangup(2): whoever still has it open is cut off */
+	} else if (detach_session(t, &leader, &fg)) {
+		send_pgrp(fg, SIGHUP);
+		tty_put(t); /* the session's */
+	}
 	tty_put(t);
 }
 
@@ -166,10 +171,10 @@ static int give_up(struct tty *t)
 	return 0;
 }
 
-static int64_t set_foreground(struct tty *t, struct tty *ours, uint64_t arg)
+static int64_t set_foreground(struct tty *t, uint64_t arg)
 {
 	int32_t pgid;
-	int r = tty_check_change(ours ? ours : t, SIGTTOU);
+	int r = tty_check_change(t, SIGTTOU);
 	if (r)
 		return r == -EIO ? -ENOTTY : r;
 	if (copy_in(&pgid, uva(arg), sizeof(pgid)))
@@ -178,7 +183,7 @@ static int64_t set_foreground(struct tty *t, struct tty *ours, uint64_t arg)
 		return -EINVAL;
 	struct process *p = current->proc, *m;
 	spin_lock(&tasklist_lock);
-	if (!ours || p->tty != t || t->session != p->sid) {
+	if (p->tty != t || t->session != p->sid) {
 		r = -ENOTTY;
 	} else {
 		r = -ESRCH;
@@ -200,11 +205,11 @@ int64_t tty_job_ioctl(struct tty *t, struct tty *ours, uint32_t cmd, uint64_t ar
 	int32_t value;
 	switch (cmd) {
 	case TIOCSCTTY:
-		return ours ? tty_set_controlling(t, arg == 1) : -ENOTTY;
+		return tty_set_controlling(t, arg == 1); /* through its master: the slave */
 	case TIOCNOTTY:
 		return ours ? give_up(t) : -ENOTTY;
 	case TIOCSPGRP:
-		return set_foreground(t, ours, arg);
+		return set_foreground(t, arg);
 	case TIOCGPGRP:
 	case TIOCGSID:
 		/* A pty master may ask about its slave; others about their own terminal only. */
