@@ -59,8 +59,10 @@ void page_put(struct page *p);
 struct page *pa_to_page(pa_t p); /* NULL for file windows and out of range */
 pa_t page_to_pa(const struct page *p);
 static inline void *page_address(const struct page *p) { return direct(page_to_pa(p)); }
-/* Gives backed free memory to the host; called from idle. Returns bytes given back. */
+/* From idle: gives backed free memory to the host once nothing was released for a while; until then the first call sets
+ * a timer, after which page_reclaim_is_due says that it is time for another. Returns bytes given back. */
 uint64_t page_reclaim_idle(void);
+bool page_reclaim_is_due(void);
 
 struct page_stats {
 	uint64_t total, free, backed, user, cache, slab, page_tables, kstack; /* pages */

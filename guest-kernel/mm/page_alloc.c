@@ -274,6 +274,11 @@ static void reclaim_timer_fn(struct ktimer *t)
 	spin_unlock(&zone.lock);
 }
 
+bool page_reclaim_is_due(void)
+{
+	return READ_ONCE(zone.reclaim_due);
+}
+
 uint64_t page_reclaim_idle(void)
 {
 	bool arm, due;

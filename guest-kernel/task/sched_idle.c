@@ -300,6 +300,8 @@ NORETURN void sched_idle_loop(void)
 			schedule();
 			continue;
 		}
+		if (page_reclaim_is_due())
+			(void)page_reclaim_idle();
 		save_idle_fpu(rq);
 		sched_mark_idle(rq->cpu, true);
 		(void)atomic_xchg(&rq->mode, RQ_IDLE);
