@@ -65,7 +65,7 @@ static void send(const struct sigio *s)
 	siginfo_kernel(&si, s->sig ? s->sig : SIGIO);
 	if (s->sig) {
 		uint32_t ev = s->events ? s->events : EPOLLIN | EPOLLRDNORM;
-		si.si_code = ev & EPOLLHUP ? POLL_HUP : ev & EPOLLERR ? POLL_ERR : ev & EPOLLIN ? POLL_IN : POLL_OUT;
+		si.si_code = ev & EPOLLMSG ? POLL_MSG : ev & EPOLLHUP ? POLL_HUP : ev & EPOLLERR ? POLL_ERR : ev & EPOLLIN ? POLL_IN : POLL_OUT;
 		si.si_band = ev;
 		si.si_fd = s->fd;
 	}

@@ -161,6 +161,8 @@ static int64_t do_fcntl(struct file *f, int fd, uint32_t cmd, uint64_t arg)
 		if ((f->inode->mode & S_IFMT) != S_IFREG)
 			return -EINVAL;
 		return (int)arg == F_UNLCK || (int)arg == F_RDLCK || (int)arg == F_WRLCK ? -EAGAIN : -EINVAL;
+	case F_NOTIFY:
+		return dnotify_set(f, fd, (uint32_t)arg);
 	case F_SETPIPE_SZ:
 		return pipe_set_size(f, (uint32_t)arg);
 	case F_GETPIPE_SZ:

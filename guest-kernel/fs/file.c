@@ -69,6 +69,8 @@ void file_put(struct file *f)
 		epoll_file_release(f);
 	if (f->async)
 		fasync_release(f);
+	if (READ_ONCE(f->dnotify))
+		dnotify_release(f);
 	if (f->inode) {
 		if (f->ops && !(f->mode & FMODE_PATH))
 			notify_dentry(f->path.dentry, f->mode & FMODE_WRITE ? 0x8 /* IN_CLOSE_WRITE */ : 0x10 /* IN_CLOSE_NOWRITE */);

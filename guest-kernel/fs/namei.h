@@ -98,6 +98,9 @@ int fasync_set(struct file *f, int fd, bool on);
 /* F_SETOWN: a process, minus a process group, or 0. */
 int file_set_owner(struct file *f, int32_t who);
 void fasync_release(struct file *f);
+/* F_NOTIFY; arg: DN_*. 0, -ENOTDIR, -ENOMEM. */
+int dnotify_set(struct file *f, int fd, uint32_t arg);
+void dnotify_release(struct file *f);
 void file_send_sigio(struct file *f, int fd, uint32_t events);
 
 /* char and block devices by number (owned by the device drivers) */

@@ -5,7 +5,7 @@
  * A mark ties an inode to an instance; notify_lock (a sleeping lock, innermost of those) protects all marks and both
  * of their lists. An instance's queue has a spinlock. While no mark exists anywhere, a hook is one load.
  */
-#include "fs/vfs.h"
+#include "fs/notify_impl.h"
 
 #include <linux/inotify.h>
 #include <asm/ioctls.h>
@@ -19,17 +19,6 @@
 #define QUEUE_MAX 16384u
 #define WATCHES_MAX 65536u /* of one instance */
 #define PARENT_ONLY (IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO)
-
-struct inotify;
-
-struct mark {
-	struct list_node inode_link;    /* inode->marks */
-	struct list_node instance_link; /* instance->marks */
-	struct inode *inode;            /* a reference */
-	struct inotify *in;
-	int wd;
-	uint32_t mask;
-};
 
 struct notify_event {
 	struct list_node link;
@@ -48,7 +37,7 @@ struct inotify {
 	int next_wd;              /* notify_lock */
 };
 
-static struct mutex notify_lock = MUTEX_INIT(notify_lock);
+struct mutex notify_lock = MUTEX_INIT(notify_lock);
 static uint32_t nr_marks; /* written under notify_lock, read racily by the hooks */
 static uint32_t next_cookie;
 
@@ -92,18 +81,34 @@ static void queue_event(struct inotify *in, int wd, uint32_t mask, uint32_t cook
 	wake_up_poll(&in->wait, EPOLLIN | EPOLLRDNORM);
 }
 
-/* notify_lock held. The inode's reference passes to the caller, to be put after unlocking. */
-static struct inode *mark_remove(struct mark *m, bool tell)
+void notify_mark_add(struct mark *m, struct inode *inode)
+{
+	inode_get(inode);
+	m->inode = inode;
+	list_init(&m->instance_link);
+	list_add_tail(&m->inode_link, &inode->marks);
+	nr_marks++;
+}
+
+struct inode *notify_mark_remove(struct mark *m)
 {
 	struct inode *i = m->inode;
-	if (tell)
-		queue_event(m->in, m->wd, IN_IGNORED, 0, NULL);
 	list_del(&m->inode_link);
 	list_del(&m->instance_link);
-	m->in->nr_marks--;
+	if (m->in)
+		m->in->nr_marks--;
+	else
+		dnotify_detach(m);
 	nr_marks--;
 	kfree(m);
 	return i;
+}
+
+static struct inode *mark_remove(struct mark *m, bool tell)
+{
+	if (tell && m->in)
+		queue_event(m->in, m->wd, IN_IGNORED, 0, NULL);
+	return notify_mark_remove(m);
 }
 
 /* Tells the watchers of inode. mask has one event and perhaps IN_ISDIR. */
@@ -115,10 +120,14 @@ static void deliver(struct inode *inode, uint32_t mask, uint32_t cookie, const c
 	mutex_lock(&notify_lock);
 	struct mark *m, *tmp;
 	list_for_each_entry_safe(m, tmp, &inode->marks, inode_link) {
-		if (!(m->mask & mask & IN_ALL_EVENTS))
+		if (!(m->mask & mask & (IN_ALL_EVENTS | NOTIFY_RENAMED)))
 			continue;
-		queue_event(m->in, m->wd, mask, cookie, name);
-		if (m->mask & IN_ONESHOT) {
+		bool done = m->mask & IN_ONESHOT;
+		if (m->in)
+			queue_event(m->in, m->wd, mask, cookie, name);
+		else
+			done = dnotify_event(m);
+		if (done) {
 			(void)mark_remove(m, true);
 			drop++;
 		}
@@ -172,6 +181,8 @@ void notify_move(struct inode *old_dir, const char *old_name, struct inode *new_
 	uint32_t cookie = atomic_add(&next_cookie, 1), dir = dir_bit(moved);
 	deliver(old_dir, IN_MOVED_FROM | dir, cookie, old_name);
 	deliver(new_dir, IN_MOVED_TO | dir, cookie, new_name);
+	if (old_dir == new_dir)
+		deliver(old_dir, NOTIFY_RENAMED, 0, NULL);
 	deliver(moved, IN_MOVE_SELF | dir, 0, NULL);
 }
 
@@ -212,7 +223,8 @@ void notify_super_gone(struct super_block *sb)
 		struct mark *m = first_mark_of(sb);
 		struct inode *i = NULL;
 		if (m) {
-			queue_event(m->in, m->wd, IN_UNMOUNT, 0, NULL);
+			if (m->in)
+				queue_event(m->in, m->wd, IN_UNMOUNT, 0, NULL);
 			i = mark_remove(m, true);
 		}
 		mutex_unlock(&notify_lock);
@@ -396,15 +408,12 @@ static int update_mark(struct inotify *in, struct inode *i, uint32_t mask, struc
 		return -ENOSPC;
 	m = *fresh;
 	*fresh = NULL;
-	inode_get(i);
-	m->inode = i;
 	m->in = in;
 	m->mask = keep;
 	m->wd = in->next_wd++;
-	list_add_tail(&m->inode_link, &i->marks);
+	notify_mark_add(m, i);
 	list_add_tail(&m->instance_link, &in->marks);
 	in->nr_marks++;
-	nr_marks++;
 	return m->wd;
 }
 

@@ -9,6 +9,7 @@
 #include <linux/pidfd.h>
 
 #include "fs/poll.h"
+#include "fs/proc/proc.h"
 #include "lib/string.h"
 #include "mm/mm.h"
 #include "signal/signal.h"
@@ -91,6 +92,23 @@ int64_t sys_pidfd_open(const struct sysargs *a)
 	return IS_ERR(f) ? PTR_ERR(f) : fd_publish(f, true);
 }
 
+/* pidfd_send_signal also takes an open /proc/PID. */
+static struct process *get_target(int fd)
+{
+	struct file *f = fd_get(fd);
+
+	if (!f)
+		return ERR_PTR(-EBADF);
+	const struct pseudo_ref *ref = pseudo_dir_ref(f);
+	struct process *p = f->ops == &pidfd_ops                      ? f->private
+	                    : ref && ref->entry == &proc_pid_dir ? ref->task->proc
+	                                                         : NULL;
+	if (p)
+		process_get(p);
+	file_put(f);
+	return p ? p : ERR_PTR(-EBADF);
+}
+
 /* The siginfo of pidfd_send_signal: the caller's, which may not pretend to come from the kernel or kill(2). */
 static int read_info(siginfo_t *si, uva_t from, int signo, const struct process *to)
 {
@@ -115,7 +133,7 @@ int64_t sys_pidfd_send_signal(const struct sysargs *a)
 
 	if (arg_u32(a, 3))
 		return -EINVAL;
-	struct process *p = pidfd_get(fd, NULL);
+	struct process *p = get_target(fd);
 	if (IS_ERR(p))
 		return PTR_ERR(p);
 	int err = read_info(&si, info, signo, p);

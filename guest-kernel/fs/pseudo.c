@@ -66,6 +66,11 @@ static void pseudo_evict(struct inode *inode)
 	inode->private = NULL;
 }
 
+const struct pseudo_ref *pseudo_dir_ref(const struct file *f)
+{
+	return f->inode && f->inode->ops == &dir_iops ? pseudo_ref_of(f->inode) : NULL;
+}
+
 static bool pseudo_alive(const struct pseudo_ref *ref)
 {
 	if (ref->task && READ_ONCE(ref->task->sched.state) == TASK_DEAD)

@@ -48,6 +48,9 @@ struct pseudo_entry {
 
 static inline const struct pseudo_ref *pseudo_ref_of(const struct inode *i) { return i->private; }
 
+/* The entry of an open pseudo directory; NULL for other files. */
+const struct pseudo_ref *pseudo_dir_ref(const struct file *f);
+
 /* A super block whose root is the directory entry `root`. */
 struct super_block *pseudo_mount(const struct fs_type *type, const struct pseudo_entry *root, uint32_t magic);
 

@@ -265,6 +265,7 @@ struct file {
 	int owner_sig;           /* F_SETSIG */
 	uint32_t owner_uid, owner_euid;
 	struct fasync *async;    /* O_ASYNC; fs/fasync.c */
+	struct dnotify *dnotify; /* F_NOTIFY; fs/dnotify.c */
 	struct list_node epoll_links; /* epoll items that watch this file; epoll's own lock */
 	const struct cred *cred; /* at open */
 	uint64_t seq;            /* readers of revalidated state: private use by the fs */

@@ -117,9 +117,58 @@ static void oneshot_and_remove(void)
 	close(in);
 }
 
+static volatile int hits, hit_code, hit_fd;
+
+static void on_notify(int sig, siginfo_t *si, void *uc)
+{
+	(void)sig;
+	(void)uc;
+	hits++;
+	hit_code = si->si_code;
+	hit_fd = si->si_fd;
+}
+
+/* F_NOTIFY: a signal per event; once, unless DN_MULTISHOT. */
+static void dnotify(void)
+{
+	struct sigaction sa = {.sa_sigaction = on_notify, .sa_flags = SA_SIGINFO};
+	sigaction(SIGRTMIN + 1, &sa, NULL);
+	CHECK_EQ(mkdir("dn", 0700), 0);
+	int dir = open("dn", O_RDONLY), file = open("plain", O_CREAT | O_RDWR, 0600);
+	CHECK_ERRNO(fcntl(file, F_NOTIFY, DN_MODIFY), ENOTDIR);
+	CHECK_EQ(fcntl(dir, F_SETSIG, SIGRTMIN + 1), 0);
+	CHECK_EQ(fcntl(dir, F_NOTIFY, DN_CREATE), 0);
+	CHECK_EQ(fcntl(dir, F_GETOWN), getpid());
+	close(open("dn/a", O_CREAT | O_RDWR, 0600));
+	CHECK_EQ(hits, 1);
+	CHECK_EQ(hit_code, POLL_MSG);
+	CHECK_EQ(hit_fd, dir);
+	close(open("dn/b", O_CREAT | O_RDWR, 0600));
+	CHECK_EQ(hits, 1);
+	CHECK_EQ(fcntl(dir, F_NOTIFY, DN_MODIFY | DN_DELETE | DN_MULTISHOT), 0);
+	int fd = open("dn/a", O_RDWR);
+	CHECK_EQ(write(fd, "x", 1), 1);
+	CHECK_EQ(write(fd, "x", 1), 1);
+	CHECK_EQ(hits, 3);
+	close(fd);
+	CHECK_EQ(unlink("dn/b"), 0);
+	CHECK_EQ(hits, 4);
+	CHECK_EQ(fcntl(dir, F_NOTIFY, DN_RENAME | DN_MULTISHOT), 0);
+	CHECK_EQ(rename("dn/a", "dn/c"), 0); /* gone and renamed: bits add up */
+	CHECK_EQ(hits, 6);
+	CHECK_EQ(fcntl(dir, F_NOTIFY, 0), 0);
+	CHECK_EQ(unlink("dn/c"), 0);
+	CHECK_EQ(hits, 6);
+	CHECK_EQ(fcntl(dir, F_NOTIFY, DN_CREATE | DN_MULTISHOT), 0);
+	close(dir);
+	close(open("dn/d", O_CREAT | O_RDWR, 0600));
+	CHECK_EQ(hits, 6);
+	close(file);
+}
+
 int main(int argc, char **argv)
 {
-	static const struct abi_test tests[] = {ABI_TEST(directory), ABI_TEST(file), ABI_TEST(oneshot_and_remove)};
+	static const struct abi_test tests[] = {ABI_TEST(directory), ABI_TEST(file), ABI_TEST(oneshot_and_remove), ABI_TEST(dnotify)};
 	abi_scratch();
-	return abi_main(argc, argv, tests, 3);
+	return abi_main(argc, argv, tests, 4);
 }

@@ -244,6 +244,34 @@ static void ignored_children(void)
 	signal(SIGCHLD, SIG_DFL);
 }
 
+/* pidfd_send_signal takes a pidfd or an open /proc/PID, nothing else of /proc. */
+static void pidfd_by_proc(void)
+{
+	pid_t pid = fork();
+	int status = 0;
+	char path[64];
+
+	if (!pid)
+		for (;;)
+			pause();
+	REQUIRE(pid > 0);
+	snprintf(path, sizeof(path), "/proc/%d", pid);
+	int fd = open(path, O_RDONLY | O_DIRECTORY), top = open("/proc", O_RDONLY | O_DIRECTORY);
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	int sub = open(path, O_RDONLY | O_DIRECTORY);
+	CHECK_ERRNO(syscall(SYS_pidfd_send_signal, top, 0, NULL, 0), EBADF);
+	CHECK_ERRNO(syscall(SYS_pidfd_send_signal, sub, 0, NULL, 0), EBADF);
+	CHECK_EQ(syscall(SYS_pidfd_send_signal, fd, 0, NULL, 0), 0);
+	CHECK_ERRNO(waitid(P_PIDFD, (id_t)fd, NULL, WEXITED | WNOHANG), EBADF);
+	CHECK_EQ(syscall(SYS_pidfd_send_signal, fd, SIGTERM, NULL, 0), 0);
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+	CHECK_ERRNO(syscall(SYS_pidfd_send_signal, fd, 0, NULL, 0), ESRCH);
+	close(fd);
+	close(top);
+	close(sub);
+}
+
 ABI_MAIN(ABI_TEST(exit_codes), ABI_TEST(killed), ABI_TEST(real_faults), ABI_TEST(memory_is_copied),
     ABI_TEST(vfork_shares), ABI_TEST(wait_id), ABI_TEST(stop_and_continue), ABI_TEST(groups), ABI_TEST(subreaper),
-    ABI_TEST(many_children), ABI_TEST(ignored_children))
+    ABI_TEST(many_children), ABI_TEST(ignored_children), ABI_TEST(pidfd_by_proc))
