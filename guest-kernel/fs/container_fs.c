@@ -110,7 +110,7 @@ static struct mount *hidden_mount(struct super_block *sb)
 static struct super_block *overlay_over(struct super_block *lower_sb)
 {
 	const struct fs_type *tmpfs = fs_type_find("tmpfs");
-	struct super_block *upper_sb = tmpfs ? tmpfs->mount(tmpfs, "upper", "mode=755", 0) : ERR_PTR(-ENODEV);
+	struct super_block *upper_sb = tmpfs ? tmpfs->mount(tmpfs, "upper", "mode=755,size=100%,nr_inodes=0", 0) : ERR_PTR(-ENODEV);
 	if (IS_ERR(upper_sb)) {
 		super_put(lower_sb);
 		return upper_sb;

@@ -5,6 +5,7 @@
  */
 #include "fs/vfs.h"
 
+#include "fs/mount.h"
 #include "fs/namei.h"
 #include "fs/poll.h"
 #include "lib/log.h"
@@ -83,6 +84,8 @@ void file_put(struct file *f)
 	} else if (f->ops && f->ops->release) {
 		f->ops->release(f);
 	}
+	if (f->mode & FMODE_TREE)
+		mount_dissolve(f->path.mnt);
 	path_put(&f->path);
 	if (f->cred)
 		cred_put(f->cred);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The mount tree. One namespace; mounts are found by (parent mount, mountpoint dentry) in a small hash table.
+ * The mount tree. One namespace; mounts are found by (parent mount, mountpoint dentry) in a small hash table. Trees that
+ * are not attached anywhere (fsmount(2), open_tree(2), a recursive bind being made) have a struct mnt_ns of their own.
  *
  * mount_lock protects the tree. A mount in the tree holds one reference on itself, on its root dentry, its mountpoint
  * dentry and its super block; children do not hold their parent, a parent with children cannot be unmounted (and
@@ -142,12 +143,49 @@ bool mount_is_below(const struct mount *m, const struct mount *top)
 	return false;
 }
 
+struct mount *mount_alloc_tree(struct super_block *sb, struct dentry *root, uint32_t flags, const char *source)
+{
+	struct mnt_ns *ns = kzalloc(sizeof(*ns));
+	struct mount *m = mount_alloc(sb, root, flags, source);
+	if (!ns || !m) {
+		kfree(ns);
+		mount_put(m);
+		return ERR_PTR(-ENOMEM);
+	}
+	ref_init(&ns->refs);
+	list_init(&ns->mounts);
+	wait_queue_init(&ns->wait);
+	ns->root = m;
+	m->ns = ns;
+	list_add(&m->link, &ns->mounts);
+	return m;
+}
+
+struct mnt_ns *mount_enter(struct mount *m, struct mnt_ns *ns)
+{
+	struct mnt_ns *own = m->ns;
+	if (list_empty(&m->link)) {
+		m->ns = ns;
+		list_add_tail(&m->link, &ns->mounts);
+		return NULL;
+	}
+	if (own == ns)
+		return NULL;
+	while (!list_empty(&own->mounts)) {
+		struct mount *c = list_first(&own->mounts, struct mount, link);
+		c->ns = ns;
+		list_move_tail(&c->link, &ns->mounts);
+	}
+	return own;
+}
+
 /* Puts m on top of at (after stepping over what is mounted there already). Consumes m's reference on success. */
 int mount_graft(struct mount *m, const struct path *at)
 {
 	struct path p = *at;
 	path_get(&p);
 	struct nameidata none = {0};
+	struct mnt_ns *own = NULL;
 	int r = nd_cross_mounts(&none, &p);
 	if (r == 0) {
 		bool target_dir = (p.dentry->inode->mode & S_IFMT) == S_IFDIR;
@@ -158,16 +196,19 @@ int mount_graft(struct mount *m, const struct path *at)
 		else if ((p.dentry->inode->iflags & INODE_DEAD) || (p.dentry->flags & DENTRY_DELETED))
 			r = -ENOENT;
 		spin_lock(&mount_lock);
-		if (r == 0 && !p.mnt->parent && p.mnt != p.mnt->ns->root)
+		if (r == 0 && !mount_in_tree(p.mnt))
 			r = -EINVAL; /* detached meanwhile */
-		if (r == 0)
+		if (r == 0) {
+			own = mount_enter(m, p.mnt->ns);
 			mount_link(m, p.mnt, p.dentry);
+		}
 		spin_unlock(&mount_lock);
 		mutex_unlock(&p.dentry->inode->lock);
 	}
 	path_put(&p);
+	kfree(own);
 	if (r == 0)
-		mount_changed(m->ns);
+		mount_changed(&mnt_ns0);
 	return r;
 }
 
@@ -223,6 +264,37 @@ static void collect(struct mount *top, struct list_node *out)
 	}
 }
 
+/* What collect() found leaves the tree for good. */
+static void release_all(struct list_node *out)
+{
+	while (!list_empty(out)) {
+		struct mount *o = list_first(out, struct mount, link);
+		spin_lock(&mount_lock);
+		list_del(&o->link);
+		o->ns = &mnt_ns0;
+		struct dentry *mp = mount_unlink(o);
+		spin_unlock(&mount_lock);
+		dentry_put(mp);
+		mount_put(o);
+	}
+}
+
+void mount_dissolve(struct mount *m)
+{
+	struct list_node out;
+	struct mnt_ns *own = NULL;
+	list_init(&out);
+	spin_lock(&mount_lock);
+	if (m->ns != &mnt_ns0 && m->ns->root == m) {
+		own = m->ns;
+		own->root = NULL;
+		collect(m, &out);
+	}
+	spin_unlock(&mount_lock);
+	release_all(&out);
+	kfree(own);
+}
+
 /* Takes m (and, when detach, its subtree) out of the tree. held: references of the caller that do not count as use. */
 int mount_detach(struct mount *m, bool detach, uint32_t held)
 {
@@ -245,16 +317,8 @@ int mount_detach(struct mount *m, bool detach, uint32_t held)
 	spin_unlock(&mount_lock);
 	if (r)
 		return r;
-	while (!list_empty(&out)) {
-		struct mount *o = list_first(&out, struct mount, link);
-		spin_lock(&mount_lock);
-		list_del(&o->link);
-		struct dentry *mp = mount_unlink(o);
-		spin_unlock(&mount_lock);
-		dentry_put(mp);
-		mount_put(o);
-	}
-	mount_changed(m->ns);
+	release_all(&out);
+	mount_changed(&mnt_ns0);
 	return 0;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * mount(2), umount2(2), pivot_root(2).
+ * mount(2), umount2(2), pivot_root(2), and what sys_mount_fd.c shares with them.
  *
  * Mount flags of Linux are all understood; propagation types are recorded for /proc/self/mountinfo only. Needs
  * CAP_SYS_ADMIN.
@@ -26,15 +26,6 @@ static int next_peer_group = 1;
 /* The mount whose root p is, or NULL. */
 static struct mount *mount_at(const struct path *p) { return p->dentry == p->mnt->root ? p->mnt : NULL; }
 
-static struct mount *clone_mount(struct mount *m, struct dentry *root)
-{
-	super_get(m->sb);
-	struct mount *c = mount_alloc(m->sb, root, m->flags, m->source);
-	if (c)
-		c->peer_group = m->peer_group;
-	return c;
-}
-
 /* mount_lock held: the next mount below top in tree order after prev. The list of mounts has parents first. */
 static struct mount *next_below(struct mount *top, struct mount *prev)
 {
@@ -47,56 +38,108 @@ static struct mount *next_below(struct mount *top, struct mount *prev)
 	return NULL;
 }
 
-/* Copies the mounts below from's dentry onto the copy at to. */
-static int clone_submounts(const struct path *from, struct mount *copy)
-{
+struct clone_map {
 	struct {
 		struct mount *old, *new;
-	} *map = NULL;
-	uint32_t n = 1, max = 64;
-	int r = 0;
-	map = kmalloc(sizeof(*map) * max);
-	if (!map)
+	} *pair;
+	uint32_t n, max;
+};
+
+static int map_add(struct clone_map *map, struct mount *old, struct mount *new)
+{
+	if (map->n == map->max) {
+		void *more = kmalloc(sizeof(*map->pair) * (map->max ? 2 * map->max : 16));
+		if (!more)
+			return -ENOMEM;
+		if (map->n)
+			memcpy(more, map->pair, sizeof(*map->pair) * map->n);
+		kfree(map->pair);
+		map->pair = more;
+		map->max = map->max ? 2 * map->max : 16;
+	}
+	map->pair[map->n].old = old;
+	map->pair[map->n++].new = new;
+	return 0;
+}
+
+static struct mount *map_find(const struct clone_map *map, const struct mount *old)
+{
+	for (uint32_t i = 0; i < map->n; i++)
+		if (map->pair[i].old == old)
+			return map->pair[i].new;
+	return NULL;
+}
+
+static int clone_one(struct clone_map *map, struct mount *m, struct mount *parent, struct dentry *mp)
+{
+	super_get(m->sb);
+	struct mount *c = mount_alloc(m->sb, m->root, m->flags, m->source);
+	if (!c)
 		return -ENOMEM;
-	map[0].old = from->mnt;
-	map[0].new = copy;
+	c->peer_group = m->peer_group;
+	if (map_add(map, m, c)) {
+		mount_put(c);
+		return -ENOMEM;
+	}
+	spin_lock(&mount_lock);
+	(void)mount_enter(c, parent->ns);
+	mount_link(c, parent, mp);
+	spin_unlock(&mount_lock);
+	return 0;
+}
+
+/* Copies the mounts below from's dentry onto top, the copy of from. Nobody else sees top yet. */
+static int clone_submounts(const struct path *from, struct mount *top)
+{
+	struct clone_map map = {0};
 	struct mount *m = from->mnt;
-	for (;;) {
+	int r = map_add(&map, m, top);
+	mount_get(m);
+	while (r == 0) {
 		struct mount *parent = NULL;
 		struct dentry *mp = NULL;
 		spin_lock(&mount_lock);
-		m = list_empty(&m->link) ? NULL : next_below(from->mnt, m);
-		if (m) {
-			mount_get(m);
-			mp = m->mountpoint;
+		struct mount *next = list_empty(&m->link) ? NULL : next_below(from->mnt, m);
+		if (next) {
+			mount_get(next);
+			mp = next->mountpoint;
 			dentry_get(mp);
-			for (uint32_t i = 0; i < n; i++)
-				if (map[i].old == m->parent)
-					parent = map[i].new;
+			parent = map_find(&map, next->parent);
 		}
 		spin_unlock(&mount_lock);
+		mount_put(m);
+		m = next;
 		if (!m)
 			break;
-		/* mounts of the first level count only below the bound directory; never the copy itself */
-		bool wanted = parent && m != copy && !(parent == copy && !dentry_is_ancestor(from->dentry, mp));
-		struct mount *c = wanted ? clone_mount(m, m->root) : NULL;
-		if (c && n < max) {
-			spin_lock(&mount_lock);
-			mount_link(c, parent, mp);
-			spin_unlock(&mount_lock);
-			map[n].old = m;
-			map[n++].new = c;
-		} else if (wanted) {
-			mount_put(c);
-			r = -ENOMEM;
-		}
+		/* mounts of the first level count only below the directory that is copied */
+		if (parent && (parent != top || dentry_is_ancestor(from->dentry, mp)))
+			r = clone_one(&map, m, parent, mp);
 		dentry_put(mp);
-		mount_put(m); /* the tree still has it, or the walk ends */
-		if (r)
-			break;
 	}
-	kfree(map);
+	mount_put(m);
+	kfree(map.pair);
 	return r;
+}
+
+struct mount *mount_clone_tree(const struct path *from, bool recursive)
+{
+	struct mount *old = from->mnt;
+	spin_lock(&mount_lock);
+	bool there = mount_in_tree(old);
+	spin_unlock(&mount_lock);
+	if (!there)
+		return ERR_PTR(-EINVAL);
+	super_get(old->sb);
+	struct mount *m = mount_alloc_tree(old->sb, from->dentry, old->flags, old->source);
+	if (IS_ERR(m))
+		return m;
+	m->peer_group = old->peer_group;
+	int r = recursive ? clone_submounts(from, m) : 0;
+	if (r) {
+		mount_dissolve(m);
+		return ERR_PTR(r);
+	}
+	return m;
 }
 
 static int do_bind(const struct path *at, const char *source, bool recursive)
@@ -107,19 +150,32 @@ static int do_bind(const struct path *at, const char *source, bool recursive)
 	int r = path_lookup(AT_FDCWD, source, LOOKUP_FOLLOW, &from);
 	if (r)
 		return r;
-	struct mount *m = clone_mount(from.mnt, from.dentry);
-	if (!m) {
-		r = -ENOMEM;
-	} else {
-		r = mount_graft(m, at);
-		if (r)
-			mount_put(m);
-		else if (recursive)
-			r = clone_submounts(&from, m);
-		if (r == 0)
-			mount_changed(m->ns);
-	}
+	struct mount *m = mount_clone_tree(&from, recursive);
 	path_put(&from);
+	if (IS_ERR(m))
+		return PTR_ERR(m);
+	r = mount_graft(m, at);
+	if (r)
+		mount_dissolve(m);
+	return r;
+}
+
+int super_remount(struct super_block *sb, uint32_t flags, const char *data)
+{
+	/* files open for writing forbid a read-only state */
+	if ((flags & MS_RDONLY) && !(sb->flags & MS_RDONLY)) {
+		struct inode *i;
+		bool busy = false;
+		spin_lock(&sb->lock);
+		list_for_each_entry(i, &sb->inodes, sb_link)
+			busy |= READ_ONCE(i->write_count) > 0;
+		spin_unlock(&sb->lock);
+		if (busy)
+			return -EBUSY;
+	}
+	int r = data && *data && sb->ops && sb->ops->remount ? sb->ops->remount(sb, data) : 0;
+	if (r == 0)
+		sb->flags = (sb->flags & ~(uint32_t)MS_RDONLY) | (flags & MS_RDONLY);
 	return r;
 }
 
@@ -133,23 +189,14 @@ static int do_remount(const struct path *at, uint32_t flags, const char *data)
 	if (!(flags & (MS_NOATIME | MS_NODIRATIME | MS_RELATIME | MS_STRICTATIME)))
 		new |= m->flags & (MS_NOATIME | MS_NODIRATIME | MS_RELATIME | MS_STRICTATIME);
 	if (!(flags & MS_BIND)) {
-		/* the super block's own read-only state follows; files open for writing forbid it */
-		if ((flags & MS_RDONLY) && !(m->sb->flags & MS_RDONLY)) {
-			struct inode *i;
-			bool busy = false;
-			spin_lock(&m->sb->lock);
-			list_for_each_entry(i, &m->sb->inodes, sb_link)
-				busy |= READ_ONCE(i->write_count) > 0;
-			spin_unlock(&m->sb->lock);
-			if (busy)
-				return -EBUSY;
-		}
-		m->sb->flags = (m->sb->flags & ~MS_RDONLY) | (flags & MS_RDONLY);
+		int r = super_remount(m->sb, flags, data);
+		if (r)
+			return r;
 	}
 	spin_lock(&mount_lock);
 	m->flags = keep | new;
 	spin_unlock(&mount_lock);
-	mount_changed(m->ns);
+	mount_changed(&mnt_ns0);
 	return 0;
 }
 
@@ -164,22 +211,34 @@ static void set_propagation(struct mount *m, uint32_t type)
 	m->peer_group = 0;
 }
 
-static int do_propagation(const struct path *at, uint32_t flags)
+int mount_change(const struct path *p, uint32_t set, uint32_t clear, uint32_t propagation, bool recursive)
 {
-	struct mount *m = mount_at(at);
-	uint32_t type = flags & ~(MS_REC | MS_SILENT);
-	if (!m || (type & (type - 1)) || (type & ~PROPAGATION))
+	struct mount *m = mount_at(p), *c;
+	if (!m)
 		return -EINVAL;
 	spin_lock(&mount_lock);
-	struct mount *c;
-	set_propagation(m, type);
-	if (flags & MS_REC)
-		list_for_each_entry(c, &m->ns->mounts, link)
-			if (c != m && mount_is_below(c, m))
-				set_propagation(c, type);
+	if (!mount_in_tree(m)) {
+		spin_unlock(&mount_lock);
+		return -EINVAL;
+	}
+	list_for_each_entry(c, &m->ns->mounts, link) {
+		if (c != m && !(recursive && mount_is_below(c, m)))
+			continue;
+		c->flags = (c->flags & ~clear) | set;
+		if (propagation)
+			set_propagation(c, propagation);
+	}
 	spin_unlock(&mount_lock);
-	mount_changed(m->ns);
+	mount_changed(&mnt_ns0);
 	return 0;
+}
+
+static int do_propagation(const struct path *at, uint32_t flags)
+{
+	uint32_t type = flags & ~(MS_REC | MS_SILENT);
+	if ((type & (type - 1)) || (type & ~PROPAGATION))
+		return -EINVAL;
+	return mount_change(at, 0, 0, type, flags & MS_REC);
 }
 
 /* The list keeps parents before children: what moved goes to the end, with what is below it. mount_lock held. */
@@ -195,6 +254,37 @@ static void relist(struct mount *top)
 		list_move_tail(moved.next, &top->ns->mounts);
 }
 
+int mount_move(const struct path *from, const struct path *at)
+{
+	struct mount *m = mount_at(from);
+	struct dentry *old = NULL;
+	struct mnt_ns *own = NULL;
+	bool same_kind = m && ((m->root->inode->mode ^ at->dentry->inode->mode) & S_IFMT) == 0;
+	int r = 0;
+	spin_lock(&mount_lock);
+	if (!same_kind || !mount_in_tree(at->mnt))
+		r = -EINVAL;
+	else if (at->dentry->flags & DENTRY_DELETED)
+		r = -ENOENT;
+	else if (mount_is_below(at->mnt, m))
+		r = -ELOOP;
+	else if (m->ns == &mnt_ns0 ? !m->parent || at->mnt->ns != m->ns : m != m->ns->root)
+		r = -EINVAL; /* from the namespace any mount but its root, from a tree of its own only the root */
+	if (r == 0) {
+		old = mount_unlink(m);
+		own = mount_enter(m, at->mnt->ns);
+		mount_link(m, at->mnt, at->dentry);
+		relist(m);
+	}
+	spin_unlock(&mount_lock);
+	if (old)
+		dentry_put(old);
+	kfree(own);
+	if (r == 0)
+		mount_changed(&mnt_ns0);
+	return r;
+}
+
 static int do_move(const struct path *at, const char *source)
 {
 	struct path from;
@@ -203,26 +293,7 @@ static int do_move(const struct path *at, const char *source)
 	int r = path_lookup(AT_FDCWD, source, LOOKUP_FOLLOW, &from);
 	if (r)
 		return r;
-	struct mount *m = mount_at(&from);
-	struct dentry *old = NULL;
-	bool dirs = m && ((m->root->inode->mode ^ at->dentry->inode->mode) & S_IFMT) == 0;
-	spin_lock(&mount_lock);
-	if (!m || !m->parent || !dirs)
-		r = -EINVAL;
-	else if (mount_is_below(at->mnt, m))
-		r = -ELOOP;
-	else if (!at->mnt->parent && at->mnt != at->mnt->ns->root)
-		r = -EINVAL;
-	if (r == 0) {
-		old = mount_unlink(m);
-		mount_link(m, at->mnt, at->dentry);
-		relist(m);
-	}
-	spin_unlock(&mount_lock);
-	if (old)
-		dentry_put(old);
-	if (r == 0)
-		mount_changed(m->ns);
+	r = mount_move(&from, at);
 	path_put(&from);
 	return r;
 }
@@ -324,7 +395,7 @@ int64_t sys_umount2(const struct sysargs *a)
 	if (r)
 		return r;
 	struct mount *m = mount_at(&p);
-	if (!m) {
+	if (!m || m->ns != &mnt_ns0) {
 		r = -EINVAL;
 	} else if (flags & MNT_EXPIRE_) {
 		r = flags & (MNT_FORCE_ | MNT_DETACH_) ? -EINVAL : -EAGAIN;
@@ -431,7 +502,7 @@ int64_t sys_pivot_root(const struct sysargs *a)
 		r = do_pivot(&new, &put, &root);
 		if (r == 0) {
 			replace_root(&root, &new);
-			mount_changed(new.mnt->ns);
+			mount_changed(&mnt_ns0);
 		}
 		path_put(&root);
 		path_put(&put);

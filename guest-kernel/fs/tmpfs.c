@@ -3,7 +3,7 @@
  * tmpfs(5): super block, options, inodes. Contents of files: tmpfs_file.c; of directories: tmpfs_dir.c; extended
  * attributes: tmpfs_xattr.c.
  *
- * Without size= the limit is half of the container's memory limit, if it has one; 0 means no limit.
+ * Without size= the limit is half of the memory that the container may use, as on Linux; 0 means no limit.
  */
 #include "fs/tmpfs.h"
 
@@ -144,7 +144,10 @@ static int tmpfs_show_options(struct super_block *sb, char *buf, size_t size)
 	return n;
 }
 
+static int tmpfs_remount(struct super_block *sb, const char *data);
+
 static const struct super_ops tmpfs_super_ops = {
+	.remount = tmpfs_remount,
 	.evict_inode = tmpfs_evict,
 	.statfs = tmpfs_statfs,
 	.put_super = tmpfs_put_super,
@@ -187,6 +190,13 @@ static int parse_size(const char *s, uint64_t of, uint64_t *out)
 	return 0;
 }
 
+static uint64_t memory_pages(void)
+{
+	struct page_stats st;
+	page_stats(&st);
+	return st.limit;
+}
+
 static bool is_option(const char *opt, const char *name) { return strcmp(opt, name) == 0; }
 
 static int parse_option(struct tmpfs_sb *ts, char *opt)
@@ -200,7 +210,7 @@ static int parse_option(struct tmpfs_sb *ts, char *opt)
 		return -EINVAL;
 	*val++ = 0;
 	if (is_option(opt, "size")) {
-		r = parse_size(val, container0.memory_limit, &v);
+		r = parse_size(val, memory_pages() * PAGE_SIZE, &v);
 		ts->max_blocks = (v + PAGE_SIZE - 1) >> PAGE_SHIFT;
 	} else if (is_option(opt, "nr_blocks")) {
 		r = parse_size(val, 0, &v);
@@ -243,6 +253,27 @@ static int parse_options(struct tmpfs_sb *ts, const char *data)
 	return r;
 }
 
+/* Limits may change as long as they hold; what was made without a limit stays so. */
+static int tmpfs_remount(struct super_block *sb, const char *data)
+{
+	struct tmpfs_sb *ts = sb->private, *wanted = kmalloc(sizeof(*wanted));
+	if (!wanted)
+		return -ENOMEM;
+	*wanted = (struct tmpfs_sb){.max_blocks = ts->max_blocks, .max_inodes = ts->max_inodes};
+	int r = parse_options(wanted, data);
+	spin_lock(&ts->lock);
+	if (r == 0 && ((wanted->max_blocks && (!ts->max_blocks || wanted->max_blocks < ts->used_blocks)) ||
+	               (wanted->max_inodes && (!ts->max_inodes || wanted->max_inodes < ts->used_inodes))))
+		r = -EINVAL;
+	if (r == 0) {
+		ts->max_blocks = wanted->max_blocks;
+		ts->max_inodes = wanted->max_inodes;
+	}
+	spin_unlock(&ts->lock);
+	kfree(wanted);
+	return r;
+}
+
 struct super_block *tmpfs_mount(const struct fs_type *type, const char *source, const char *data, uint32_t flags)
 {
 	bool ramfs = strcmp(type->name, "ramfs") == 0;
@@ -254,10 +285,8 @@ struct super_block *tmpfs_mount(const struct fs_type *type, const char *source, 
 	ts->mode = ramfs ? 0755 : 01777;
 	ts->uid = current->cred->fsuid;
 	ts->gid = current->cred->fsgid;
-	if (!ramfs && container0.memory_limit && container0.memory_limit < (1ULL << 60)) {
-		ts->max_blocks = container0.memory_limit >> (PAGE_SHIFT + 1);
-		ts->max_inodes = ts->max_blocks;
-	}
+	if (!ramfs)
+		ts->max_blocks = ts->max_inodes = memory_pages() / 2;
 	int r = parse_options(ts, data);
 	struct super_block *sb = r ? NULL : super_alloc(type, &tmpfs_super_ops, ramfs ? RAMFS_MAGIC : TMPFS_MAGIC);
 	if (!sb) {

@@ -210,6 +210,7 @@ struct super_ops {
 	void (*put_super)(struct super_block *sb);
 	int (*show_options)(struct super_block *sb, char *buf, size_t size); /* for /proc/mounts, e.g. ",size=64k" */
 	int (*sync)(struct super_block *sb);
+	int (*remount)(struct super_block *sb, const char *data); /* new options; default: there are none to change */
 };
 
 struct super_block {
@@ -276,6 +277,7 @@ struct file {
 #define FMODE_EXEC   4u
 #define FMODE_PATH   8u  /* O_PATH */
 #define FMODE_STREAM 16u /* no file position (pipes, sockets, ttys) */
+#define FMODE_TREE   64u /* O_PATH file that owns a tree of mounts not attached anywhere */
 #define FMODE_WRITER 32u /* counted in inode->write_count */
 
 /* SEEK_SET .. SEEK_HOLE by inode size, without holes; for llseek operations that treat only some of them. */

@@ -347,12 +347,12 @@
 	S(425, io_uring_setup, sys_enosys, NONE, "disabled, as container runtimes do") \
 	S(426, io_uring_enter, sys_enosys, NONE, "disabled, as container runtimes do") \
 	S(427, io_uring_register, sys_enosys, NONE, "disabled, as container runtimes do") \
-	S(428, open_tree, sys_enosys, NONE, "use mount(2)") \
-	S(429, move_mount, sys_enosys, NONE, "use mount(2)") \
-	S(430, fsopen, sys_enosys, NONE, "use mount(2)") \
-	S(431, fsconfig, sys_enosys, NONE, "use mount(2)") \
-	S(432, fsmount, sys_enosys, NONE, "use mount(2)") \
-	S(433, fspick, sys_enosys, NONE, "use mount(2)") \
+	S(428, open_tree, sys_open_tree, FULL, "") \
+	S(429, move_mount, sys_move_mount, PARTIAL, "no propagation groups") \
+	S(430, fsopen, sys_fsopen, FULL, "") \
+	S(431, fsconfig, sys_fsconfig, PARTIAL, "flags and strings; checked at creation") \
+	S(432, fsmount, sys_fsmount, FULL, "") \
+	S(433, fspick, sys_fspick, FULL, "") \
 	S(434, pidfd_open, sys_pidfd_open, FULL, "") \
 	S(435, clone3, sys_clone3, PARTIAL, "no namespaces, no CLONE_INTO_CGROUP") \
 	S(436, close_range, sys_close_range, FULL, "") \
@@ -361,7 +361,7 @@
 	S(439, faccessat2, sys_faccessat2, FULL, "") \
 	S(440, process_madvise, sys_enosys, NONE, "for a later release") \
 	S(441, epoll_pwait2, sys_epoll_pwait2, FULL, "") \
-	S(442, mount_setattr, sys_enosys, NONE, "use mount(2)") \
+	S(442, mount_setattr, sys_mount_setattr, PARTIAL, "no idmapped mounts; nothing propagates") \
 	S(443, quotactl_fd, sys_enosys, NONE, "no quotas or accounting") \
 	S(444, landlock_create_ruleset, sys_enosys, NONE, "for a later release") \
 	S(445, landlock_add_rule, sys_enosys, NONE, "for a later release") \

@@ -62,8 +62,7 @@ int64_t sys_sysinfo(const struct sysargs *a)
 	uint64_t load[3];
 	page_stats(&st);
 	sched_loadavg(load);
-	uint64_t limit = container0.memory_limit / PAGE_SIZE, used = st.total - st.free;
-	uint64_t total = limit && limit < st.total ? limit : st.total;
+	uint64_t used = st.total - st.free, total = st.limit;
 	struct sysinfo s = {.uptime = (int64_t)(clock_since_start() / 1000000000), .totalram = total,
 	                    .freeram = total > used ? total - used : 0, .sharedram = st.cache,
 	                    .procs = (uint16_t)MIN(READ_ONCE(container0.nr_tasks), 65535u), .mem_unit = PAGE_SIZE};

@@ -151,11 +151,113 @@ static void pivot(void)
 	CHECK_EQ(abi_child(in_pivot), 0);
 }
 
+/* ---- descriptors: fsopen(2) and its family ---- */
+static int sys_fs(long nr, long a, const void *b, long c, const void *d, long e) { return syscall(nr, a, b, c, d, e); }
+
+static int new_tmpfs(const char *key, const char *value)
+{
+	int ctx = syscall(SYS_fsopen, "tmpfs", 1), m;
+
+	if (ctx < 0)
+		return -1;
+	CHECK_EQ(syscall(SYS_fsconfig, ctx, 1, key, value, 0), 0);
+	CHECK_ERRNO(syscall(SYS_fsmount, ctx, 1, 0), EINVAL);
+	CHECK_EQ(syscall(SYS_fsconfig, ctx, 6, NULL, NULL, 0), 0);
+	m = syscall(SYS_fsmount, ctx, 1, 4 /* nodev */);
+	CHECK_ERRNO(syscall(SYS_fsmount, ctx, 1, 0), EBUSY);
+	close(ctx);
+	return m;
+}
+
+static void by_descriptor(void)
+{
+	struct statfs sf;
+	int fd, tree, m = new_tmpfs("size", "64k");
+
+	if (m < 0)
+		return;
+	CHECK_ERRNO(syscall(SYS_fsopen, "nosuchfs", 0), ENODEV);
+	CHECK_ERRNO(syscall(SYS_fsopen, "tmpfs", 8), EINVAL);
+	CHECK_EQ(fstatfs(m, &sf), 0);
+	CHECK_EQ(sf.f_blocks, 16);
+	CHECK(sf.f_flags & 4);
+	CHECK_EQ(mkdirat(m, "d", 0755), 0);
+	REQUIRE(mkdir("fdm", 0755) == 0 && mkdir("fdn", 0755) == 0);
+	CHECK_ERRNO(sys_fs(SYS_move_mount, m, "", AT_FDCWD, "fdm", 0), ENOENT);
+	CHECK_EQ(sys_fs(SYS_move_mount, m, "", AT_FDCWD, "fdm", 4), 0);
+	CHECK(exists("fdm/d"));
+	CHECK_ERRNO(sys_fs(SYS_move_mount, AT_FDCWD, "fdm", AT_FDCWD, "fdm/d", 0), ELOOP);
+	CHECK_EQ(mount("none", "fdm/d", "tmpfs", 0, NULL), 0);
+	CHECK_EQ(make("fdm/d/inner"), 0);
+	tree = syscall(SYS_open_tree, AT_FDCWD, "fdm", 1 /* clone */);
+	CHECK_EQ(faccessat(tree, "d", F_OK, 0), 0);
+	CHECK_ERRNO(faccessat(tree, "d/inner", F_OK, 0), ENOENT);
+	close(tree);
+	tree = syscall(SYS_open_tree, AT_FDCWD, "fdm", 1 | 0x8000 /* recursive */);
+	CHECK_EQ(faccessat(tree, "d/inner", F_OK, 0), 0);
+	CHECK_EQ(sys_fs(SYS_move_mount, tree, "", AT_FDCWD, "fdn", 4), 0);
+	close(tree);
+	CHECK(exists("fdn/d/inner"));
+	CHECK_EQ(umount2("fdn", MNT_DETACH), 0);
+	fd = open("fdm/f", O_CREAT | O_WRONLY, 0600);
+	CHECK_EQ(close(fd), 0);
+	uint64_t attr[4] = {1 /* rdonly */, 0, 0, 0};
+	CHECK_EQ(syscall(SYS_mount_setattr, AT_FDCWD, "fdm", 0, attr, sizeof(attr)), 0);
+	CHECK_ERRNO(make("fdm/g"), EROFS);
+	CHECK_EQ(make("fdm/d/g"), 0);
+	attr[0] = 0x10;
+	CHECK_ERRNO(syscall(SYS_mount_setattr, AT_FDCWD, "fdm", 0, attr, sizeof(attr)), EINVAL);
+	close(m);
+	CHECK_EQ(umount2("fdm", MNT_DETACH), 0);
+	CHECK_EQ(rmdir("fdm"), 0);
+	CHECK_EQ(rmdir("fdn"), 0);
+}
+
+static void many_submounts(void)
+{
+	char path[64];
+	unsigned n = 80;
+
+	REQUIRE(mkdir("many", 0755) == 0 && mkdir("many.copy", 0755) == 0);
+	REQUIRE(mount("none", "many", "tmpfs", 0, NULL) == 0);
+	for (unsigned i = 0; i < n; i++) {
+		snprintf(path, sizeof(path), "many/%u", i);
+		CHECK_EQ(mkdir(path, 0755), 0);
+		CHECK_EQ(mount("none", path, "tmpfs", 0, "size=16k"), 0);
+		snprintf(path, sizeof(path), "many/%u/x", i);
+		CHECK_EQ(make(path), 0);
+	}
+	CHECK_EQ(mount("many", "many.copy", NULL, MS_BIND | MS_REC, NULL), 0);
+	for (unsigned i = 0; i < n; i++) {
+		snprintf(path, sizeof(path), "many.copy/%u/x", i);
+		CHECK(exists(path));
+	}
+	CHECK_EQ(umount2("many.copy", MNT_DETACH), 0);
+	CHECK_EQ(umount2("many", MNT_DETACH), 0);
+	CHECK_EQ(rmdir("many") | rmdir("many.copy"), 0);
+}
+
+static void tmpfs_limits(void)
+{
+	struct statfs sf;
+
+	REQUIRE(mkdir("lim", 0755) == 0);
+	REQUIRE(mount("none", "lim", "tmpfs", 0, NULL) == 0);
+	CHECK_EQ(statfs("lim", &sf), 0);
+	CHECK(sf.f_blocks > 0 && sf.f_files > 0 && sf.f_bfree <= sf.f_blocks);
+	CHECK_EQ(mount(NULL, "lim", NULL, MS_REMOUNT, "size=128k,nr_inodes=20"), 0);
+	CHECK_EQ(statfs("lim", &sf), 0);
+	CHECK_EQ(sf.f_blocks, 32);
+	CHECK_EQ(sf.f_files, 20);
+	CHECK_EQ(umount("lim"), 0);
+	CHECK_EQ(rmdir("lim"), 0);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct abi_test tests[] = {
 		ABI_TEST(tmpfs_and_flags), ABI_TEST(binds), ABI_TEST(detached_stays_usable), ABI_TEST(root_changes),
-		ABI_TEST(pivot),
+		ABI_TEST(by_descriptor), ABI_TEST(many_submounts), ABI_TEST(tmpfs_limits), ABI_TEST(pivot),
 	};
 	if (geteuid() != 0) {
 		printf("skip: not root\n");

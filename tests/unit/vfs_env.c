@@ -243,6 +243,7 @@ uint64_t clock_realtime(void) { return env_now += 1000; }
 uint64_t clock_monotonic(void) { return env_now; }
 uint64_t rlimit_cur(unsigned resource) { return resource == RLIMIT_NOFILE ? 1024 : UINT64_MAX; }
 struct task *task_find(int tid) { return NULL; }
+void page_stats(struct page_stats *s) { *s = (struct page_stats){.limit = 1u << 18}; }
 struct task *task_lookup(int tid) { return NULL; }
 bool pgrp_exists(int pgid) { return false; }
 struct process *process_find(int pid) { return NULL; }

@@ -11,14 +11,13 @@
 
 #define KIB(pages) ((unsigned long long)(pages) * (PAGE_SIZE / 1024))
 
-/* Memory as the container sees it: its limit if it has one. */
+/* Memory as the container sees it: what it may use. */
 static int show_meminfo(struct seq *s, const struct pseudo_ref *ref)
 {
 	struct page_stats st;
 	page_stats(&st);
-	uint64_t limit = container0.memory_limit / PAGE_SIZE;
-	uint64_t used = st.total - st.free;
-	uint64_t total = limit && limit < st.total ? limit : st.total;
+	/* not what the Sentry has from the host at the moment, which grows on demand */
+	uint64_t used = st.total - st.free, total = st.limit;
 	uint64_t avail = total > used ? total - used : 0;
 	seq_printf(s, "MemTotal:       %8llu kB\nMemFree:        %8llu kB\nMemAvailable:   %8llu kB\n", KIB(total), KIB(avail),
 	           KIB(avail));
