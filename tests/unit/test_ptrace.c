@@ -96,6 +96,14 @@ struct cpu {
 };
 
 static struct cpu cpu0;
+static __thread struct platform_vcpu *own; /* of the thread's vCPU */
+
+/* Kicks, and the platform's own timer. */
+static void on_kick(int sig)
+{
+	if (own)
+		ops->vcpu_signal(own);
+}
 
 static struct cpu cpu_new(unsigned id)
 {
@@ -393,18 +401,14 @@ static void *kicker(void *arg)
 	return NULL;
 }
 
-static void on_kick(int sig) { ops->vcpu_signal(cpu0.pv); }
-
 static void test_kick(void **state)
 {
 	struct space s = space_new();
 	struct user_context *uc = task_new(&s);
 	pthread_t self = pthread_self(), t;
-	struct sigaction sa = {.sa_handler = on_kick};
 	unsigned got = 0;
 
 	CODE_BYTES(&s, 0xeb, 0xfe); /* jmp . */
-	sigaction(KICK_SIGNAL, &sa, NULL);
 	assert_int_equal(pthread_create(&t, NULL, kicker, &self), 0);
 	for (int i = 0; i < 20000; i++) { /* hangs if one is lost */
 		assert_int_equal(run(uc), 0);
@@ -430,6 +434,7 @@ static void *reader(void *arg)
 	struct cpu c = cpu_new(1);
 	struct user_context *uc = task_new(&shared);
 
+	own = c.pv;
 	while (!__atomic_load_n(&stop_reader, __ATOMIC_ACQUIRE)) {
 		uint64_t least = __atomic_load_n(&floor_value, __ATOMIC_ACQUIRE);
 
@@ -554,6 +559,7 @@ static void *worker(void *arg)
 
 	/* 1: mov $100000,%ecx ; 2: dec %ecx ; jnz 2b ; syscall ; jmp 1b */
 	CODE_BYTES(&s, 0xb9, 0xa0, 0x86, 0x01, 0x00, 0xff, 0xc9, 0x75, 0xfc, 0x0f, 0x05, 0xeb, 0xf3);
+	own = c.pv;
 	for (int i = 0; i < 2000; i++)
 		if (ops->run_user(c.pv, uc) || uc->trap_kind != TRAP_SYSCALL)
 			abort();
@@ -586,6 +592,7 @@ static void test_parallel(void **state)
 static int setup(void **state)
 {
 	struct platform_config cfg = {.kvm_fd = -1, .nr_vcpus = 4};
+	struct sigaction sa = {.sa_handler = on_kick, .sa_flags = SA_RESTART};
 	char name[] = "/tmp/runsc-test-XXXXXX";
 	const char *why = "";
 
@@ -605,6 +612,8 @@ static int setup(void **state)
 	if (ops->init(&cfg, &info) || ops->add_memory(0, RAM_SIZE))
 		return -1;
 	cpu0 = cpu_new(0);
+	own = cpu0.pv;
+	sigaction(KICK_SIGNAL, &sa, NULL);
 	return 0;
 }
 
