@@ -59,9 +59,11 @@ static bool flush_backlog(void)
 
 	while (n < ev.nr_backlog && ring_put(&ev.backlog[n]))
 		n++;
+	if (!n)
+		return false;
 	ev.nr_backlog -= n;
 	memmove(ev.backlog, ev.backlog + n, ev.nr_backlog * sizeof(*ev.backlog));
-	return n > 0;
+	return true;
 }
 
 static void hold_back(const struct event *e)

@@ -25,8 +25,9 @@ static bool header_ok(const Elf64_Ehdr *e)
 
 static int read_exact(struct file *f, void *buf, size_t n, uint64_t off)
 {
+	if (off > INT64_MAX - n)
+		return -EINVAL;
 	ssize_t_ r = file_read_kernel(f, buf, n, off);
-
 	if (r < 0)
 		return (int)r;
 	return (size_t)r == n ? 0 : -EIO;

@@ -169,7 +169,7 @@ void gofer_serve(int sock, const struct gofer_mount *m, unsigned n)
 		int send = -1;
 
 		if (len <= 0)
-			return;
+			break;
 		if (len < (int64_t)sizeof(p) || p.data_len != len - sizeof(p))
 			r.result = -EINVAL;
 		else
@@ -181,6 +181,8 @@ void gofer_serve(int sock, const struct gofer_mount *m, unsigned n)
 		if (send >= 0)
 			close(send);
 		if (len < 0)
-			return;
+			break;
 	}
+	free(in);
+	free(out);
 }
