@@ -3,14 +3,14 @@
 # Everything, from a fresh Debian 12: installs, builds and runs all tests.
 #
 #   scripts/test.sh            all of them
-#   scripts/test.sh SUITE...   some of: unit abi programs nested
+#   scripts/test.sh SUITE...   some of: unit abi oci fuzz programs nested
 #
 # The last line is `N passed, N failed`; the exit status is non-zero when anything failed. BUILD names the build directory
 # (default: build). Downloaded things are cached in $BUILD/cache.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 export BUILD=${BUILD:-build}
-suites=${*:-unit abi programs nested}
+suites=${*:-unit abi oci fuzz programs nested}
 passed=0
 failed=0
 
@@ -43,6 +43,8 @@ for s in $suites; do
 	case $s in
 	unit) suite unit unit ;;
 	abi) suite abi tests/run ;;
+	oci) suite oci tests/oci/run ;;
+	fuzz) suite fuzz tests/fuzz/run ;;
 	programs) suite programs tests/programs/run ;;
 	nested) suite nested tests/nested/run ;;
 	*) echo "test.sh: no suite named $s" >&2 && exit 2 ;;
