@@ -180,7 +180,7 @@ struct error *cgroup_join(const struct cgroup *cg, pid_t pid)
 
 		free(file);
 		if (err < 0)
-			return error_errno(err, "cgroups: cannot join %s", cg->path[i]);
+			return error_errno(err, "cgroups: cannot join %s (--ignore-cgroups does without)", cg->path[i]);
 	}
 	return NULL;
 }

@@ -35,6 +35,18 @@ static void follow_parent(int status_fd)
 		_exit(EXIT_RUNTIME);
 }
 
+/* Memory is charged to the cgroup of whoever touches it first, and helper processes are born into their parent's: nothing
+ * of either before runsc has moved us. */
+static bool told_to_go(int status_fd)
+{
+	char byte;
+	ssize_t n;
+
+	while ((n = read(status_fd, &byte, 1)) < 0 && errno == EINTR)
+		;
+	return n == 1;
+}
+
 static unsigned cpu_count(unsigned wanted)
 {
 	cpu_set_t set;
@@ -108,6 +120,8 @@ static struct error *boot(int *status)
 	e = gofer_receive_mounts(c.gofer_fd, c.nr_mounts, c.mount_fd, c.mount_flags);
 	if (e)
 		return e;
+	if (launch_flag(t, node, "wait-for-go") && !told_to_go(c.ready_fd))
+		return error_new("runsc has died");
 	err = vmm_run(&c);
 	if (err < 0 && vmm_reason())
 		return error_new("%s", vmm_reason());

@@ -55,6 +55,7 @@ static void put_boot(struct tree *t, const struct launch *l)
 	put_flag(t, "debug", o->debug);
 	put_flag(t, "strace", o->strace);
 	put_flag(t, "foreground", l->foreground);
+	put_flag(t, "wait-for-go", l->wait_for_go);
 	put_fd(t, "gofer-fd", l->boot.gofer);
 	put_fd(t, "control-fd", l->boot.control);
 	put_fd(t, "status-fd", l->boot.status);

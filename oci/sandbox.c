@@ -210,6 +210,7 @@ static struct error *start(struct sandbox *sb)
 	struct launch l = {
 	    .options = c->options, .spec = c->spec, .id = c->id, .platform = sb->platform, .work_dir = sb->state.path,
 	    .overlay = c->overlay, .foreground = !c->detach, .hide_system = c->hide_system, .nr_io = NR_STDIO,
+	    .wait_for_go = c->use_cgroups,
 	};
 	struct error *e;
 
@@ -229,8 +230,13 @@ static struct error *start(struct sandbox *sb)
 	sb->state.pid_start = state_process_start(sb->state.pid);
 	sb->state.gofer_start = state_process_start(sb->state.gofer_pid);
 	e = state_save(&sb->state);
-	if (!e && c->use_cgroups)
+	if (!e && c->use_cgroups) {
 		e = cgroup_join(&sb->cgroup, sb->state.pid);
+		if (!e)
+			e = cgroup_join(&sb->cgroup, sb->state.gofer_pid);
+		if (!e && send(sb->status, "", 1, MSG_NOSIGNAL) < 0)
+			e = error_errno(errno, "cannot start the sandbox");
+	}
 	return e;
 }
 
