@@ -26,8 +26,10 @@
 #define PTE_ADDR 0x000ffffffffff000UL
 /* Single-entry stores beat a whole-page store up to here. */
 #define FEW_ENTRIES 4
-/* A whole-page store that takes longer is worth avoiding. */
-#define DEAR_STORE_NS 6000
+/* A whole-page store is worth avoiding if it takes longer, and longer than this part of a visit to ring 0. */
+#define DEAR_STORE_NS    6000
+#define DEAR_STORE_SHARE 4
+#define MEASURES         4
 
 static pthread_rwlock_t as_lock = PTHREAD_RWLOCK_INITIALIZER;
 static struct kvm_as *as_hash[HASH_SIZE]; /* protected by as_lock */
@@ -214,10 +216,11 @@ static void touch_tree(struct touch *t, uint64_t table, int shift)
 
 /*
  * Whether the stores are so dear that dead page tables are better collected for one kvm_vm_forget_shadows: true of a
- * KVM that shadows or emulates. Measured with the first address space that dies.
+ * KVM that shadows page tables, where each store costs a good part of an exit. Measured with the first address spaces
+ * that die, of which the cheapest counts.
  */
-enum { STORES_UNKNOWN, STORES_CHEAP, STORES_DEAR };
-static _Atomic int stores;
+static _Atomic unsigned stores_measured;
+static _Atomic bool stores_cheap;
 
 static uint64_t now_ns(void)
 {
@@ -245,14 +248,16 @@ static int forget_tables(struct platform_vcpu *pv, uint64_t cr3)
 	touch_run(&t);
 	if (n && !t.error) {
 		uint64_t took = now_ns() - t0;
-		atomic_store(&stores, took > empty + n * DEAR_STORE_NS ? STORES_DEAR : STORES_CHEAP);
+		if (took < empty + n * DEAR_STORE_NS || took < empty + n * (empty / DEAR_STORE_SHARE))
+			atomic_store(&stores_cheap, true);
+		atomic_fetch_add(&stores_measured, 1);
 	}
 	return t.error;
 }
 
 int kvm_as_destroy(struct platform_vcpu *pv, uint64_t cr3)
 {
-	bool later = atomic_load(&stores) == STORES_DEAR;
+	bool later = !atomic_load(&stores_cheap) && atomic_load(&stores_measured) >= MEASURES;
 	struct kvm_as **p, *as;
 	int rc = 0;
 
