@@ -4,6 +4,7 @@
  * root, takes the mounts from the gofer and becomes the VMM.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <libfdt.h>
 #include <poll.h>
 #include <sched.h>
@@ -113,6 +114,7 @@ static struct error *boot(int *status)
 	raise_nofile();
 	prctl(PR_SET_NAME, "runsc-sandbox");
 	vmm_prepare_io(&c);
+	c.meminfo_fd = open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
 	err = namespace_empty_root(launch_string(t, node, "empty-root-on"));
 	if (err)
 		return error_errno(err, "cannot empty the sandbox's root");

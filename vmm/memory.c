@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <syslog.h>
@@ -93,6 +94,31 @@ int memory_attach_platform(void)
 	return vmm.ops->add_memory(0, memory_ram_end());
 }
 
+static bool meminfo_kib(const char *text, const char *key, uint64_t *kib)
+{
+	const char *at = strstr(text, key);
+
+	if (at)
+		*kib = strtoull(at + strlen(key), NULL, 10);
+	return at;
+}
+
+/* Where the host has run out, it would kill whole sandboxes. Better to refuse growth while a twentieth is left: the
+ * Sentry then ends one process. */
+static bool host_can_spare(uint64_t bytes)
+{
+	char text[512];
+	uint64_t total, available;
+	ssize_t n = vmm.cfg.meminfo_fd < 0 ? -1 : pread(vmm.cfg.meminfo_fd, text, sizeof(text) - 1, 0);
+
+	if (n <= 0)
+		return true;
+	text[n] = 0;
+	if (!meminfo_kib(text, "MemTotal:", &total) || !meminfo_kib(text, "MemAvailable:", &available))
+		return true;
+	return available > total / 20 + bytes / 1024;
+}
+
 int64_t memory_grow(uint64_t bytes)
 {
 	uint64_t end;
@@ -102,7 +128,7 @@ int64_t memory_grow(uint64_t bytes)
 		return -EINVAL;
 	pthread_mutex_lock(&ram.lock);
 	end = memory_ram_end();
-	if (bytes > ram.limit - end) {
+	if (bytes > ram.limit - end || !host_can_spare(bytes)) {
 		rc = -ENOMEM;
 	} else {
 		rc = vmm.ops->add_memory(end, bytes);
