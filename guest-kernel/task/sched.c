@@ -151,7 +151,8 @@ static void account_leave(struct rq *rq, struct task *t, uint64_t now)
 	t->sched.acct_sys += sys;
 	update_vruntime(rq, t, now);
 	if (t->sched.state != TASK_RUNNING) {
-		t->sched.avg_burst = (t->sched.avg_burst * 3 + (now - t->sched.burst_start)) / 4;
+		/* Bounded: a burst that the host prolonged, by running something else, is not to count for long. */
+		t->sched.avg_burst = (t->sched.avg_burst * 3 + MIN(now - t->sched.burst_start, 2 * SHORT_BURST_NS)) / 4;
 		t->sched.nvcsw++;
 	} else {
 		t->sched.nivcsw++;
