@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* eventfd(2): a counter that can be waited for. */
+#include "fs/eventfd.h"
+
 #include "fs/poll.h"
 
 #include "lib/string.h"
@@ -119,6 +121,18 @@ static const struct file_ops eventfd_ops = {
 	.show_fdinfo = eventfd_fdinfo,
 	.no_seek = true,
 };
+
+bool eventfd_is(const struct file *f) { return f->ops == &eventfd_ops; }
+
+void eventfd_signal(struct file *f, uint64_t n)
+{
+	struct eventfd *e = f->private;
+
+	spin_lock(&e->lock);
+	e->count = COUNT_MAX - e->count < n ? COUNT_MAX : e->count + n;
+	spin_unlock(&e->lock);
+	wake_up_poll(&e->wait, EPOLLIN);
+}
 
 static int64_t eventfd_create(uint32_t count, int flags)
 {

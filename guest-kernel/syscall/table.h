@@ -214,11 +214,11 @@
 	S(203, sched_setaffinity, sys_sched_setaffinity, FULL, "") \
 	S(204, sched_getaffinity, sys_sched_getaffinity, FULL, "") \
 	S(205, set_thread_area, sys_enosys, NONE, "for 32-bit programs only") \
-	S(206, io_setup, sys_enosys, NONE, "for a later release") \
-	S(207, io_destroy, sys_enosys, NONE, "for a later release") \
-	S(208, io_getevents, sys_enosys, NONE, "for a later release") \
-	S(209, io_submit, sys_enosys, NONE, "for a later release") \
-	S(210, io_cancel, sys_enosys, NONE, "for a later release") \
+	S(206, io_setup, sys_io_setup, FULL, "") \
+	S(207, io_destroy, sys_io_destroy, FULL, "") \
+	S(208, io_getevents, sys_io_getevents, FULL, "") \
+	S(209, io_submit, sys_io_submit, PARTIAL, "synchronous; no IOCB_CMD_POLL") \
+	S(210, io_cancel, sys_io_cancel, PARTIAL, "nothing is ever pending") \
 	S(211, get_thread_area, sys_enosys, NONE, "for 32-bit programs only") \
 	S(212, lookup_dcookie, sys_enosys, NONE, "removed from Linux or never in it") \
 	S(213, epoll_create, sys_epoll_create, FULL, "") \
@@ -341,7 +341,7 @@
 	S(330, pkey_alloc, sys_pkey_alloc, FULL, "") \
 	S(331, pkey_free, sys_pkey_free, FULL, "") \
 	S(332, statx, sys_statx, FULL, "") \
-	S(333, io_pgetevents, sys_enosys, NONE, "for a later release") \
+	S(333, io_pgetevents, sys_io_pgetevents, FULL, "") \
 	S(334, rseq, sys_rseq, FULL, "") \
 	S(424, pidfd_send_signal, sys_pidfd_send_signal, FULL, "") \
 	S(425, io_uring_setup, sys_enosys, NONE, "disabled, as container runtimes do") \
