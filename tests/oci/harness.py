@@ -94,9 +94,10 @@ def wait_for(condition, what, seconds=10):
         time.sleep(0.01)
 
 
-def mounts():
+def mounts(below):
+    """Mount points below a directory: others' may come and go."""
     with open("/proc/self/mountinfo") as f:
-        return sorted(line.split(" ", 5)[4] for line in f)
+        return sorted(m for m in (line.split(" ", 5)[4] for line in f) if m.startswith(str(below)))
 
 
 def make_rootfs(directory, helper):
@@ -144,7 +145,7 @@ class Sandbox:
         self.state = self.tmp / "state"
         self.flags = [f"--root={self.state}", f"--platform={platform}"]
         self.count = 0
-        self.mounts_before = mounts()
+        self.scratch = scratch
 
     def new_id(self):
         self.count += 1
@@ -234,7 +235,7 @@ class Sandbox:
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
         left += [f"process {describe(p)}" for p in children() if alive(p)]
-        left += [f"mount {m}" for m in sorted(set(mounts()) - set(self.mounts_before))]
+        left += [f"mount {m}" for m in mounts(self.scratch)]
         left += [f"cgroup {c}" for c in self.cgroups()]
         if self.state.exists():
             left += [f"state {p.name}" for p in self.state.iterdir()]
@@ -264,7 +265,7 @@ class Sandbox:
         for c in sorted(self.cgroups(), key=lambda p: -len(str(p))):
             with contextlib.suppress(OSError):
                 os.rmdir(c)
-        for m in sorted(set(mounts()) - set(self.mounts_before), reverse=True):
+        for m in reversed(mounts(self.scratch)):
             subprocess.run(["umount", "-l", m], stderr=subprocess.DEVNULL)
         shutil.rmtree(self.tmp, ignore_errors=True)
 

@@ -45,9 +45,11 @@ def test_kill_gofer(t):
         p, name, state = foreground(t, ["/bin/helper", "files", "/root"], flags=flags, rootfs=copy_root(t))
         os.kill(state["goferPid"], signal.SIGKILL)
         r = finish(p)
-        equal(r.status, 128, "status")
-        equal(len(r.err.strip().splitlines()), 1, f"lines of {r.err!r}")
-        contains(r.err, "gofer", "message")
+        # Without directfs the container may see an error, and end by itself, before the sandbox does.
+        if not (flags and (r.status, r.out) == (9, "error EIO\n")):
+            equal(r.status, 128, f"status ({r!r})")
+            equal(len(r.err.strip().splitlines()), 1, f"lines of {r.err!r}")
+            contains(r.err, "gofer", "message")
         wait_for(lambda: gone(state), "the sandbox ended with its gofer")
 
 
