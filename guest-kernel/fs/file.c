@@ -74,7 +74,7 @@ void file_put(struct file *f)
 		dnotify_release(f);
 	if (f->inode) {
 		if (f->ops && !(f->mode & FMODE_PATH))
-			notify_dentry(f->path.dentry, f->mode & FMODE_WRITE ? 0x8 /* IN_CLOSE_WRITE */ : 0x10 /* IN_CLOSE_NOWRITE */);
+			notify_file(f, f->mode & FMODE_WRITE ? 0x8 /* IN_CLOSE_WRITE */ : 0x10 /* IN_CLOSE_NOWRITE */);
 		if (f->inode->locks)
 			locks_remove_file(f);
 		if (f->ops && f->ops->release)

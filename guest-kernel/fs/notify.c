@@ -111,8 +111,9 @@ static struct inode *mark_remove(struct mark *m, bool tell)
 	return notify_mark_remove(m);
 }
 
-/* Tells the watchers of inode. mask has one event and perhaps IN_ISDIR. */
-static void deliver(struct inode *inode, uint32_t mask, uint32_t cookie, const char *name)
+/* Tells the watchers of inode. mask: events and perhaps IN_ISDIR; unlinked: to an open file without a name
+ * (IN_EXCL_UNLINK). */
+static void deliver(struct inode *inode, uint32_t mask, uint32_t cookie, const char *name, bool unlinked)
 {
 	if (list_empty(&inode->marks))
 		return;
@@ -120,11 +121,12 @@ static void deliver(struct inode *inode, uint32_t mask, uint32_t cookie, const c
 	mutex_lock(&notify_lock);
 	struct mark *m, *tmp;
 	list_for_each_entry_safe(m, tmp, &inode->marks, inode_link) {
-		if (!(m->mask & mask & (IN_ALL_EVENTS | NOTIFY_RENAMED)))
+		uint32_t wanted = m->mask & mask & (IN_ALL_EVENTS | NOTIFY_RENAMED);
+		if (!wanted || (unlinked && m->mask & IN_EXCL_UNLINK))
 			continue;
 		bool done = m->mask & IN_ONESHOT;
 		if (m->in)
-			queue_event(m->in, m->wd, mask, cookie, name);
+			queue_event(m->in, m->wd, wanted | (mask & IN_ISDIR), cookie, name);
 		else
 			done = dnotify_event(m);
 		if (done) {
@@ -144,10 +146,10 @@ void notify_inode(struct inode *inode, uint32_t mask)
 {
 	if (likely(!READ_ONCE(nr_marks)))
 		return;
-	deliver(inode, mask | dir_bit(inode), 0, NULL);
+	deliver(inode, mask | dir_bit(inode), 0, NULL, false);
 }
 
-static void to_parent(struct dentry *d, uint32_t mask)
+static void to_parent(struct dentry *d, uint32_t mask, bool unlinked)
 {
 	struct dentry *parent;
 	char name[NAME_MAX_ + 1];
@@ -156,21 +158,43 @@ static void to_parent(struct dentry *d, uint32_t mask)
 		spin_lock(&d->lock);
 		strlcpy(name, d->name, sizeof(name));
 		spin_unlock(&d->lock);
-		deliver(parent->inode, mask, 0, name);
+		deliver(parent->inode, mask, 0, name, unlinked);
 	}
 	dentry_put(parent);
+}
+
+static void tell(struct dentry *d, uint32_t mask, bool unlinked)
+{
+	if (!mask || !d->inode || (d->flags & DENTRY_ANON))
+		return;
+	mask |= dir_bit(d->inode);
+	to_parent(d, mask, unlinked);
+	if (!(mask & PARENT_ONLY))
+		deliver(d->inode, mask, 0, NULL, unlinked);
 }
 
 void notify_dentry(struct dentry *d, uint32_t mask)
 {
 	if (likely(!READ_ONCE(nr_marks)))
 		return;
-	if (!d->inode || (d->flags & DENTRY_ANON))
+	tell(d, mask, false);
+}
+
+void notify_file(struct file *f, uint32_t mask)
+{
+	if (likely(!READ_ONCE(nr_marks)))
 		return;
-	mask |= dir_bit(d->inode);
-	to_parent(d, mask);
-	if (!(mask & PARENT_ONLY))
-		deliver(d->inode, mask, 0, NULL);
+	tell(f->path.dentry, mask, f->path.dentry->flags & DENTRY_DELETED);
+}
+
+/* Linux lets go of an inode that nobody uses any more before it tells the directory. */
+void notify_deleted(struct dentry *d)
+{
+	if (likely(!READ_ONCE(nr_marks)))
+		return;
+	if ((atomic_load(&d->refs.n) & ~DENTRY_SLOW_PUT) == 1 && !d->inode->nlink)
+		notify_inode_gone(d->inode);
+	notify_dentry(d, IN_DELETE);
 }
 
 void notify_move(struct inode *old_dir, const char *old_name, struct inode *new_dir, const char *new_name,
@@ -179,16 +203,16 @@ void notify_move(struct inode *old_dir, const char *old_name, struct inode *new_
 	if (likely(!READ_ONCE(nr_marks)))
 		return;
 	uint32_t cookie = atomic_add(&next_cookie, 1), dir = dir_bit(moved);
-	deliver(old_dir, IN_MOVED_FROM | dir, cookie, old_name);
-	deliver(new_dir, IN_MOVED_TO | dir, cookie, new_name);
+	deliver(old_dir, IN_MOVED_FROM | dir, cookie, old_name, false);
+	deliver(new_dir, IN_MOVED_TO | dir, cookie, new_name, false);
 	if (old_dir == new_dir)
-		deliver(old_dir, NOTIFY_RENAMED, 0, NULL);
-	deliver(moved, IN_MOVE_SELF | dir, 0, NULL);
+		deliver(old_dir, NOTIFY_RENAMED, 0, NULL, false);
+	deliver(moved, IN_MOVE_SELF | dir, 0, NULL, false);
 }
 
 void notify_inode_gone(struct inode *inode)
 {
-	deliver(inode, IN_DELETE_SELF, 0, NULL);
+	deliver(inode, IN_DELETE_SELF, 0, NULL, false);
 	for (;;) {
 		mutex_lock(&notify_lock);
 		struct inode *i = NULL;

@@ -161,13 +161,14 @@ static struct file *finish_open(const struct path *p, uint32_t flags, bool creat
 	f->flags |= flags & (O_NOCTTY | O_TRUNC);
 	r = do_open(f, flags);
 	atomic_and(&f->flags, ~(uint32_t)(O_NOCTTY | O_TRUNC));
+	if (r == 0)
+		notify_dentry(p->dentry, 0x20 /* IN_OPEN */);
 	if (r == 0 && (flags & O_TRUNC) && !created)
 		r = truncate_at_open(f);
 	if (r) {
 		file_put(f);
 		return ERR_PTR(r);
 	}
-	notify_dentry(p->dentry, 0x20 /* IN_OPEN */);
 	return f;
 }
 

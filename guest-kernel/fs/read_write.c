@@ -85,7 +85,7 @@ static ssize_t_ do_read(struct file *f, struct iter *to, uint64_t *pos)
 		to->count = RW_MAX;
 	ssize_t_ n = f->ops->read(f, to, pos);
 	if (n > 0)
-		notify_dentry(f->path.dentry, 0x1 /* IN_ACCESS */);
+		notify_file(f, 0x1 /* IN_ACCESS */);
 	return n;
 }
 
@@ -107,7 +107,7 @@ static ssize_t_ do_write(struct file *f, struct iter *from, uint64_t *pos)
 		write_kill_suid(f);
 	ssize_t_ n = f->ops->write(f, from, pos);
 	if (n > 0) {
-		notify_dentry(f->path.dentry, 0x2 /* IN_MODIFY */);
+		notify_file(f, 0x2 /* IN_MODIFY */);
 		if ((f->flags & (O_SYNC | O_DSYNC)) && f->ops->fsync) {
 			r = f->ops->fsync(f, (f->flags & O_SYNC) != O_SYNC);
 			if (r)
@@ -173,6 +173,7 @@ ssize_t_ file_read_kernel(struct file *f, void *buf, size_t n, uint64_t off)
 			break;
 		done += r;
 	}
+	notify_file(f, 0x1 /* IN_ACCESS */);
 	return done;
 }
 

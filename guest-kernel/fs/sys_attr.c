@@ -56,6 +56,19 @@ static void add_kill_suid(struct inode *i, struct iattr *attr)
 	}
 }
 
+/* What watchers hear of a change, as Linux puts it (fsnotify_change). One time alone is like the access that sets it. */
+static uint32_t change_events(uint32_t valid)
+{
+	uint32_t events = 0, times = valid & (ATTR_ATIME | ATTR_MTIME);
+	if (valid & (ATTR_UID | ATTR_GID | ATTR_MODE) || times == (ATTR_ATIME | ATTR_MTIME))
+		events |= 0x4; /* IN_ATTRIB */
+	if (valid & ATTR_SIZE || times == ATTR_MTIME)
+		events |= 0x2; /* IN_MODIFY */
+	if (times == ATTR_ATIME)
+		events |= 0x1; /* IN_ACCESS */
+	return events;
+}
+
 int vfs_setattr(const struct path *p, struct iattr *attr)
 {
 	struct inode *i = p->dentry->inode;
@@ -80,8 +93,8 @@ int vfs_setattr(const struct path *p, struct iattr *attr)
 			inode_setattr_copy(i, attr);
 	}
 	mutex_unlock(&i->lock);
-	if (r == 0 && !(attr->valid & ATTR_FORCE))
-		notify_dentry(p->dentry, attr->valid & ATTR_SIZE ? 0x2 /* IN_MODIFY */ : 0x4 /* IN_ATTRIB */);
+	if (r == 0)
+		notify_dentry(p->dentry, change_events(attr->valid));
 	return r;
 }
 
@@ -384,7 +397,7 @@ static int do_fallocate(struct file *f, uint32_t mode, int64_t off, int64_t len)
 	if (r == 0)
 		r = f->ops->fallocate(f, mode, off, len);
 	if (r == 0)
-		notify_dentry(f->path.dentry, 0x2 /* IN_MODIFY */);
+		notify_file(f, 0x2 /* IN_MODIFY */);
 	return r;
 }
 

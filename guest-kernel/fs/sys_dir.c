@@ -97,7 +97,7 @@ static int64_t do_getdents(const struct sysargs *a, bool old_format)
 	mutex_unlock(&f->inode->lock);
 	mutex_unlock(&f->pos_lock);
 	if (n >= 0)
-		notify_dentry(f->path.dentry, 0x1 /* IN_ACCESS */);
+		notify_file(f, 0x1 /* IN_ACCESS */);
 	fdref_put(r);
 	if (g.done)
 		return g.done;

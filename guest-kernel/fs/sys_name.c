@@ -17,7 +17,6 @@
 
 #define IN_ATTRIB_ 0x4u
 #define IN_CREATE_ 0x100u
-#define IN_DELETE_ 0x200u
 
 /* A parent (referenced; its inode locked between start_* and finish) and the dentry of the last component. */
 struct name_op {
@@ -180,7 +179,7 @@ int vfs_unlink(int dfd, const char *name)
 		dentry_delete(op.d);
 		op_unlock(&op);
 		notify_inode(op.d->inode, IN_ATTRIB_);
-		notify_dentry(op.d, IN_DELETE_);
+		notify_deleted(op.d);
 	}
 out:
 	op_finish(&op);
@@ -208,7 +207,7 @@ int vfs_rmdir(int dfd, const char *name)
 	if (r == 0) {
 		dentry_delete(op.d);
 		op_unlock(&op);
-		notify_dentry(op.d, IN_DELETE_);
+		notify_deleted(op.d);
 	}
 out:
 	op_finish(&op);

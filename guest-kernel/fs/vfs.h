@@ -459,6 +459,8 @@ static inline void path_get(const struct path *p)
 /* fs/notify.c (inotify): hooks called by the VFS. mask: IN_* */
 void notify_inode(struct inode *inode, uint32_t mask);
 void notify_dentry(struct dentry *d, uint32_t mask); /* the parent's watchers and the inode's */
+void notify_file(struct file *f, uint32_t mask);   /* the same, for what happens through an open file */
+void notify_deleted(struct dentry *d); /* its name is gone; the caller has a reference */
 void notify_move(struct inode *old_dir, const char *old_name, struct inode *new_dir, const char *new_name,
                  struct inode *moved);
 
