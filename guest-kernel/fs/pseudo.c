@@ -2,6 +2,7 @@
 /* Pseudo file systems (see pseudo.h). */
 #include "fs/pseudo.h"
 
+#include "fs/poll.h"
 #include "lib/string.h"
 #include "task/task.h"
 
@@ -243,6 +244,7 @@ struct text {
 	struct mutex lock;
 	struct seq seq;  /* contents as of the last read at offset 0; lock */
 	bool made;
+	uint32_t seen;   /* of the entry's poll */
 };
 
 static int text_open(struct inode *inode, struct file *file)
@@ -256,6 +258,8 @@ static int text_open(struct inode *inode, struct file *file)
 	if (!t)
 		return -ENOMEM;
 	mutex_init(&t->lock);
+	if (e->poll)
+		e->poll(file, NULL, &t->seen);
 	file->private = t;
 	return 0;
 }
@@ -319,6 +323,14 @@ static ssize_t_ text_write(struct file *file, struct iter *from, uint64_t *pos)
 	return ret;
 }
 
+static uint32_t text_poll(struct file *file, struct poll_table *pt)
+{
+	const struct pseudo_entry *e = pseudo_ref_of(file->inode)->entry;
+	struct text *t = file->private;
+
+	return e->poll ? e->poll(file, pt, &t->seen) : EPOLLIN | EPOLLRDNORM | EPOLLOUT | EPOLLWRNORM;
+}
+
 static int64_t text_llseek(struct file *file, int64_t off, int whence)
 {
 	if (whence == 1)
@@ -334,7 +346,8 @@ static int64_t text_llseek(struct file *file, int64_t off, int whence)
 static const struct inode_ops file_iops = {
 	.getattr = pseudo_getattr, .setattr = pseudo_setattr, .permission = pseudo_permission};
 static const struct file_ops text_fops = {
-	.open = text_open, .release = text_release, .read = text_read, .write = text_write, .llseek = text_llseek};
+	.open = text_open, .release = text_release, .read = text_read, .write = text_write, .poll = text_poll,
+	.llseek = text_llseek};
 
 /* ---- mount ------------------------------------------------------------------------------------------------- */
 

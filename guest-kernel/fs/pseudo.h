@@ -27,6 +27,9 @@ struct pseudo_entry {
 	uint32_t mode;       /* S_IF* and permissions */
 	/* S_IFREG: whole contents. 0 or -errno. */
 	int (*show)(struct seq *s, const struct pseudo_ref *ref);
+	/* S_IFREG: poll of a file whose contents change; *seen belongs to the open file and is zero until the open's own
+	 * call, which sets it. Default: always ready. */
+	uint32_t (*poll)(struct file *file, struct poll_table *pt, uint32_t *seen);
 	/* S_IFREG: one write(2) with NUL-terminated text, at most a page. Bytes taken or -errno. */
 	ssize_t_ (*store)(const struct pseudo_ref *ref, char *text, size_t len);
 	/* S_IFLNK: target as a kmalloc'ed string or ERR_PTR; and for magic links the object itself. */

@@ -45,7 +45,7 @@ int proc_show_limits(struct seq *s, const struct pseudo_ref *ref);
 int proc_show_mounts(struct seq *s, const struct pseudo_ref *ref);
 int proc_show_mountinfo(struct seq *s, const struct pseudo_ref *ref);
 int proc_show_mountstats(struct seq *s, const struct pseudo_ref *ref);
-extern const struct file_ops proc_mounts_fops; /* mounts and mountinfo: poll tells of changes */
+uint32_t proc_poll_mounts(struct file *file, struct poll_table *pt, uint32_t *seen);
 extern const struct file_ops proc_mem_fops;
 /* proc_fd.c: /proc/PID/fd, fdinfo and ns */
 int proc_fd_lookup(const struct pseudo_ref *dir, const char *name, size_t len, struct pseudo_ref *out);

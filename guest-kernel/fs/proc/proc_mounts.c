@@ -177,80 +177,12 @@ int proc_show_mountstats(struct seq *s, const struct pseudo_ref *ref)
 	return 0;
 }
 
-/* ---- mounts and mountinfo as files: poll reports EPOLLERR|EPOLLPRI after each change (proc(5)) ---- */
-
-struct mounts_file {
-	struct mutex lock;
-	struct seq seq;   /* lock */
-	bool made;
-	uint32_t seen;    /* mnt_ns0.seq that poll last reported */
-};
-
-static int mounts_open(struct inode *inode, struct file *file)
+/* poll on mounts and mountinfo reports EPOLLERR|EPOLLPRI after each change (proc(5)); *seen is what it told last. */
+uint32_t proc_poll_mounts(struct file *file, struct poll_table *pt, uint32_t *seen)
 {
-	struct mounts_file *m = kzalloc(sizeof(*m));
-	if (!m)
-		return -ENOMEM;
-	mutex_init(&m->lock);
-	m->seen = READ_ONCE(mnt_ns0.seq);
-	file->private = m;
-	return 0;
-}
-
-static void mounts_release(struct file *file)
-{
-	struct mounts_file *m = file->private;
-	if (m) {
-		seq_free(&m->seq);
-		kfree(m);
-	}
-}
-
-static ssize_t_ mounts_read(struct file *file, struct iter *to, uint64_t *pos)
-{
-	struct mounts_file *m = file->private;
-	const struct pseudo_ref *ref = pseudo_ref_of(file->inode);
-	ssize_t_ ret = 0;
-	mutex_lock(&m->lock);
-	if (!m->made || *pos == 0) {
-		m->seq.len = 0;
-		ret = ref->entry->show(&m->seq, ref);
-		m->made = !ret;
-	}
-	if (!ret && *pos < m->seq.len) {
-		size_t want = MIN(to->count, m->seq.len - *pos);
-		ret = (ssize_t_)iter_copy_to(to, m->seq.buf + *pos, want);
-		if (!ret && want)
-			ret = -EFAULT;
-		else
-			*pos += (uint64_t)ret;
-	}
-	mutex_unlock(&m->lock);
-	return ret;
-}
-
-static uint32_t mounts_poll(struct file *file, struct poll_table *pt)
-{
-	struct mounts_file *m = file->private;
 	poll_wait(file, &mnt_ns0.wait, pt);
 	uint32_t now = READ_ONCE(mnt_ns0.seq);
-	if (now == m->seen)
-		return EPOLLIN | EPOLLRDNORM;
-	m->seen = now;
-	return EPOLLIN | EPOLLRDNORM | EPOLLERR | EPOLLPRI;
+	bool changed = now != *seen;
+	*seen = now;
+	return EPOLLIN | EPOLLRDNORM | (changed ? EPOLLERR | EPOLLPRI : 0);
 }
-
-static int64_t mounts_llseek(struct file *file, int64_t off, int whence)
-{
-	if (whence == 1)
-		off += (int64_t)file->pos;
-	else if (whence != 0)
-		return -EINVAL;
-	if (off < 0)
-		return -EINVAL;
-	file->pos = (uint64_t)off;
-	return off;
-}
-
-const struct file_ops proc_mounts_fops = {.open = mounts_open, .release = mounts_release, .read = mounts_read,
-                                          .poll = mounts_poll, .llseek = mounts_llseek};

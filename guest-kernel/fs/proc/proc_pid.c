@@ -420,8 +420,8 @@ static const struct pseudo_entry attr_files[] = {
 	{"loginuid", FILE_RO, .show = show_loginuid}, \
 	{"maps", FILE_RO, .show = proc_show_maps, .permission = owner_only}, \
 	{"mem", S_IFREG | 0600, .fops = &proc_mem_fops, .permission = owner_only}, \
-	{"mountinfo", FILE_RO, .show = proc_show_mountinfo, .fops = &proc_mounts_fops}, \
-	{"mounts", FILE_RO, .show = proc_show_mounts, .fops = &proc_mounts_fops}, \
+	{"mountinfo", FILE_RO, .show = proc_show_mountinfo, .poll = proc_poll_mounts}, \
+	{"mounts", FILE_RO, .show = proc_show_mounts, .poll = proc_poll_mounts}, \
 	{"net", DIR_RX, .children = proc_net_files}, \
 	{"oom_adj", FILE_RW, .show = show_oom_adj, .store = store_oom_adj}, \
 	{"oom_score", FILE_RO, .show = show_oom_score}, \
