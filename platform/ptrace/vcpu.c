@@ -131,7 +131,9 @@ static int visit(struct platform_vcpu *pv, struct address_space *as, struct user
 		r = 1;
 	} else if (r == -ESRCH) {
 		pt_stub_died(t);
-		vmm_log(3, "ptrace: stub thread %d died", t->tid);
+		/* At the end of the sandbox they are killed. */
+		if (!__atomic_load_n(&pt.stopping, __ATOMIC_ACQUIRE))
+			vmm_log(3, "ptrace: stub thread %d died", t->tid);
 	} else if (r > 0) {
 		r = pt_trap_decode(pv, as, t, uc, status);
 	} else if (r == 0) {
