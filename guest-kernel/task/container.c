@@ -402,7 +402,7 @@ void container_spawn(const struct fdt *f)
 	p->leader = t;
 	p->session_leader = true;
 	p->exit_signal = SIGCHLD;
-	p->start_ns = t->start_ns = clock_boottime();
+	p->start_ns = t->start_ns = clock_since_start();
 	container0.init = p;
 	container0.nr_tasks = 1;
 	for (int i = 0; i < RLIM_NLIMITS; i++)

@@ -162,7 +162,7 @@ struct task *kthread_create(const char *name, void (*fn)(void *), void *arg)
 	t->sched.policy = 0;
 	t->sched.nice = 0;
 	t->sched.ksp = arch_new_context(t->kstack, kthread_main, t);
-	t->start_ns = clock_boottime();
+	t->start_ns = clock_since_start();
 	task_start(t);
 	return t;
 }

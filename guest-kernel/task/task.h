@@ -70,7 +70,7 @@ struct task {
 	bool no_new_privs;              /* never cleared; another thread sets it under tasklist_lock (TSYNC) */
 	bool tsc_sigsegv;               /* prctl(PR_SET_TSC) */
 	int exit_code;                  /* wait status when this task exits alone */
-	uint64_t start_ns;              /* boot-time clock */
+	uint64_t start_ns;              /* as clock_since_start, which /proc/uptime and btime count from */
 	uint64_t timer_slack_ns;
 	uint64_t min_flt, maj_flt;
 	uint64_t fault_addr, fault_rip; /* mm/fault.c: the last fault of unknown kind that changed nothing */

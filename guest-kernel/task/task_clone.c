@@ -172,7 +172,7 @@ static int copy_process(struct task *t, const struct clone_params *p)
 	n->exe = me->exe;
 	if (n->exe)
 		file_get(n->exe);
-	n->start_ns = clock_boottime();
+	n->start_ns = clock_since_start();
 	n->thp_disable = me->thp_disable;
 	return 0;
 }
@@ -187,7 +187,7 @@ static void copy_attributes(struct task *t, const struct clone_params *p)
 	t->timer_slack_ns = me->timer_slack_ns;
 	t->ioprio = me->ioprio;
 	t->tsc_sigsegv = me->tsc_sigsegv;
-	t->start_ns = clock_boottime();
+	t->start_ns = clock_since_start();
 	t->set_child_tid = p->flags & CLONE_CHILD_SETTID ? p->child_tid : 0;
 	t->clear_child_tid = p->flags & CLONE_CHILD_CLEARTID ? p->child_tid : 0;
 	sched_fork(t, me);
