@@ -344,6 +344,8 @@ static int unix_accept(struct socket *s, uint32_t flags, struct socket **out)
 			*out = &c->s;
 			return 0;
 		}
+		if (flags & MSG_DONTWAIT && err == -EINVAL && READ_ONCE(u->state) == UNIX_LISTENING)
+			err = -EAGAIN; /* shut down, but that is not looked at before waiting */
 		if (err != -EAGAIN || flags & MSG_DONTWAIT)
 			return err;
 		err = wait_event_interruptible_deadline(&u->wait, accept_ready(u), deadline);

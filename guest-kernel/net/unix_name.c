@@ -84,6 +84,16 @@ static int bind_abstract(struct unix_sock *u, const struct sockaddr_buf *addr, b
 	return err;
 }
 
+/* Linux makes the inode first: a name that is taken counts more than having one already. */
+static int bound_already(const char *path)
+{
+	struct path p;
+	if (path_lookup(AT_FDCWD, path, 0, &p))
+		return -EINVAL;
+	path_put(&p);
+	return -EADDRINUSE;
+}
+
 static int bind_path(struct unix_sock *u, const struct sockaddr_buf *addr)
 {
 	char path[UNIX_PATH_MAX_ + 1];
@@ -100,7 +110,7 @@ static int bind_path(struct unix_sock *u, const struct sockaddr_buf *addr)
 	bool bound = u->addr != NULL;
 	spin_unlock(&u->lock);
 	struct path p;
-	int err = bound ? -EINVAL : vfs_mknod(AT_FDCWD, path, S_IFSOCK | 0777, 0, &p);
+	int err = bound ? bound_already(path) : vfs_mknod(AT_FDCWD, path, S_IFSOCK | 0777, 0, &p);
 	if (err == -EEXIST)
 		err = -EADDRINUSE;
 	if (!err) {
