@@ -106,8 +106,12 @@ static void stop_here(void)
 	}
 	t->sig.stop_pending = false;
 	last = --p->sig.group_stop_left == 0;
+	bool traced = t->ptrace.tracer;
+	int signo = p->sig.group_stop_signo;
+	signal_recompute(t);
 	/* From here a SIGCONT finds us stopped, and the wake-up before schedule() is not lost. */
-	atomic_store(&t->sched.state, (uint32_t)TASK_STOPPED);
+	if (!traced)
+		atomic_store(&t->sched.state, (uint32_t)TASK_STOPPED);
 	spin_unlock(&p->sig.lock);
 	if (last) {
 		p->stop_code = p->sig.group_stop_signo;
@@ -115,7 +119,10 @@ static void stop_here(void)
 		process_notify_parent(p, CLD_STOPPED, p->sig.group_stop_signo);
 	}
 	spin_unlock(&tasklist_lock);
-	schedule();
+	if (traced)
+		ptrace_group_stop(signo);
+	else
+		schedule();
 }
 
 /* ---- ends ---- */
@@ -151,6 +158,10 @@ static bool get_signal(struct ksignal *k)
 
 		if (READ_ONCE(t->sig.kill_pending))
 			die_now(p);
+		if (unlikely(READ_ONCE(t->ptrace.trap))) {
+			ptrace_trap();
+			continue;
+		}
 		if (READ_ONCE(t->sig.stop_pending)) {
 			stop_here();
 			continue;
@@ -158,6 +169,11 @@ static bool get_signal(struct ksignal *k)
 		k->signo = signal_take(~t->sig.blocked, &k->info);
 		if (!k->signo)
 			return false;
+		if (unlikely(t->ptrace.tracer) && k->signo != SIGKILL) {
+			k->signo = ptrace_signal(k->signo, &k->info);
+			if (!k->signo || READ_ONCE(t->sig.kill_pending))
+				continue;
+		}
 		a = &p->sig.action[k->signo - 1];
 		spin_lock(&p->sig.lock);
 		k->action = *a;

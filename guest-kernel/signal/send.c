@@ -91,7 +91,7 @@ void signal_flush(struct process *p, ksigset_t mask)
 void signal_recompute(struct task *t)
 {
 	ksigset_t pending = t->sig.pending.set | t->proc->sig.shared.set;
-	bool something = t->sig.kill_pending || t->sig.stop_pending || (pending & ~t->sig.blocked);
+	bool something = t->sig.kill_pending || t->sig.stop_pending || t->ptrace.trap || (pending & ~t->sig.blocked);
 
 	WRITE_ONCE(t->sig.flag_pending, something);
 }
@@ -101,7 +101,7 @@ void signal_wake(struct task *t, bool fatal)
 	uint32_t states = 1u << TASK_INTERRUPTIBLE;
 
 	if (fatal)
-		states |= 1u << TASK_STOPPED;
+		states |= 1u << TASK_STOPPED | 1u << TASK_TRACED;
 	atomic_store(&t->sig.flag_pending, 1u);
 	if (!task_wake_state(t, states))
 		task_kick(t);
@@ -125,6 +125,9 @@ static bool signal_dropped(struct process *p, struct task *t, int signo, bool fo
 	const struct k_sigaction *a = &p->sig.action[signo - 1];
 
 	if (t && ((t->sig.blocked | t->sig.real_blocked) & SIGBIT(signo)))
+		return false;
+	/* A tracer sees them all. */
+	if (t && t->ptrace.tracer && signo != SIGKILL)
 		return false;
 	if (signal_unkillable(p) && a->handler == (uint64_t)SIG_DFL && !(force && (SIG_KERNEL_ONLY & SIGBIT(signo))))
 		return true;
@@ -150,6 +153,7 @@ static bool prepare_signal(struct process *p, struct task *target, int signo, bo
 			t->sig.stop_pending = false;
 			t->sig.stop_dequeued = false;
 			task_wake_state(t, 1u << TASK_STOPPED);
+			ptrace_continued(t);
 		}
 		if (p->sig.group_stop)
 			*notify = p->sig.group_stop_left ? CLD_STOPPED : CLD_CONTINUED;
@@ -165,7 +169,7 @@ static bool wants_signal(struct task *t, int signo, bool idle)
 		return false;
 	if (signo == SIGKILL)
 		return true;
-	if (atomic_load(&t->sched.state) == TASK_STOPPED)
+	if (atomic_load(&t->sched.state) == TASK_STOPPED || atomic_load(&t->sched.state) == TASK_TRACED)
 		return false;
 	return !idle || !signal_pending(t);
 }
@@ -195,6 +199,8 @@ static bool signal_kills(struct process *p, struct task *t, int signo)
 		return false;
 	if (signo == SIGKILL)
 		return true;
+	if (t->ptrace.tracer)
+		return false;
 	/* A core dump is decided by the thread that takes the signal. */
 	return !((SIG_IGNORE_SET | SIG_STOP_SET | SIG_CORE_SET) & SIGBIT(signo)) && !signal_unkillable(p);
 }

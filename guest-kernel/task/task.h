@@ -17,6 +17,7 @@
 #include "lib/list.h"
 #include "signal/signal_types.h"
 #include "task/cred.h"
+#include "task/ptrace.h"
 #include "task/sched.h"
 #include "task/wait_queue.h"
 #include "time/timer.h"
@@ -47,6 +48,7 @@ struct task {
 	const struct cred *cred;        /* replaced whole, never edited */
 
 	struct task_signal sig;         /* signal/ */
+	struct task_ptrace ptrace;
 	struct waiter *poll_waiter;
 
 	uint64_t set_child_tid, clear_child_tid; /* user addresses */
@@ -110,6 +112,7 @@ struct process {
 	int stop_code;                  /* signal that stopped it, for WUNTRACED; 0 none or reported; tasklist_lock */
 	bool continued;                 /* for WCONTINUED */
 	struct wait_queue child_wait;   /* parents in wait4 sleep here */
+	struct list_node ptrace_notices; /* ends of tracees that are no children; tasklist_lock */
 	struct process_signal sig;      /* signal/: handlers, shared pending, group stop */
 	struct process_timers timers;   /* time/: itimers, POSIX timers */
 	struct rlimit64 rlim[RLIM_NLIMITS]; /* task lock of the leader */

@@ -7,6 +7,7 @@
  * sharing them. CLONE_IO and CLONE_SYSVSEM have no effect: there are no I/O contexts, and semaphore undo lists are per
  * process.
  */
+#include <linux/ptrace.h>
 #include <linux/sched.h>
 
 #include "fs/pidfd.h"
@@ -285,7 +286,7 @@ static int build_task(struct task *t, const struct clone_params *p)
 }
 
 /* Makes the task part of the tree: from here it can be seen, signalled and waited for. */
-static int link_task(struct task *t, const struct clone_params *p)
+static int link_task(struct task *t, const struct clone_params *p, int event)
 {
 	struct process *me = current->proc, *n = t->proc;
 	int err = 0;
@@ -308,6 +309,8 @@ static int link_task(struct task *t, const struct clone_params *p)
 		process_get(n);
 		task_link(t);
 	}
+	if (!err && (event || (p->flags & CLONE_PTRACE)))
+		ptrace_link_child(t);
 	spin_unlock(&n->sig.lock);
 	spin_unlock(&tasklist_lock);
 	return err;
@@ -365,6 +368,7 @@ static int64_t start_task(struct task *t, const struct clone_params *p)
 	struct file *pidfile = NULL;
 	int pidfd = p->flags & CLONE_PIDFD ? prepare_pidfd(t, p, &pidfile) : -1, tid = t->tid;
 	bool vfork = p->flags & CLONE_VFORK;
+	int event = ptrace_clone_event(p->flags, p->exit_signal);
 
 	if ((p->flags & CLONE_PIDFD) && pidfd < 0)
 		return pidfd;
@@ -375,7 +379,7 @@ static int64_t start_task(struct task *t, const struct clone_params *p)
 		t->vfork_parent = current;
 	}
 	task_get(t); /* the running task's own; the first one is the tree's */
-	int err = link_task(t, p);
+	int err = link_task(t, p, event);
 	if (err) {
 		if (vfork)
 			task_put(current);
@@ -394,9 +398,12 @@ static int64_t start_task(struct task *t, const struct clone_params *p)
 	if (!(p->flags & CLONE_THREAD))
 		process_timers_limit(t->proc);
 	task_start(t);
+	if (event)
+		ptrace_event(event, (uint64_t)tid);
 	if (vfork) {
 		wait_for_vfork(t);
 		task_put(t);
+		ptrace_event(PTRACE_EVENT_VFORK_DONE, (uint64_t)tid);
 	}
 	return tid;
 }

@@ -182,7 +182,7 @@ int task_exec(struct exec_args *a)
 	struct exec_cred ec = {0};
 	uint64_t sp = 0;
 
-	int err = find_program(a, &x);
+	int old_tid = t->tid, err = find_program(a, &x);
 	if (!err)
 		err = exec_cred_prepare(&ec, a->file);
 	if (!err)
@@ -201,6 +201,7 @@ int task_exec(struct exec_args *a)
 		task_exit_group(SIGSEGV);
 	}
 	commit(t, a, &x, &ec, mm, sp);
+	ptrace_exec(old_tid);
 out:
 	cred_put(ec.cred);
 	elf_release(&x);

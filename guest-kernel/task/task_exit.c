@@ -7,6 +7,8 @@
  * process a zombie, hands its children over and tells the parent. When the container's first process ends, the sandbox
  * ends with its status; everything else is torn down by that.
  */
+#include <linux/ptrace.h>
+
 #include "fs/tty/tty.h"
 #include "fs/vfs.h"
 #include "ipc/ipc.h"
@@ -279,6 +281,7 @@ struct task *process_unlink(struct process *p)
 static void exit_process(struct process *p, struct list_node *dead)
 {
 	reparent_children(p, dead);
+	ptrace_drop_notices(p);
 	p->exiting = true;
 	p->zombie = true;
 	check_orphaned_group(p->pgid, p);
@@ -305,6 +308,7 @@ static void leave_process(struct task *t, int status)
 	if (last)
 		p->exit_status = p->sig.group_exit ? p->sig.group_exit_status : status;
 	spin_unlock(&p->sig.lock);
+	ptrace_exit(t, last, status);
 	add_task_usage(&p->self, t);
 	if (t != p->leader) {
 		pid_set_task(t->tid, NULL);
@@ -339,6 +343,7 @@ NORETURN void task_exit(int status)
 	struct process *p = t->proc;
 
 	BUG_ON(t->is_kthread);
+	ptrace_event(PTRACE_EVENT_EXIT, (uint64_t)status);
 	t->exit_code = status;
 	bool last = signal_task_exiting();
 	if (last) {
@@ -403,6 +408,8 @@ static struct task *become_leader(struct task *t)
 	pid_set_task(p->pid, t);
 	p->leader = t;
 	t->start_ns = old->start_ns;
+	if (old->ptrace.tracer)
+		ptrace_unlink(old);
 	return old;
 }
 

@@ -106,20 +106,110 @@ static bool take_continued(struct wait_request *w, struct process *c)
 	return true;
 }
 
+/* The stop of a tracee. */
+static bool take_trapped(struct wait_request *w, struct task *t)
+{
+	if (!t->ptrace.code)
+		return false;
+	w->pid = t->tid;
+	w->uid = t->cred ? t->cred->uid : 0;
+	process_usage(t->proc, &w->usage);
+	w->code = CLD_TRAPPED;
+	w->status = t->ptrace.code;
+	w->wait_status = t->ptrace.code << 8 | 0x7f;
+	if (!(w->options & WNOWAIT))
+		t->ptrace.code = 0;
+	return true;
+}
+
+static bool matches_number(const struct wait_request *w, int tid, const struct process *p)
+{
+	return w->type == P_ALL || (w->type == P_PID && tid == w->id) || (w->type == P_PGID && p && p->pgid == w->id) ||
+	       (w->type == P_PIDFD && p == w->of_pidfd);
+}
+
+/* The tracees of one thread, as scan. */
+static int scan_tracees(struct wait_request *w, struct task *tracer)
+{
+	struct task *t;
+	int result = -ECHILD;
+
+	list_for_each_entry(t, &tracer->ptrace.tracees, ptrace.link) {
+		if (!matches_number(w, t->tid, t->proc))
+			continue;
+		result = 0;
+		if (take_trapped(w, t))
+			return 1;
+	}
+	return result;
+}
+
+/* Ends of tracees that are nobody's children here. */
+static bool take_notice(struct wait_request *w)
+{
+	struct ptrace_notice *n;
+
+	if (!(w->options & WEXITED))
+		return false;
+	list_for_each_entry(n, &current->proc->ptrace_notices, link) {
+		if (!matches_number(w, n->tid, NULL))
+			continue;
+		w->pid = n->tid;
+		w->uid = n->uid;
+		w->wait_status = n->status;
+		w->code = n->status & 0x7f ? CLD_KILLED : CLD_EXITED;
+		w->status = n->status & 0x7f ? n->status & 0x7f : n->status >> 8 & 0xff;
+		if (!(w->options & WNOWAIT)) {
+			list_del(&n->link);
+			kfree(n);
+		}
+		return true;
+	}
+	return false;
+}
+
+static int scan_traced(struct wait_request *w)
+{
+	struct task *t;
+	int result = -ECHILD;
+
+	if (take_notice(w))
+		return 1;
+	list_for_each_entry(t, &current->proc->threads, thread_link) {
+		if ((w->options & __WNOTHREAD) && t != current)
+			continue;
+		int r = scan_tracees(w, t);
+		if (r > 0)
+			return r;
+		if (r == 0)
+			result = 0;
+	}
+	return result;
+}
+
+/* Its stops are told as those of a tracee. */
+static bool traced_here(const struct process *c)
+{
+	return c->leader && c->leader->ptrace.tracer && c->leader->ptrace.tracer->proc == current->proc;
+}
+
 /* One look at the children: 1 found, 0 none is ready, -ECHILD none can ever match. */
 static int scan(struct wait_request *w)
 {
 	struct process *c, *next;
-	int result = -ECHILD;
-
 	spin_lock(&tasklist_lock);
+	int result = scan_traced(w);
+	if (result > 0) {
+		spin_unlock(&tasklist_lock);
+		return result;
+	}
 	list_for_each_entry_safe(c, next, &current->proc->children, sibling) {
 		if (!matches(w, c))
 			continue;
 		/* What has ended changes its state no more: without WEXITED there is nothing to wait for. */
 		if (!c->zombie || (w->options & WEXITED))
 			result = 0;
-		if (take_zombie(w, c) || take_stopped(w, c) || take_continued(w, c)) {
+		if (take_zombie(w, c) || (!traced_here(c) && (take_stopped(w, c) || take_continued(w, c)))) {
 			result = 1;
 			break;
 		}
