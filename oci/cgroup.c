@@ -99,12 +99,21 @@ static void add_made(struct cgroup *cg, unsigned *n, const char *mount, const ch
 	free(copy);
 }
 
+/* A hierarchy may be mounted in several places, under other roots, too; one is enough, the first. */
+static bool mounted_before(char *const *seen, unsigned n, const char *opts)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (strcmp(seen[i], opts) == 0)
+			return true;
+	return false;
+}
+
 struct error *cgroup_plan(const char *cgroups_path, const char *id, struct cgroup *cg)
 {
 	char *mounts = read_file_at(AT_FDCWD, "/proc/self/mountinfo", PROC_FILE_MAX, NULL);
 	char *self = read_file_at(AT_FDCWD, "/proc/self/cgroup", PROC_FILE_MAX, NULL);
 	const char *wanted = cgroups_path ? cgroups_path : id;
-	char *v2_path = NULL, *v2_mount = NULL, *save = NULL;
+	char *v2_path = NULL, *v2_mount = NULL, *save = NULL, *seen[CGROUP_MAX];
 	unsigned made = 0;
 
 	memset(cg, 0, sizeof(*cg));
@@ -125,10 +134,11 @@ struct error *cgroup_plan(const char *cgroups_path, const char *id, struct cgrou
 		unescape(root);
 		unescape(mount);
 		opts++;
-		if (v2) {
+		if (v2 && !v2_mount) {
 			v2_mount = mount;
 			v2_path = join_path(mount, root, own_path(self, "", true), wanted);
-		} else if (cg->n < CGROUP_MAX) {
+		} else if (!v2 && cg->n < CGROUP_MAX && !mounted_before(seen, cg->n, opts)) {
+			seen[cg->n] = opts;
 			cg->mount[cg->n] = mount;
 			cg->path[cg->n] = join_path(mount, root, own_path(self, opts, false), wanted);
 			cg->cpuset[cg->n] = has_option(opts, "cpuset", 6);

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import time
 
-from harness import (Failure, alive, check, contains, equal, finish, read_until, wait_for)
+from harness import alive, check, contains, describe, equal, finish, read_until, wait_for
 
 
 def test_do_status(t):
@@ -384,3 +384,23 @@ def test_fifty_at_once(t):
     for name in names:
         t.wait_status(name, "stopped", 60)
     t.ok("delete", *names, timeout=120)
+
+
+def pss(pid):
+    with open(f"/proc/{pid}/smaps_rollup") as f:
+        return int(re.search(r"^Pss:\s+(\d+) kB", f.read(), re.M)[1])
+
+
+def test_idle_memory(t):
+    """An idle sandbox takes at most 8 MiB over all its processes, its runsc included."""
+    name = t.new_id()
+    p = t.popen("run", "--bundle", t.bundle(["/bin/sleep", "1000"]), name)
+    t.wait_status(name, "running")
+    s = wait_for(lambda: t.state_file(name) if t.state_file(name)["sandboxPid"] else None, "state")
+    time.sleep(1)
+    with open(f"/proc/{s['sandboxPid']}/task/{s['sandboxPid']}/children") as f:
+        pids = [p.pid, s["sandboxPid"], s["goferPid"]] + [int(c) for c in f.read().split()]
+    total = sum(pss(pid) for pid in pids)
+    check(total <= 8192, f"{total} KiB PSS: {[(describe(q), pss(q)) for q in pids]}")
+    p.send_signal(signal.SIGTERM)
+    equal(finish(p).status, 128 + signal.SIGTERM, "status")
