@@ -4,7 +4,8 @@
  * thread reports the descriptor (one-shot watches, EV_IO).
  *
  * Pipes, sockets and character devices are streams. A regular file is read and written at the host's file position,
- * which other processes of the host may share; pread and pwrite move it and put it back. A terminal that the container
+ * which other processes of the host, and standard output and standard error, may share; pread and pwrite and files that
+ * the container opened anew (/proc/self/fd/1) have positions of their own: they move it and put it back. A terminal that the container
  * was not given as its own (process.terminal false) stays under the host's line discipline; only its ioctls pass.
  */
 #include "fs/hostio.h"
@@ -27,7 +28,9 @@ static struct {
 	spinlock_t lock;
 	struct hostio *io[HOSTIO_MAX]; /* lock to change */
 	struct super_block *sb;        /* set once, by container_open_stdio's task */
-} hostios;
+	/* Transfers and seeks of regular files: one lock for all, as descriptors may share a position. */
+	struct mutex seek_lock;
+} hostios = {.seek_lock = MUTEX_INIT(hostios.seek_lock)};
 
 /* ---- readiness ---- */
 void hostio_arm(struct hostio *h, uint32_t events)
@@ -141,11 +144,13 @@ static ssize_t_ transfer(struct file *file, struct iter *it, bool write)
 	return done ? (ssize_t_)done : r;
 }
 
+static bool own_position(const struct file *file) { return file->seq; }
+
 /* A transfer at a position of its own, for pread(2) and pwrite(2) on a regular file. */
 static ssize_t_ transfer_at(struct file *file, struct iter *it, uint64_t *pos, bool write)
 {
 	struct hostio *h = file->inode->private;
-	mutex_lock(&h->seek_lock);
+	mutex_lock(&hostios.seek_lock);
 	int64_t old = hostcall3(HC_IO_SEEK, h->io, 0, SEEK_CUR);
 	int64_t r = old < 0 ? old : hostcall3(HC_IO_SEEK, h->io, *pos, SEEK_SET);
 	if (r >= 0) {
@@ -154,7 +159,7 @@ static ssize_t_ transfer_at(struct file *file, struct iter *it, uint64_t *pos, b
 			*pos += r;
 		hostcall3(HC_IO_SEEK, h->io, old, SEEK_SET);
 	}
-	mutex_unlock(&h->seek_lock);
+	mutex_unlock(&hostios.seek_lock);
 	return r;
 }
 
@@ -171,9 +176,9 @@ static ssize_t_ stream_write(struct file *file, struct iter *from, uint64_t *pos
 static ssize_t_ regular_rw(struct file *file, struct iter *it, uint64_t *pos, bool write)
 {
 	struct hostio *h = file->inode->private;
-	if (pos != &file->pos)
+	if (pos != &file->pos || own_position(file))
 		return transfer_at(file, it, pos, write);
-	mutex_lock(&h->seek_lock);
+	mutex_lock(&hostios.seek_lock);
 	/* The host's position leads, since others may share it, unless this file was told to be elsewhere. */
 	int64_t n = *pos != h->last_pos ? hostcall3(HC_IO_SEEK, h->io, *pos, SEEK_SET) : 0;
 	if (n >= 0)
@@ -181,7 +186,7 @@ static ssize_t_ regular_rw(struct file *file, struct iter *it, uint64_t *pos, bo
 	if (n > 0)
 		*pos += n;
 	h->last_pos = *pos;
-	mutex_unlock(&h->seek_lock);
+	mutex_unlock(&hostios.seek_lock);
 	return n;
 }
 
@@ -195,9 +200,16 @@ static ssize_t_ regular_write(struct file *file, struct iter *from, uint64_t *po
 	return regular_rw(file, from, pos, true);
 }
 
+static int hostio_getattr(struct inode *inode, struct kstat *st);
+
 static int64_t regular_llseek(struct file *file, int64_t off, int whence)
 {
 	struct hostio *h = file->inode->private;
+	if (own_position(file)) {
+		struct kstat st;
+		int e = hostio_getattr(file->inode, &st);
+		return e ? e : file_default_llseek(file, off, whence);
+	}
 	int64_t r = hostcall3(HC_IO_SEEK, h->io, off, whence);
 	if (r >= 0)
 		file->pos = h->last_pos = r;
@@ -256,6 +268,7 @@ static int64_t stream_ioctl(struct file *file, uint32_t cmd, uint64_t arg)
 /* open(2) of /proc/self/fd/N or /dev/stdout: another file of the same descriptor. */
 static int hostio_reopen(struct inode *inode, struct file *file)
 {
+	file->seq = 1; /* see own_position() */
 	return inode->private ? 0 : -ENXIO;
 }
 
@@ -371,7 +384,6 @@ struct hostio *hostio_get(uint32_t io)
 	h->host_ino = a.ino;
 	spin_init(&h->lock);
 	wait_queue_init(&h->wait);
-	mutex_init(&h->seek_lock);
 	spin_lock(&hostios.lock);
 	hostios.io[io] = h;
 	spin_unlock(&hostios.lock);

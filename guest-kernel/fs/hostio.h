@@ -16,8 +16,7 @@ struct hostio {
 	uint32_t armed;          /* EPOLL* bits that the host will tell us about; lock */
 	uint32_t ready;          /* told since the last hostio_wait looked; lock */
 	struct wait_queue wait;
-	struct mutex seek_lock;  /* regular files: transfers and seeks on a descriptor that has one position */
-	uint64_t last_pos;       /* where the last of them left a file's position; seek_lock */
+	uint64_t last_pos;       /* where the last transfer or seek left a file's position; hostios.seek_lock */
 	/* Runs for each event, in any context: must not sleep. NULL: waiters are woken. */
 	void (*on_event)(struct hostio *h, uint32_t events);
 	void *private;
