@@ -76,6 +76,16 @@ static char *join_path(const char *mount, const char *mount_root, const char *ow
 	return xasprintf("%s%s/%s", mount, base, wanted);
 }
 
+/* Our own directory as the mount shows it. */
+static char *own_dir(const char *mount, const char *mount_root, const char *own)
+{
+	size_t len = strcmp(mount_root, "/") == 0 ? 0 : strlen(mount_root);
+
+	if (!own || strncmp(own, mount_root, len) != 0 || (own[len] && own[len] != '/'))
+		return NULL;
+	return xasprintf("%s%s", mount, own + len);
+}
+
 static void add_made(struct cgroup *cg, unsigned *n, const char *mount, const char *path)
 {
 	struct stat st;
@@ -141,6 +151,7 @@ struct error *cgroup_plan(const char *cgroups_path, const char *id, struct cgrou
 			seen[cg->n] = opts;
 			cg->mount[cg->n] = mount;
 			cg->path[cg->n] = join_path(mount, root, own_path(self, opts, false), wanted);
+			cg->own[cg->n] = own_dir(mount, root, own_path(self, opts, false));
 			cg->cpuset[cg->n] = has_option(opts, "cpuset", 6);
 			cg->n++;
 		}
@@ -193,6 +204,46 @@ struct error *cgroup_join(const struct cgroup *cg, pid_t pid)
 			return error_errno(err, "cgroups: cannot join %s (--ignore-cgroups does without)", cg->path[i]);
 	}
 	return NULL;
+}
+
+static bool is_made(const struct cgroup *cg, const char *dir)
+{
+	for (char **m = cg->made; *m; m++)
+		if (strcmp(*m, dir) == 0)
+			return true;
+	return false;
+}
+
+static void leave_first(const struct cgroup *cg, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		int err = cgroup_v1_move_self(cg->own[i]);
+
+		if (err < 0)
+			log_debug("cgroups: cannot go back to %s: %s", cg->own[i], strerror(-err));
+	}
+}
+
+bool cgroup_enter(const struct cgroup *cg)
+{
+	if (cg->v2)
+		return false;
+	/* One that exists already may be frozen, or its limits too narrow for us. */
+	for (unsigned i = 0; i < cg->n; i++)
+		if (!cg->own[i] || !is_made(cg, cg->path[i]))
+			return false;
+	for (unsigned i = 0; i < cg->n; i++) {
+		if (cgroup_v1_move_self(cg->path[i]) < 0) {
+			leave_first(cg, i);
+			return false;
+		}
+	}
+	return true;
+}
+
+void cgroup_leave(const struct cgroup *cg)
+{
+	leave_first(cg, cg->n);
 }
 
 static void kill_members(const char *dir)

@@ -22,6 +22,16 @@ static int inherit(const char *dir, const char *file)
 	return err;
 }
 
+/* "0" is the writer itself: the kernel then needs no lock against all forks, and no grace period for it. */
+int cgroup_v1_move_self(const char *dir)
+{
+	char *file = xasprintf("%s/tasks", dir);
+	int err = write_file_at(AT_FDCWD, file, "0");
+
+	free(file);
+	return err;
+}
+
 int cgroup_v1_mkdir(const char *dir, bool cpuset)
 {
 	int err = 0;

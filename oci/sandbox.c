@@ -175,6 +175,7 @@ static struct error *spawn_both(struct sandbox *sb, struct launch *l, int status
 	                     .flags = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET};
 	AUTO_FD tree = -1;
 	struct error *e;
+	bool inside;
 
 	for (int i = 0; i < NR_STDIO; i++) {
 		boot.stdio[i] = sb->stdio[i];
@@ -189,13 +190,16 @@ static struct error *spawn_both(struct sandbox *sb, struct launch *l, int status
 	l->boot.status = push_fd(&boot, status_fd);
 	l->boot.kvm = strcmp(sb->platform, "kvm") == 0 ? (int)push_fd(&boot, sb->kvm) : -1;
 	l->boot.debug_log = log_debug_fd() >= 0 ? (int)push_fd(&boot, log_debug_fd()) : -1;
+	inside = c->use_cgroups && cgroup_enter(&sb->cgroup);
+	l->wait_for_go = c->use_cgroups && !inside;
 	e = launch_write(l, &tree);
-	if (e)
-		return e;
 	gofer.fds[0] = boot.fds[0] = tree;
-	e = spawn_process(&gofer, &sb->state.gofer_pid);
+	if (!e)
+		e = spawn_process(&gofer, &sb->state.gofer_pid);
 	if (!e)
 		e = spawn_process(&boot, &sb->state.pid);
+	if (inside)
+		cgroup_leave(&sb->cgroup);
 	return e;
 }
 
@@ -210,7 +214,6 @@ static struct error *start(struct sandbox *sb)
 	struct launch l = {
 	    .options = c->options, .spec = c->spec, .id = c->id, .platform = sb->platform, .work_dir = sb->state.path,
 	    .overlay = c->overlay, .foreground = !c->detach, .hide_system = c->hide_system, .nr_io = NR_STDIO,
-	    .wait_for_go = c->use_cgroups,
 	};
 	struct error *e;
 
@@ -230,7 +233,7 @@ static struct error *start(struct sandbox *sb)
 	sb->state.pid_start = state_process_start(sb->state.pid);
 	sb->state.gofer_start = state_process_start(sb->state.gofer_pid);
 	e = state_save(&sb->state);
-	if (!e && c->use_cgroups) {
+	if (!e && l.wait_for_go) {
 		e = cgroup_join(&sb->cgroup, sb->state.pid);
 		if (!e)
 			e = cgroup_join(&sb->cgroup, sb->state.gofer_pid);
