@@ -14,7 +14,7 @@
 /* Linux's signals and codes of exceptions (arch/x86/kernel/traps.c). */
 struct exception_signal {
 	uint8_t signo;
-	int8_t code;
+	int16_t code; /* SI_KERNEL is 128 */
 	bool addr_is_rip;
 };
 
