@@ -82,6 +82,7 @@ struct socket {
 
 /* A family's constructor: *out has one reference. */
 int unix_create(int type, int protocol, struct socket **out);
+int inet_create(int type, int protocol, struct socket **out);
 int unix_socketpair(int type, int protocol, struct socket **a, struct socket **b);
 void socket_init(struct socket *s, const struct socket_ops *ops, int family, int type, int protocol);
 

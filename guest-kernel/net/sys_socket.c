@@ -61,7 +61,9 @@ int64_t sys_socket(const struct sysargs *a)
 	struct socket *s;
 	int err = check_type(family, type);
 	if (!err)
-		err = family == AF_UNIX ? unix_create(type & SOCK_TYPE_MASK, protocol, &s) : -EAFNOSUPPORT;
+		err = family == AF_UNIX   ? unix_create(type & SOCK_TYPE_MASK, protocol, &s)
+		      : family == AF_INET ? inet_create(type & SOCK_TYPE_MASK, protocol, &s)
+		                          : -EAFNOSUPPORT;
 	if (err)
 		return err;
 	struct file *f = socket_file(s, type & SOCK_NONBLOCK ? O_NONBLOCK : 0);

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: Apache-2.0
+/* AF_INET over loopback: connections and their ends, ports, datagrams, poll (ip(7), tcp(7), udp(7)). */
+#include "abi.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+static struct sockaddr_in at(uint16_t port)
+{
+	return (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+}
+
+static uint16_t port_of(int fd)
+{
+	struct sockaddr_in a;
+	socklen_t n = sizeof(a);
+	return getsockname(fd, (void *)&a, &n) ? 0 : ntohs(a.sin_port);
+}
+
+static int listener(void)
+{
+	struct sockaddr_in a = at(0);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	CHECK_EQ(bind(fd, (void *)&a, sizeof(a)), 0);
+	CHECK_EQ(listen(fd, 5), 0);
+	return fd;
+}
+
+static void pair(int fd[2])
+{
+	int l = listener();
+	struct sockaddr_in a = at(port_of(l));
+	fd[0] = socket(AF_INET, SOCK_STREAM, 0);
+	CHECK_EQ(connect(fd[0], (void *)&a, sizeof(a)), 0);
+	fd[1] = accept(l, NULL, NULL);
+	CHECK(fd[1] >= 0);
+	close(l);
+}
+
+static short events(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN | POLLOUT | POLLRDHUP};
+	poll(&p, 1, 0);
+	return p.revents;
+}
+
+static void talk(void)
+{
+	int fd[2], n;
+	char buf[16];
+	struct sockaddr_in a, b;
+	socklen_t len = sizeof(a);
+	pair(fd);
+	CHECK_EQ(getpeername(fd[0], (void *)&a, &len), 0);
+	len = sizeof(b);
+	CHECK_EQ(getsockname(fd[1], (void *)&b, &len), 0);
+	CHECK(len == sizeof(b) && !memcmp(&a, &b, sizeof(a)));
+	CHECK_EQ(port_of(fd[0]) != 0, 1);
+	CHECK_EQ(events(fd[1]), POLLOUT);
+	CHECK_EQ(send(fd[0], "hello", 5, 0), 5);
+	CHECK_EQ(send(fd[0], "world", 5, 0), 5);
+	CHECK_EQ(events(fd[1]), POLLIN | POLLOUT);
+	CHECK_EQ(ioctl(fd[1], FIONREAD, &n), 0);
+	CHECK_EQ(n, 10);
+	CHECK_EQ(recv(fd[1], buf, 7, MSG_PEEK), 7);
+	CHECK_EQ(recv(fd[1], buf, 7, MSG_WAITALL), 7);
+	CHECK(!memcmp(buf, "hellowo", 7));
+	CHECK_EQ(shutdown(fd[0], SHUT_WR), 0);
+	CHECK_EQ(events(fd[1]), POLLIN | POLLOUT | POLLRDHUP);
+	CHECK_EQ(read(fd[1], buf, 16), 3);
+	CHECK_EQ(read(fd[1], buf, 16), 0);
+	CHECK_ERRNO(send(fd[0], "x", 1, MSG_NOSIGNAL), EPIPE);
+	CHECK_EQ(write(fd[1], "back", 4), 4);
+	CHECK_EQ(read(fd[0], buf, 16), 4);
+	CHECK_ERRNO(recv(fd[0], buf, 16, MSG_DONTWAIT), EAGAIN);
+	close(fd[1]);
+	CHECK_EQ(read(fd[0], buf, 16), 0);
+	CHECK_EQ(events(fd[0]), POLLIN | POLLOUT | POLLRDHUP | POLLHUP);
+	close(fd[0]);
+}
+
+/* A close with unread data resets; a write to one who is gone is answered later. */
+static void ends(void)
+{
+	int fd[2], err;
+	char c;
+	socklen_t n = sizeof(err);
+	pair(fd);
+	CHECK_EQ(write(fd[0], "lost", 4), 4);
+	close(fd[1]);
+	CHECK_EQ(events(fd[0]), POLLIN | POLLOUT | POLLERR | POLLHUP | POLLRDHUP);
+	CHECK_ERRNO(read(fd[0], &c, 1), ECONNRESET);
+	CHECK_EQ(read(fd[0], &c, 1), 0);
+	CHECK_ERRNO(send(fd[0], "x", 1, MSG_NOSIGNAL), EPIPE);
+	CHECK_ERRNO(getpeername(fd[0], (void *)&(struct sockaddr_in){0}, &(socklen_t){16}), ENOTCONN);
+	close(fd[0]);
+	pair(fd);
+	close(fd[1]);
+	CHECK_EQ(send(fd[0], "x", 1, MSG_NOSIGNAL), 1);
+	CHECK_EQ(getsockopt(fd[0], SOL_SOCKET, SO_ERROR, &err, &n), 0);
+	CHECK_EQ(err, EPIPE);
+	CHECK_ERRNO(send(fd[0], "x", 1, MSG_NOSIGNAL), EPIPE);
+	close(fd[0]);
+}
+
+static void refused(void)
+{
+	int l = listener(), err = -1;
+	struct sockaddr_in a = at(port_of(l)), far = a;
+	socklen_t n = sizeof(err);
+	char c;
+	close(l);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	CHECK_ERRNO(read(fd, &c, 1), ENOTCONN);
+	CHECK_ERRNO(send(fd, "x", 1, MSG_NOSIGNAL), EPIPE);
+	CHECK_ERRNO(shutdown(fd, SHUT_RDWR), ENOTCONN);
+	CHECK_EQ(events(fd), POLLIN | POLLOUT | POLLHUP | POLLRDHUP); /* shut down all the same */
+	close(fd);
+	fd = socket(AF_INET, SOCK_STREAM, 0);
+	CHECK_EQ(events(fd), POLLOUT | POLLHUP);
+	CHECK_ERRNO(connect(fd, (void *)&a, sizeof(a)), ECONNREFUSED);
+	CHECK_ERRNO(connect(fd, (void *)&a, 8), EINVAL);
+	CHECK_ERRNO(accept(fd, NULL, NULL), EINVAL);
+	far.sin_family = AF_INET6;
+	CHECK_ERRNO(connect(fd, (void *)&far, sizeof(far)), EAFNOSUPPORT);
+	close(fd);
+	fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	CHECK_ERRNO(connect(fd, (void *)&a, sizeof(a)), EINPROGRESS);
+	CHECK(events(fd) & POLLERR);
+	CHECK_EQ(getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &n), 0);
+	CHECK_EQ(err, ECONNREFUSED);
+	close(fd);
+	CHECK_ERRNO(socket(AF_INET, SOCK_STREAM, IPPROTO_UDP), EPROTONOSUPPORT);
+	CHECK_ERRNO(socket(AF_INET, SOCK_SEQPACKET, 0), ESOCKTNOSUPPORT);
+}
+
+static void nonblocking(void)
+{
+	int l = listener();
+	struct sockaddr_in a = at(port_of(l));
+	fcntl(l, F_SETFL, O_NONBLOCK);
+	CHECK_ERRNO(accept(l, NULL, NULL), EAGAIN);
+	CHECK_EQ(events(l), 0);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), err = -1;
+	socklen_t n = sizeof(err);
+	CHECK_ERRNO(connect(fd, (void *)&a, sizeof(a)), EINPROGRESS);
+	struct pollfd p = {.fd = fd, .events = POLLOUT};
+	CHECK_EQ(poll(&p, 1, 1000), 1);
+	CHECK_EQ(p.revents, POLLOUT);
+	CHECK_EQ(getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &n), 0);
+	CHECK_EQ(err, 0);
+	CHECK_EQ(connect(fd, (void *)&a, sizeof(a)), 0);
+	CHECK_ERRNO(connect(fd, (void *)&a, sizeof(a)), EISCONN);
+	CHECK_EQ(events(l), POLLIN);
+	int s = accept4(l, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	CHECK(s >= 0);
+	char buf[65536];
+	long sent = 0, got = 0, r;
+	memset(buf, 1, sizeof(buf));
+	while ((r = write(fd, buf, sizeof(buf))) > 0)
+		sent += r;
+	CHECK(r == -1 && errno == EAGAIN);
+	CHECK_EQ(events(fd) & POLLOUT, 0);
+	for (int i = 0; i < 1000 && got < sent; i++) {
+		while ((r = read(s, buf, sizeof(buf))) > 0)
+			got += r;
+		poll(NULL, 0, 1);
+	}
+	CHECK_EQ(got, sent);
+	CHECK_EQ(events(fd), POLLOUT);
+	close(s);
+	close(fd);
+	close(l);
+}
+
+static void ports(void)
+{
+	int l = listener(), one = 1, fd = socket(AF_INET, SOCK_STREAM, 0);
+	struct sockaddr_in a = at(port_of(l)), any = a;
+	CHECK_ERRNO(bind(fd, (void *)&a, sizeof(a)), EADDRINUSE);
+	any.sin_addr.s_addr = 0;
+	CHECK_ERRNO(bind(fd, (void *)&any, sizeof(any)), EADDRINUSE);
+	CHECK_EQ(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)), 0);
+	CHECK_ERRNO(bind(fd, (void *)&a, sizeof(a)), EADDRINUSE); /* somebody listens */
+	a.sin_addr.s_addr = htonl(0x08080808);
+	CHECK_ERRNO(bind(fd, (void *)&a, sizeof(a)), EADDRNOTAVAIL);
+	a = at(0);
+	CHECK_EQ(bind(fd, (void *)&a, sizeof(a)), 0);
+	CHECK_ERRNO(bind(fd, (void *)&a, sizeof(a)), EINVAL);
+	CHECK(port_of(fd) >= 1024);
+	close(fd);
+	/* 127.0.0.2 is another address */
+	fd = socket(AF_INET, SOCK_STREAM, 0);
+	a = at(port_of(l));
+	a.sin_addr.s_addr = htonl(0x7f000002);
+	CHECK_EQ(bind(fd, (void *)&a, sizeof(a)), 0);
+	close(fd);
+	close(l);
+}
+
+static void datagrams(void)
+{
+	struct sockaddr_in a = at(0), from;
+	socklen_t len = sizeof(from);
+	char buf[8];
+	int s = socket(AF_INET, SOCK_DGRAM, 0), c = socket(AF_INET, SOCK_DGRAM, 0), n;
+	CHECK_EQ(bind(s, (void *)&a, sizeof(a)), 0);
+	a = at(port_of(s));
+	CHECK_ERRNO(send(c, "x", 1, 0), EDESTADDRREQ);
+	CHECK_ERRNO(listen(c, 1), EOPNOTSUPP);
+	CHECK_EQ(sendto(c, "first", 5, 0, (void *)&a, sizeof(a)), 5);
+	CHECK_EQ(sendto(c, "", 0, 0, (void *)&a, sizeof(a)), 0);
+	CHECK_EQ(ioctl(s, FIONREAD, &n), 0);
+	CHECK_EQ(n, 5);
+	CHECK_EQ(recvfrom(s, buf, 3, MSG_TRUNC, (void *)&from, &len), 5);
+	CHECK_EQ(ntohs(from.sin_port), port_of(c));
+	CHECK_EQ(recv(s, buf, 8, 0), 0);
+	CHECK_ERRNO(recv(s, buf, 8, MSG_DONTWAIT), EAGAIN);
+	CHECK_EQ(connect(c, (void *)&a, sizeof(a)), 0);
+	CHECK_EQ(send(c, "more", 4, 0), 4);
+	CHECK_EQ(recv(s, buf, 8, 0), 4);
+	CHECK_EQ(sendto(s, "answer", 6, 0, (void *)&from, sizeof(from)), 6);
+	CHECK_EQ(recv(c, buf, 8, 0), 6);
+	char *big = calloc(1, 70000);
+	CHECK_ERRNO(send(c, big, 65508, 0), EMSGSIZE);
+	CHECK_EQ(send(c, big, 65507, 0), 65507);
+	free(big);
+	close(s);
+	CHECK_EQ(send(c, "lost", 4, 0), 4);
+	CHECK_ERRNO(send(c, "x", 1, 0), ECONNREFUSED);
+	close(c);
+}
+
+static void options(void)
+{
+	int fd = socket(AF_INET, SOCK_STREAM, 0), v = 1;
+	socklen_t n = sizeof(v);
+	CHECK_EQ(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &v, n), 0);
+	v = 0;
+	CHECK_EQ(getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &v, &n), 0);
+	CHECK_EQ(v, 1);
+	CHECK_EQ(getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &v, &n), 0);
+	CHECK_EQ(v, IPPROTO_TCP);
+	CHECK_EQ(getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &v, &n), 0);
+	CHECK_EQ(v, 0);
+	CHECK_EQ(getsockopt(fd, IPPROTO_IP, IP_TTL, &v, &n), 0);
+	CHECK_EQ(v, 64);
+	struct sockaddr_in a = at(0);
+	CHECK_EQ(bind(fd, (void *)&a, sizeof(a)), 0);
+	CHECK_EQ(listen(fd, 1), 0);
+	CHECK_EQ(getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &v, &n), 0);
+	CHECK_EQ(v, 1);
+	close(fd);
+}
+
+ABI_MAIN(ABI_TEST(talk), ABI_TEST(ends), ABI_TEST(refused), ABI_TEST(nonblocking), ABI_TEST(ports), ABI_TEST(datagrams),
+    ABI_TEST(options))
