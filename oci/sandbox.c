@@ -77,14 +77,14 @@ static struct error *choose_platform(struct sandbox *sb)
 	if (err && strcmp(wanted, "kvm") == 0)
 		return kvm_error(err);
 	if (err) {
-		log_debug("--platform=auto: /dev/kvm: %s; using ptrace", strerror(err));
+		log_warn("--platform=auto: /dev/kvm: %s; using ptrace", strerror(err));
 		return NULL;
 	}
 	err = platform_kvm_probe(sb->kvm, &why);
 	if (err && strcmp(wanted, "kvm") == 0)
 		return error_new("--platform=kvm: %s; --platform=ptrace works without", why);
 	if (err) {
-		log_debug("--platform=auto: %s; using ptrace", why);
+		log_warn("--platform=auto: %s; using ptrace", why);
 		close(take_fd(&sb->kvm));
 		return NULL;
 	}
@@ -402,8 +402,6 @@ static struct error *run_locked(struct sandbox *sb, int *status)
 
 	if (!e)
 		e = prepare_stdio(sb);
-	if (!e)
-		e = watch_signals(sb);
 	if (!e && c->spec->terminal && !c->console_socket)
 		e = console_save(0);
 	if (!e)
@@ -434,6 +432,9 @@ struct error *sandbox_run(const struct sandbox_config *cfg, int *status)
 	if (strcmp(cfg->options->network, "host") == 0)
 		return error_new("--network=host is not supported yet; use --network=none");
 	e = choose_platform(&sb);
+	/* From here on a signal ends us in order. */
+	if (!e)
+		e = watch_signals(&sb);
 	if (!e)
 		e = state_create(cfg->options->root, cfg->id, &sb.state);
 	if (e)

@@ -125,7 +125,14 @@ struct error *state_open(const char *root, const char *id, bool locked, struct s
 	s->id = xstrdup(id);
 	s->path = xasprintf("%s/%s", root, id);
 	e = open_dir(s, id, locked);
-	return e ? e : parse(s);
+	if (!e)
+		e = parse(s);
+	/* Its creator holds the lock. */
+	if (!e && !s->pid)
+		s->abandoned = locked || flock(s->dir, LOCK_SH | LOCK_NB) == 0;
+	if (!e && !locked && s->abandoned)
+		flock(s->dir, LOCK_UN);
+	return e;
 }
 
 struct error *state_save(struct state *s)
@@ -187,10 +194,14 @@ static void empty_dir(int fd)
 struct error *state_remove(struct state *s)
 {
 	static const char *const names[] = {"state.json", "state.json.new", CONTROL_SOCKET};
+	struct stat a, b;
 
 	/* By name, which needs no further descriptor; then whatever else there may be. */
 	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		unlinkat(s->dir, names[i], 0);
+	/* Another container may have the name by now. */
+	if (fstat(s->dir, &a) < 0 || stat(s->path, &b) < 0 || a.st_ino != b.st_ino || a.st_dev != b.st_dev)
+		return NULL;
 	if (rmdir(s->path) == 0 || errno == ENOENT)
 		return NULL;
 	empty_dir(s->dir);
@@ -229,7 +240,7 @@ uint64_t state_process_start(pid_t pid)
 enum state_status state_status(const struct state *s)
 {
 	if (!s->pid)
-		return STATE_CREATING;
+		return s->abandoned ? STATE_STOPPED : STATE_CREATING;
 	return s->pid_start && state_process_start(s->pid) == s->pid_start ? STATE_RUNNING : STATE_STOPPED;
 }
 

@@ -22,6 +22,7 @@ struct state {
 	uint64_t pid_start, gofer_start; /* field 22 of /proc/PID/stat */
 	unsigned owner;              /* uid of the creator */
 	char **cgroup_paths;         /* directories that we made, parents first; NULL-terminated */
+	bool abandoned;              /* whoever was creating it has died on the way */
 	int dir;                     /* the directory */
 	const char *path;            /* its name */
 };

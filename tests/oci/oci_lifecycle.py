@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 
 from harness import alive, check, contains, describe, equal, finish, read_until, wait_for
@@ -356,7 +357,7 @@ def test_platform_message(t):
     hidden = ["unshare", "--mount", "sh", "-c", 'mount --bind /dev/null "$0" && shift 0 && exec "$@"', "/dev/kvm"]
 
     def with_kvm_hidden(platform):
-        argv = hidden + [t.runsc, f"--root={t.state}", f"--platform={platform}", "--debug", "do", f"--root={t.rootfs}", "/bin/echo", "x"]
+        argv = hidden + [t.runsc, f"--root={t.state}", f"--platform={platform}", "do", f"--root={t.rootfs}", "/bin/echo", "x"]
         return finish(subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE))
     r = with_kvm_hidden("kvm")
     equal((r.status, r.out), (128, ""), "kvm without KVM")
@@ -365,6 +366,13 @@ def test_platform_message(t):
     r = with_kvm_hidden("auto")
     equal((r.status, r.out), (0, "x\n"), r.err)
     contains(r.err, "using ptrace", "the fallback is told")
+    equal(len(r.err.strip().splitlines()), 1, f"lines of {r.err!r}")
+    # Not permitted, as an ordinary user would see it.
+    as_nobody = "import os, sys; os.setgroups([]); os.setgid(65534); os.setuid(65534); os.execv(sys.argv[1], sys.argv[1:])"
+    r = finish(subprocess.Popen([sys.executable, "-c", as_nobody, t.runsc, f"--root={t.tmp}/nobody", "--platform=kvm", "do", f"--root={t.rootfs}",
+                                 "/bin/true"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE))
+    equal(r.status, 128, "kvm without permission")
+    contains(r.err, "group kvm", "remedy")
 
 
 def test_fifty_at_once(t):
