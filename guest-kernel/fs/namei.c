@@ -7,6 +7,7 @@
  * references on where it is, and takes the root only when a "..", an absolute target or a RESOLVE_* flag needs it.
  */
 #include "fs/namei.h"
+#include "fs/proc/proc.h"
 
 #include <linux/mount.h>
 
@@ -136,14 +137,16 @@ static int step_dotdot(struct nameidata *nd)
 
 int nd_enter_last(struct nameidata *nd) { return nd->last_type == LAST_DOTDOT ? step_dotdot(nd) : 0; }
 
-/* /proc/sys/fs/protected_symlinks = 1: links in sticky world-writable directories are followed only by their owner,
+/* /proc/sys/fs/protected_symlinks: links in sticky world-writable directories are followed only by their owner,
  * or when the directory's owner made them. */
 static int may_follow(const struct nameidata *nd, const struct inode *link)
 {
 	const struct inode *dir = nd->path.dentry->inode;
 	if ((dir->mode & (S_ISVTX | S_IWOTH)) != (S_ISVTX | S_IWOTH))
 		return 0;
-	return current->cred->fsuid == link->uid || dir->uid == link->uid ? 0 : -EACCES;
+	if (current->cred->fsuid == link->uid || dir->uid == link->uid)
+		return 0;
+	return proc_sys_value("protected_symlinks") ? -EACCES : 0;
 }
 
 static int grow_frames(struct nameidata *nd)

@@ -9,6 +9,7 @@
 #include <linux/openat2.h>
 
 #include "fs/namei.h"
+#include "fs/proc/proc.h"
 #include "lib/string.h"
 #include "syscall/syscall.h"
 #include "task/task.h"
@@ -229,6 +230,19 @@ static struct file *create_and_open(const struct path *dir, struct dentry *d, ui
 	return r ? ERR_PTR(r) : NULL; /* NULL: created, now to be opened */
 }
 
+/* /proc/sys/fs/protected_fifos and protected_regular: O_CREAT does not open what others put into a sticky directory
+ * that everybody (2: or its group) may write to, unless its owner did. */
+static int may_create_in_sticky(const struct inode *dir, const struct inode *i)
+{
+	uint32_t type = i->mode & S_IFMT;
+	if (!(dir->mode & S_ISVTX) || !(dir->mode & (S_IWGRP | S_IWOTH)) || (type != S_IFREG && type != S_IFIFO))
+		return 0;
+	if (i->uid == dir->uid || current->cred->fsuid == i->uid)
+		return 0;
+	uint64_t level = proc_sys_value(type == S_IFIFO ? "protected_fifos" : "protected_regular");
+	return level && ((dir->mode & S_IWOTH) || level >= 2) ? -EACCES : 0;
+}
+
 /* Opens the existing child d of nd->path (consumes the reference). NULL: it was a symlink, walk on. */
 static struct file *open_existing(struct nameidata *nd, struct dentry *d, uint32_t flags)
 {
@@ -242,9 +256,14 @@ static struct file *open_existing(struct nameidata *nd, struct dentry *d, uint32
 		dentry_put(d);
 		return r ? ERR_PTR(r) : NULL;
 	}
+	int r = may_create_in_sticky(nd->path.dentry->inode, i);
+	if (r) {
+		dentry_put(d);
+		return ERR_PTR(r);
+	}
 	struct path p = {nd->path.mnt, d};
 	mount_get(p.mnt);
-	int r = nd_cross_mounts(nd, &p);
+	r = nd_cross_mounts(nd, &p);
 	struct file *f = r ? ERR_PTR(r) : finish_open(&p, flags, false);
 	path_put(&p);
 	return f;

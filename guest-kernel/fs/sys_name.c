@@ -11,6 +11,7 @@
 #include <linux/mount.h>
 
 #include "fs/namei.h"
+#include "fs/proc/proc.h"
 #include "lib/string.h"
 #include "syscall/syscall.h"
 #include "task/task.h"
@@ -214,7 +215,7 @@ out:
 	return r;
 }
 
-/* /proc/sys/fs/protected_hardlinks = 1: others' files can be linked only if they are regular, without set-id bits,
+/* /proc/sys/fs/protected_hardlinks: others' files can be linked only if they are regular, without set-id bits,
  * and may be read and written. */
 static int may_link(struct inode *i)
 {
@@ -222,7 +223,7 @@ static int may_link(struct inode *i)
 		return 0;
 	bool safe = (i->mode & S_IFMT) == S_IFREG && !(i->mode & S_ISUID) &&
 	            (i->mode & (S_ISGID | S_IXGRP)) != (S_ISGID | S_IXGRP) && inode_permission(i, MAY_READ | MAY_WRITE) == 0;
-	return safe ? 0 : -EPERM;
+	return safe || !proc_sys_value("protected_hardlinks") ? 0 : -EPERM;
 }
 
 static int do_link(int odfd, const char *oname, int ndfd, const char *nname, uint32_t flags)

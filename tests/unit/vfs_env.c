@@ -10,6 +10,7 @@
 
 #include "fs/namei.h"
 #include "fs/poll.h"
+#include "fs/proc/proc.h"
 #include "lib/log.h"
 #include "lib/string.h"
 #include "signal/signal.h"
@@ -244,6 +245,10 @@ uint64_t clock_monotonic(void) { return env_now; }
 uint64_t rlimit_cur(unsigned resource) { return resource == RLIMIT_NOFILE ? 1024 : UINT64_MAX; }
 struct task *task_find(int tid) { return NULL; }
 void page_stats(struct page_stats *s) { *s = (struct page_stats){.limit = 1u << 18}; }
+uint64_t proc_sys_value(const char *name)
+{
+	return !strcmp(name, "protected_symlinks") || !strcmp(name, "protected_hardlinks");
+}
 struct task *task_lookup(int tid) { return NULL; }
 bool pgrp_exists(int pgid) { return false; }
 struct process *process_find(int pid) { return NULL; }

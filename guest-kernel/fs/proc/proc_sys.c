@@ -342,7 +342,15 @@ static const struct pseudo_entry inotify_files[] = {
 static const struct pseudo_entry mqueue_files[] = {SETTING("msg_default"), SETTING("msg_max"),
                                                    SETTING("msgsize_default"), SETTING("msgsize_max"),
                                                    SETTING("queues_max"), {0}};
+static int show_aio_max(struct seq *s, const struct pseudo_ref *ref)
+{
+	seq_puts(s, "65536\n");
+	return 0;
+}
+
 static const struct pseudo_entry fs_files[] = {
+	{"aio-max-nr", FILE_RO, .show = show_aio_max},
+	{"aio-nr", FILE_RO, .show = show_zero},
 	{"file-max", FILE_RO, .show = show_file_max},
 	{"file-nr", FILE_RO, .show = show_file_nr},
 	{"inotify", DIR_RX, .children = inotify_files},
