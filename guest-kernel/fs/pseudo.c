@@ -72,9 +72,15 @@ const struct pseudo_ref *pseudo_dir_ref(const struct file *f)
 	return f->inode && f->inode->ops == &dir_iops ? pseudo_ref_of(f->inode) : NULL;
 }
 
+/* Can the task still be found by its number? A leader can until it is waited for. Read racily. */
+static bool is_linked(struct task *t)
+{
+	return !READ_ONCE(t->exited) || (READ_ONCE(t->proc->leader) == t && !READ_ONCE(t->proc->reaped));
+}
+
 static bool pseudo_alive(const struct pseudo_ref *ref)
 {
-	if (ref->task && READ_ONCE(ref->task->sched.state) == TASK_DEAD)
+	if (ref->task && !is_linked(ref->task))
 		return false;
 	return !ref->entry->alive || ref->entry->alive(ref);
 }
@@ -100,7 +106,7 @@ static int pseudo_getattr(struct inode *inode, struct kstat *st)
 		inode->gid = gid;
 	}
 	*st = (struct kstat){.ino = inode->ino, .dev = inode->sb->dev, .size = inode->size, .mode = inode->mode,
-	                     .nlink = inode->nlink, .uid = inode->uid, .gid = inode->gid, .blksize = 1024,
+	                     .nlink = ref->entry->nlink ? ref->entry->nlink(ref) : inode->nlink, .uid = inode->uid, .gid = inode->gid, .blksize = 1024,
 	                     .atime = inode->atime, .mtime = inode->mtime, .ctime = inode->ctime};
 	return 0;
 }
@@ -140,6 +146,8 @@ static int dir_lookup(struct inode *dir, struct dentry *dentry)
 {
 	const struct pseudo_ref *ref = pseudo_ref_of(dir);
 	struct pseudo_ref found = {0};
+	if (!pseudo_alive(ref))
+		return -ESRCH;
 	for (const struct pseudo_entry *e = ref->entry->children; e && e->name; e++) {
 		if (strlen(e->name) == dentry->name_len && !memcmp(e->name, dentry->name, dentry->name_len)) {
 			found = (struct pseudo_ref){e, ref->task, ref->number};
@@ -175,6 +183,8 @@ static int dir_lookup(struct inode *dir, struct dentry *dentry)
 static int dir_readdir(struct file *file, struct dir_context *ctx)
 {
 	const struct pseudo_ref *ref = pseudo_ref_of(file->inode);
+	if (!pseudo_alive(ref))
+		return -ENOENT;
 	if (ctx->pos == 0) {
 		if (!ctx->emit(ctx, ".", 1, file->inode->ino, DT_OF_MODE(S_IFDIR), 1))
 			return 0;
@@ -250,8 +260,6 @@ struct text {
 static int text_open(struct inode *inode, struct file *file)
 {
 	const struct pseudo_entry *e = pseudo_ref_of(inode)->entry;
-	if ((file->mode & FMODE_WRITE) && !e->store)
-		return -EACCES;
 	if ((file->mode & FMODE_READ) && !e->show)
 		return -EACCES;
 	struct text *t = kzalloc(sizeof(*t));
@@ -307,6 +315,8 @@ static ssize_t_ text_write(struct file *file, struct iter *from, uint64_t *pos)
 {
 	const struct pseudo_ref *ref = pseudo_ref_of(file->inode);
 	size_t len = from->count;
+	if (!ref->entry->store)
+		return ref->task ? -EINVAL : -EIO; /* opened for writing by the powers of root */
 	if (len >= PAGE_SIZE)
 		return -EINVAL;
 	char *text = kmalloc(len + 1);
@@ -367,6 +377,8 @@ struct super_block *pseudo_mount(const struct fs_type *type, const struct pseudo
 		return ERR_PTR(-ENOMEM);
 	struct pseudo_ref ref = {root, NULL, 0};
 	struct inode *inode = pseudo_inode(sb, &ref);
+	if (inode)
+		inode->ino = 1;
 	sb->root = inode ? dentry_make_root(inode) : NULL;
 	if (!sb->root) {
 		super_put(sb);

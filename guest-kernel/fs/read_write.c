@@ -84,8 +84,11 @@ static ssize_t_ do_read(struct file *f, struct iter *to, uint64_t *pos)
 	if (to->count > RW_MAX)
 		to->count = RW_MAX;
 	ssize_t_ n = f->ops->read(f, to, pos);
-	if (n > 0)
+	current->syscr++;
+	if (n > 0) {
+		current->rchar += n;
 		notify_file(f, 0x1 /* IN_ACCESS */);
+	}
 	return n;
 }
 
@@ -106,7 +109,9 @@ static ssize_t_ do_write(struct file *f, struct iter *from, uint64_t *pos)
 	if (from->count && is_regular(f))
 		write_kill_suid(f);
 	ssize_t_ n = f->ops->write(f, from, pos);
+	current->syscw++;
 	if (n > 0) {
+		current->wchar += n;
 		notify_file(f, 0x2 /* IN_MODIFY */);
 		if ((f->flags & (O_SYNC | O_DSYNC)) && f->ops->fsync) {
 			r = f->ops->fsync(f, (f->flags & O_SYNC) != O_SYNC);

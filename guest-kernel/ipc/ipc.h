@@ -53,6 +53,12 @@ void ipc_perm_set(struct ipc_object *o, const struct ipc64_perm_ *p);
 /* The common part of *get(2): finds or decides to create. 0 with *o set or NULL (create), or -errno. */
 int ipc_get(struct ipc_table *t, int key, int flags, struct ipc_object **o);
 
+/* Contents of /proc/sysvipc. */
+struct seq;
+void shm_show(struct seq *s);
+void sem_show(struct seq *s);
+void msg_show(struct seq *s);
+
 /* sem.c, at exit: applies SEM_UNDO adjustments of the current process. */
 void sem_exit(void);
 

@@ -5,6 +5,7 @@
  */
 #include <linux/msg.h>
 
+#include "fs/seq.h"
 #include "ipc/ipc.h"
 #include "lib/string.h"
 #include "mm/mm.h"
@@ -187,6 +188,8 @@ int64_t sys_msgrcv(const struct sysargs *a)
 		err = flags & IPC_NOWAIT ? -ENOMSG : queue_sleep(q);
 	if (!err && m->len > len && !(flags & MSG_NOERROR))
 		err = -E2BIG;
+	if (!err && copy && m->len > len)
+		err = -EINVAL; /* a copy is not cut */
 	if (!err && copy) {
 		memcpy(copy, m, sizeof(*m) + m->len);
 		m = copy;
@@ -309,4 +312,20 @@ int64_t sys_msgctl(const struct sysargs *a)
 	}
 	spin_unlock(&queues.lock);
 	return r;
+}
+
+void msg_show(struct seq *s)
+{
+	seq_puts(s, "       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid      stime      rtime"
+	            "      ctime\n");
+	for (int i = 0; i < IPC_MAX_OBJECTS; i++) {
+		spin_lock(&queues.lock);
+		struct ipc_object *o = ipc_at(&queues, i);
+		struct msg_queue q = o ? *queue_of(o) : (struct msg_queue){0};
+		spin_unlock(&queues.lock);
+		if (o)
+			seq_printf(s, "%10d %10d  %4o  %10lu %10lu %5u %5u %5u %5u %5u %5u %10lld %10lld %10lld\n", q.obj.key, q.obj.id,
+			           q.obj.mode, q.bytes, q.count, q.lspid, q.lrpid, q.obj.uid, q.obj.gid, q.obj.cuid, q.obj.cgid,
+			           (long long)q.stime, (long long)q.rtime, (long long)q.ctime);
+	}
 }

@@ -8,6 +8,7 @@
 #include <linux/sem.h>
 #include <linux/time_types.h>
 
+#include "fs/seq.h"
 #include "ipc/ipc.h"
 #include "lib/string.h"
 #include "mm/mm.h"
@@ -478,4 +479,20 @@ void sem_exit(void)
 		kfree(u);
 	}
 	spin_unlock(&sems.lock);
+}
+
+void sem_show(struct seq *s)
+{
+	seq_puts(s, "       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime\n");
+	for (int i = 0; i < IPC_MAX_OBJECTS; i++) {
+		spin_lock(&sems.lock);
+		struct ipc_object *o = ipc_at(&sems, i), copy = o ? *o : (struct ipc_object){0};
+		struct sem_set *set = o ? set_of(o) : NULL;
+		uint32_t nsems = set ? set->nsems : 0;
+		int64_t otime = set ? set->otime : 0, ctime = set ? set->ctime : 0;
+		spin_unlock(&sems.lock);
+		if (o)
+			seq_printf(s, "%10d %10d  %4o %10u %5u %5u %5u %5u %10lld %10lld\n", copy.key, copy.id, copy.mode, nsems, copy.uid,
+			           copy.gid, copy.cuid, copy.cgid, (long long)otime, (long long)ctime);
+	}
 }

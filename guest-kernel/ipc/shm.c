@@ -12,6 +12,7 @@
  */
 #include "ipc/ipc.h"
 
+#include "fs/seq.h"
 #include "fs/vfs.h"
 #include "lib/string.h"
 #include "mm/mm.h"
@@ -441,4 +442,22 @@ int64_t sys_shmctl(const struct sysargs *a)
 	if (gone)
 		segment_put(s);
 	return r;
+}
+
+void shm_show(struct seq *s)
+{
+	seq_puts(s, "       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid      atime      dtime"
+	            "      ctime                   rss                  swap\n");
+	for (int i = 0; i < IPC_MAX_OBJECTS; i++) {
+		spin_lock(&shms.lock);
+		struct ipc_object *o = ipc_at(&shms, i);
+		struct shm_segment g = o ? *segment_of(o) : (struct shm_segment){0};
+		uint64_t rss = o ? READ_ONCE(g.inode->mapping.nr_pages) * PAGE_SIZE : 0;
+		spin_unlock(&shms.lock);
+		if (!o)
+			continue;
+		seq_printf(s, "%10d %10d  %4o %21lu %5u %5u  %5lu %5u %5u %5u %5u %10lld %10lld %10lld %21lu %21lu\n", g.obj.key, g.obj.id,
+		           g.obj.mode, g.size, g.cpid, g.lpid, g.nattch, g.obj.uid, g.obj.gid, g.obj.cuid, g.obj.cgid,
+		           (long long)g.atime, (long long)g.dtime, (long long)g.ctime, rss, 0UL);
+	}
 }

@@ -73,6 +73,21 @@ void mm_get(struct mm *mm)
 	ref_get(&mm->users);
 }
 
+void mm_hold(struct mm *mm)
+{
+	ref_get(&mm->count);
+}
+
+void mm_release(struct mm *mm)
+{
+	mm_put_count(mm);
+}
+
+bool mm_get_live(struct mm *mm)
+{
+	return ref_get_unless_zero(&mm->users);
+}
+
 void mm_put(struct mm *mm)
 {
 	struct list_node dead = LIST_INIT(dead);

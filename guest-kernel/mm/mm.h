@@ -115,6 +115,10 @@ void mm_init(void);
 struct mm *mm_create(void);
 void mm_get(struct mm *mm);
 void mm_put(struct mm *mm); /* may sleep */
+/* Holds the structure but not what is mapped (an open /proc/PID/mem); a user again while there still is one. */
+void mm_hold(struct mm *mm);
+void mm_release(struct mm *mm);
+bool mm_get_live(struct mm *mm) MUST_CHECK;
 /* Copy for fork: copy-on-write. NULL when out of memory. */
 struct mm *mm_fork(struct mm *parent);
 

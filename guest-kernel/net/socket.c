@@ -48,6 +48,7 @@ struct file *socket_file(struct socket *s, uint32_t flags)
 		return f;
 	}
 	f->mode |= FMODE_STREAM;
+	s->ino = inode->ino;
 	return f;
 }
 

@@ -77,6 +77,7 @@ struct socket {
 	bool passcred, reuseaddr, reuseport, keepalive, broadcast, dontroute, oobinline, timestamp, no_check;
 	int rcvlowat;                  /* SO_RCVLOWAT, at least 1 */
 	int linger_on, linger_sec;
+	uint64_t ino;                  /* of the socket's file; 0 before there is one */
 	int priority;
 };
 
@@ -84,6 +85,9 @@ struct socket {
 int unix_create(int type, int protocol, struct socket **out);
 int inet_create(int type, int protocol, struct socket **out);
 int unix_socketpair(int type, int protocol, struct socket **a, struct socket **b);
+/* Contents of /proc/net/unix. */
+struct seq;
+void unix_show(struct seq *s);
 void socket_init(struct socket *s, const struct socket_ops *ops, int family, int type, int protocol);
 
 /* Wraps a socket in a file; on failure the socket is released. ERR_PTR. */

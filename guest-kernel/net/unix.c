@@ -2,11 +2,14 @@
 /* AF_UNIX: life of a socket, connections, options (see unix_sock.h). */
 #include <asm/ioctls.h>
 
+#include "fs/seq.h"
 #include "lib/string.h"
 #include "net/unix_sock.h"
 #include "task/task.h"
 
 static const struct socket_ops unix_ops;
+static spinlock_t all_lock = SPINLOCK_INIT;
+static struct list_node all_sockets = LIST_INIT(all_sockets); /* all_lock */
 
 struct ucred ucred_current(void)
 {
@@ -26,6 +29,9 @@ struct unix_sock *unix_alloc(int type)
 	wait_queue_init(&u->wait);
 	mutex_init(&u->recv_lock);
 	u->peer_cred = (struct ucred){0, (uint32_t)-1, (uint32_t)-1};
+	spin_lock(&all_lock);
+	list_add_tail(&u->all_link, &all_sockets);
+	spin_unlock(&all_lock);
 	return u;
 }
 
@@ -54,6 +60,9 @@ void unix_put(struct unix_sock *u)
 {
 	if (!ref_put(&u->refs))
 		return;
+	spin_lock(&all_lock);
+	list_del(&u->all_link);
+	spin_unlock(&all_lock);
 	while (!list_empty(&u->queue)) {
 		struct unix_msg *m = list_first(&u->queue, struct unix_msg, link);
 		list_del(&m->link);
@@ -508,3 +517,61 @@ static const struct socket_ops unix_ops = {
 	.sendmsg = unix_sendmsg, .recvmsg = unix_recvmsg, .shutdown = unix_shutdown, .poll = unix_poll, .ioctl = unix_ioctl,
 	.setsockopt = unix_setsockopt, .getsockopt = unix_getsockopt, .release = unix_release,
 	.write_space = unix_write_space};
+
+/* ---- /proc/net/unix ---------------------------------------------------------------------------------------------------- */
+
+/* The first socket after prev (NULL: of all) that still lives, with a reference. */
+static struct unix_sock *next_socket(struct unix_sock *prev)
+{
+	struct unix_sock *u = NULL;
+	spin_lock(&all_lock);
+	struct list_node *n = prev ? prev->all_link.next : all_sockets.next;
+	for (; n != &all_sockets && !u; n = n->next) {
+		u = list_entry(n, struct unix_sock, all_link);
+		if (!ref_get_unless_zero(&u->refs))
+			u = NULL;
+	}
+	spin_unlock(&all_lock);
+	return u;
+}
+
+static void show_socket(struct seq *s, struct unix_sock *u)
+{
+	struct sockaddr_buf name = {0};
+	spin_lock(&u->lock);
+	bool connected = u->state == UNIX_CONNECTED, listening = u->state == UNIX_LISTENING, dead = u->dead;
+	if (u->addr)
+		name = u->addr->name;
+	spin_unlock(&u->lock);
+	if (dead)
+		return;
+	/* SS_CONNECTING and SS_DISCONNECTING are sockets without a file */
+	unsigned state = u->s.ino ? (connected ? 3 : 1) : (connected ? 2 : 4);
+	seq_printf(s, "%016x: %08X %08X %08X %04X %02X %5lu", 0, atomic_load(&u->refs.n) - 1, 0, listening ? 1u << 16 : 0,
+	           u->s.type, state, (unsigned long)u->s.ino);
+	if (name.len > 2) {
+		char text[UNIX_PATH_MAX_ + 1];
+		size_t n = name.len - 2;
+		memcpy(text, name.data + 2, n);
+		if (text[0] && n && !text[n - 1])
+			n--;
+		for (size_t i = 0; i < n; i++)
+			if (!text[i])
+				text[i] = '@';
+		seq_puts(s, " ");
+		seq_write(s, text, n);
+	}
+	seq_puts(s, "\n");
+}
+
+void unix_show(struct seq *s)
+{
+	seq_puts(s, "Num       RefCount Protocol Flags    Type St Inode Path\n");
+	struct unix_sock *u = next_socket(NULL);
+	while (u) {
+		show_socket(s, u);
+		struct unix_sock *next = next_socket(u);
+		unix_put(u);
+		u = next;
+	}
+}

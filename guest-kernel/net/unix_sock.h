@@ -57,6 +57,7 @@ struct unix_sock {
 	struct mutex recv_lock;
 	bool embryo;               /* the server's end of a connection that is not accepted yet */
 	bool dead;                 /* released; lock */
+	struct list_node all_link; /* every socket, for /proc/net/unix */
 };
 
 #define SHUT_RCV  1u

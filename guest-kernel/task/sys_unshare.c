@@ -5,6 +5,7 @@
  */
 #include <linux/sched.h>
 
+#include "fs/proc/proc.h"
 #include "fs/vfs.h"
 #include "lib/log.h"
 #include "mm/mm.h"
@@ -71,12 +72,18 @@ int64_t sys_unshare(const struct sysargs *a)
 	return err;
 }
 
+/* There is nowhere to go: joining the namespace that one is in is all there is, and a user namespace cannot even be
+ * joined again (setns(2)). */
 int64_t sys_setns(const struct sysargs *a)
 {
 	struct file *f = fd_get(arg_int(a, 0));
+	uint32_t want = arg_u32(a, 1);
 
 	if (!f)
 		return -EBADF;
+	uint32_t flag = proc_ns_flag(f);
 	file_put(f);
-	return capable(CAP_SYS_ADMIN) ? -EINVAL : -EPERM;
+	if (!flag || (want && want != flag) || flag == CLONE_NEWUSER)
+		return -EINVAL;
+	return capable(CAP_SYS_ADMIN) ? 0 : -EPERM;
 }

@@ -89,6 +89,10 @@ static void add_task_usage(struct rusage_acc *to, const struct task *t)
 	to->stime_ns += t->sched.stime_ns;
 	to->min_flt += t->min_flt;
 	to->maj_flt += t->maj_flt;
+	to->rchar += t->rchar;
+	to->wchar += t->wchar;
+	to->syscr += t->syscr;
+	to->syscw += t->syscw;
 	to->nvcsw += t->sched.nvcsw;
 	to->nivcsw += t->sched.nivcsw;
 }

@@ -52,6 +52,8 @@ int proc_fd_lookup(const struct pseudo_ref *dir, const char *name, size_t len, s
 int proc_fdinfo_lookup(const struct pseudo_ref *dir, const char *name, size_t len, struct pseudo_ref *out);
 bool proc_fd_next(const struct pseudo_ref *dir, uint64_t *cookie, char *name, unsigned *type);
 int proc_ns_lookup(const struct pseudo_ref *dir, const char *name, size_t len, struct pseudo_ref *out);
+/* CLONE_NEW* of the namespace that an open file of /proc/PID/ns stands for; 0: it is another file. */
+uint32_t proc_ns_flag(const struct file *f);
 bool proc_ns_next(const struct pseudo_ref *dir, uint64_t *cookie, char *name, unsigned *type);
 
 #endif

@@ -2,6 +2,8 @@
 /* /proc/PID/fd, fdinfo and ns. */
 #include "fs/proc/proc.h"
 
+#include <linux/sched.h>
+
 #include "lib/string.h"
 
 /* The open file behind descriptor ref->number of ref->task, with a reference, or NULL. */
@@ -128,22 +130,105 @@ bool proc_fd_next(const struct pseudo_ref *dir, uint64_t *cookie, char *name, un
 
 static const struct {
 	const char *name, *kind;
-	uint32_t ino;
+	uint32_t ino, flag;
 } namespaces[] = {
-	{"cgroup", "cgroup", 4026531835u}, {"ipc", "ipc", 4026531839u},   {"mnt", "mnt", 4026531841u},
-	{"net", "net", 4026531840u},       {"pid", "pid", 4026531836u},   {"pid_for_children", "pid", 4026531836u},
-	{"time", "time", 4026531834u},     {"user", "user", 4026531837u}, {"uts", "uts", 4026531838u},
+	{"cgroup", "cgroup", 4026531835u, CLONE_NEWCGROUP},
+	{"ipc", "ipc", 4026531839u, CLONE_NEWIPC},
+	{"mnt", "mnt", 4026531841u, CLONE_NEWNS},
+	{"net", "net", 4026531840u, CLONE_NEWNET},
+	{"pid", "pid", 4026531836u, CLONE_NEWPID},
+	{"pid_for_children", "pid", 4026531836u, CLONE_NEWPID},
+	{"time", "time", 4026531834u, CLONE_NEWTIME},
+	{"time_for_children", "time", 4026531834u, CLONE_NEWTIME},
+	{"user", "user", 4026531837u, CLONE_NEWUSER},
+	{"uts", "uts", 4026531838u, CLONE_NEWUTS},
 };
+
+/* Files of namespaces, made when first opened: "kind:[number]", of which there is one each (ioctl_ns(2)). */
+static struct {
+	struct mutex lock;
+	struct file *file[ARRAY_SIZE(namespaces)]; /* lock to set */
+} ns_files = {.lock = MUTEX_INIT(ns_files.lock)};
+
+#define NS_GET_USERNS_    0xb701u
+#define NS_GET_PARENT_    0xb702u
+#define NS_GET_NSTYPE_    0xb703u
+#define NS_GET_OWNER_UID_ 0xb704u
+
+static int64_t ns_ioctl(struct file *f, uint32_t cmd, uint64_t arg)
+{
+	switch (cmd) {
+	case NS_GET_NSTYPE_:
+		for (size_t i = 0; i < ARRAY_SIZE(namespaces); i++)
+			if (namespaces[i].ino == f->inode->ino)
+				return namespaces[i].flag;
+		return -EINVAL;
+	case NS_GET_USERNS_:
+	case NS_GET_PARENT_:
+		return -EPERM; /* outside what can be seen */
+	case NS_GET_OWNER_UID_:
+		return -EINVAL;
+	}
+	return -ENOTTY;
+}
+
+static const struct file_ops ns_fops = {.ioctl = ns_ioctl};
+
+static struct file *ns_make(size_t i)
+{
+	char name[32];
+	snprintf(name, sizeof(name), "%s:", namespaces[i].kind);
+	struct inode *inode = inode_anon(S_IFREG | 0444);
+	if (!inode)
+		return NULL;
+	inode->ino = namespaces[i].ino;
+	inode->uid = inode->gid = 0;
+	inode->fops = &ns_fops;
+	struct file *f = file_from_inode(inode, name, &ns_fops, NULL, O_RDONLY);
+	if (!f)
+		inode_put(inode);
+	return f;
+}
+
+/* A zombie is in no namespaces any more, but for those that its ids belong to. */
+static bool ns_left(const struct pseudo_ref *ref)
+{
+	return !READ_ONCE(ref->task->fs) && namespaces[ref->number].flag != CLONE_NEWPID &&
+	       namespaces[ref->number].flag != CLONE_NEWUSER;
+}
 
 static char *ns_link(const struct pseudo_ref *ref)
 {
 	char buf[40];
+	if (ns_left(ref))
+		return ERR_PTR(-ENOENT);
 	snprintf(buf, sizeof(buf), "%s:[%u]", namespaces[ref->number].kind, namespaces[ref->number].ino);
 	char *s = kstrdup(buf);
 	return s ? s : ERR_PTR(-ENOMEM);
 }
 
-static const struct pseudo_entry ns_entry = {"ns", LINK, .link = ns_link};
+static int ns_follow(const struct pseudo_ref *ref, struct path *out)
+{
+	if (ns_left(ref))
+		return -ENOENT;
+	mutex_lock(&ns_files.lock);
+	struct file *f = ns_files.file[ref->number];
+	if (!f)
+		f = ns_files.file[ref->number] = ns_make(ref->number);
+	if (f) {
+		*out = f->path;
+		path_get(out);
+	}
+	mutex_unlock(&ns_files.lock);
+	return f ? 0 : -ENOMEM;
+}
+
+uint32_t proc_ns_flag(const struct file *f)
+{
+	return f->ops == &ns_fops ? (uint32_t)ns_ioctl((struct file *)f, NS_GET_NSTYPE_, 0) : 0;
+}
+
+static const struct pseudo_entry ns_entry = {"ns", LINK, .link = ns_link, .follow = ns_follow};
 
 int proc_ns_lookup(const struct pseudo_ref *dir, const char *name, size_t len, struct pseudo_ref *out)
 {

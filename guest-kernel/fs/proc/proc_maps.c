@@ -73,9 +73,13 @@ static void show_vm_flags(struct seq *s, const struct vma *v)
 		seq_puts(s, " wr");
 	if (v->prot & PROT_EXEC)
 		seq_puts(s, " ex");
-	if (v->flags & VMA_SHARED)
+	/* as Linux: a shared mapping of a file that is not open for writing can never differ from a private one */
+	if ((v->flags & (VMA_SHARED | VMA_MAYWRITE)) == (VMA_SHARED | VMA_MAYWRITE))
 		seq_puts(s, " sh");
-	seq_puts(s, " mr mw me");
+	seq_puts(s, v->flags & VMA_MAYREAD ? " mr" : "");
+	seq_puts(s, v->flags & VMA_MAYWRITE ? " mw" : "");
+	seq_puts(s, v->flags & VMA_MAYEXEC ? " me" : "");
+	seq_puts(s, v->flags & VMA_SHARED ? " ms" : "");
 	if (v->flags & VMA_GROWSDOWN)
 		seq_puts(s, " gd");
 	if (v->flags & VMA_LOCKED)
@@ -176,25 +180,32 @@ static int mem_open(struct inode *inode, struct file *file)
 	int err = proc_may_access(t);
 	if (err)
 		return err;
-	file->private = proc_task_mm(t);
+	struct mm *mm = proc_task_mm(t);
+	if (mm) {
+		mm_hold(mm);
+		mm_put(mm);
+	}
+	file->private = mm;
 	return 0;
 }
 
 static void mem_release(struct file *file)
 {
 	if (file->private)
-		mm_put(file->private);
+		mm_release(file->private);
 }
 
 /* Moves bytes page by page through a bounce page. */
 static ssize_t_ mem_move(struct file *file, struct iter *it, uint64_t *pos, bool write)
 {
 	struct mm *mm = file->private;
-	if (!mm)
+	if (!mm || !mm_get_live(mm))
 		return 0;
 	char *page = kmalloc(PAGE_SIZE);
-	if (!page)
+	if (!page) {
+		mm_put(mm);
 		return -ENOMEM;
+	}
 	ssize_t_ done = 0, err = 0;
 	while (it->count) {
 		size_t n = MIN(it->count, PAGE_SIZE - (*pos & (PAGE_SIZE - 1)));
@@ -220,6 +231,7 @@ static ssize_t_ mem_move(struct file *file, struct iter *it, uint64_t *pos, bool
 			break;
 	}
 	kfree(page);
+	mm_put(mm);
 	return done ? done : err;
 }
 

@@ -5,6 +5,7 @@
 #include <linux/utsname.h>
 
 #include "boot/boot.h"
+#include "ipc/ipc.h"
 #include "lib/log.h"
 #include "lib/string.h"
 #include "task/version.h"
@@ -151,7 +152,7 @@ static int show_stat(struct seq *s, const struct pseudo_ref *ref)
 	for (unsigned i = 0; i < n; i++)
 		seq_printf(s, "cpu%u %llu 0 %llu %llu 0 0 0 0 0 0\n", i, (unsigned long long)(user / n / NS_PER_TICK),
 		           (unsigned long long)(sys / n / NS_PER_TICK), (unsigned long long)(sched_idle_ns(i) / NS_PER_TICK));
-	seq_printf(s, "intr 0\nctxt %llu\nbtime %llu\nprocesses %d\nprocs_running %llu\nprocs_blocked 0\nsoftirq 0\n",
+	seq_printf(s, "intr 0 0 0 0 0 0 0 0 0 0 0 0 0\nctxt %llu\nbtime %llu\nprocesses %d\nprocs_running %llu\nprocs_blocked 0\nsoftirq 0 0 0 0 0 0 0 0 0 0 0\n",
 	           (unsigned long long)sched_context_switches(), (unsigned long long)((clock_realtime() - up) / 1000000000),
 	           pid_last(), (unsigned long long)sched_nr_running());
 	return 0;
@@ -271,6 +272,27 @@ static int show_kmsg(struct seq *s, const struct pseudo_ref *ref)
 	return 0;
 }
 
+static int show_shm(struct seq *s, const struct pseudo_ref *ref)
+{
+	shm_show(s);
+	return 0;
+}
+
+static int show_sem(struct seq *s, const struct pseudo_ref *ref)
+{
+	sem_show(s);
+	return 0;
+}
+
+static int show_msg(struct seq *s, const struct pseudo_ref *ref)
+{
+	msg_show(s);
+	return 0;
+}
+
+static const struct pseudo_entry sysvipc_files[] = {
+	{"msg", FILE_RO, .show = show_msg}, {"sem", FILE_RO, .show = show_sem}, {"shm", FILE_RO, .show = show_shm}, {0}};
+
 /* What is_container checks look at exists, empty. */
 static const struct pseudo_entry empty_dir[] = {{0}};
 
@@ -299,6 +321,7 @@ const struct pseudo_entry proc_misc_files[] = {
 	{"softirqs", FILE_RO, .show = show_nothing},
 	{"stat", FILE_RO, .show = show_stat},
 	{"swaps", FILE_RO, .show = show_swaps},
+	{"sysvipc", DIR_RX, .children = sysvipc_files},
 	{"uptime", FILE_RO, .show = show_uptime},
 	{"version", FILE_RO, .show = show_version},
 	{"vmstat", FILE_RO, .show = show_vmstat},

@@ -2,6 +2,8 @@
 /* /proc/net: the tables of the network, of which this kernel has the loopback interface and AF_UNIX. */
 #include "fs/proc/proc.h"
 
+#include "net/socket.h"
+
 static int show_dev(struct seq *s, const struct pseudo_ref *ref)
 {
 	seq_puts(s, "Inter-|   Receive                                                |  Transmit\n"
@@ -25,7 +27,7 @@ static int show_route(struct seq *s, const struct pseudo_ref *ref)
 
 static int show_unix(struct seq *s, const struct pseudo_ref *ref)
 {
-	seq_puts(s, "Num       RefCount Protocol Flags    Type St Inode Path\n");
+	unix_show(s);
 	return 0;
 }
 

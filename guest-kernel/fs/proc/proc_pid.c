@@ -168,18 +168,59 @@ static int show_schedstat(struct seq *s, const struct pseudo_ref *ref)
 	return 0;
 }
 
-static int show_io(struct seq *s, const struct pseudo_ref *ref)
+static void io_text(struct seq *s, const struct rusage_acc *a)
 {
-	int err = proc_may_access(ref->task);
-	if (err)
-		return err;
-	const struct rusage_acc *a = &ref->task->proc->self;
 	seq_printf(s,
 	           "rchar: %llu\nwchar: %llu\nsyscr: %llu\nsyscw: %llu\nread_bytes: %llu\nwrite_bytes: %llu\n"
 	           "cancelled_write_bytes: 0\n",
 	           (unsigned long long)a->rchar, (unsigned long long)a->wchar, (unsigned long long)a->syscr,
 	           (unsigned long long)a->syscw, (unsigned long long)a->inblock * 512,
 	           (unsigned long long)a->oublock * 512);
+}
+
+static int show_io(struct seq *s, const struct pseudo_ref *ref)
+{
+	struct rusage_acc a;
+	int err = proc_may_access(ref->task);
+	if (err)
+		return err;
+	spin_lock(&tasklist_lock);
+	process_usage(ref->task->proc, &a);
+	spin_unlock(&tasklist_lock);
+	io_text(s, &a);
+	return 0;
+}
+
+static int show_task_io(struct seq *s, const struct pseudo_ref *ref)
+{
+	const struct task *t = ref->task;
+	int err = proc_may_access(ref->task);
+	if (err)
+		return err;
+	io_text(s, &(struct rusage_acc){.rchar = t->rchar, .wchar = t->wchar, .syscr = t->syscr, .syscw = t->syscw});
+	return 0;
+}
+
+/* Children belong to the process, hence to its leader. Numbers are gathered under the lock, a part at a time. */
+static int show_children(struct seq *s, const struct pseudo_ref *ref)
+{
+	struct process *p = ref->task->proc, *c;
+	int pids[64], last = 0, n;
+	if (ref->task != p->leader)
+		return 0;
+	do {
+		n = 0;
+		spin_lock(&tasklist_lock);
+		list_for_each_entry(c, &p->children, sibling) {
+			if (c->pid > last && n < (int)ARRAY_SIZE(pids))
+				pids[n++] = c->pid;
+		}
+		spin_unlock(&tasklist_lock);
+		for (int i = 0; i < n; i++) {
+			seq_printf(s, "%d ", pids[i]);
+			last = MAX(last, pids[i]);
+		}
+	} while (n == (int)ARRAY_SIZE(pids));
 	return 0;
 }
 
@@ -392,6 +433,11 @@ static bool task_dir_next(const struct pseudo_ref *dir, uint64_t *cookie, char *
 	return true;
 }
 
+static uint32_t task_dir_nlink(const struct pseudo_ref *ref)
+{
+	return 2 + (uint32_t)READ_ONCE(ref->task->proc->nr_threads);
+}
+
 static int owner_only(const struct pseudo_ref *ref, int mask)
 {
 	return proc_may_access(ref->task);
@@ -415,7 +461,6 @@ static const struct pseudo_entry attr_files[] = {
 	{"environ", FILE_OWN, .show = show_environ}, \
 	{"exe", LINK, .link = link_of, .follow = follow_exe}, \
 	{"gid_map", FILE_RO, .show = show_id_map}, \
-	{"io", FILE_OWN, .show = show_io}, \
 	{"limits", FILE_RO, .show = proc_show_limits}, \
 	{"loginuid", FILE_RO, .show = show_loginuid}, \
 	{"maps", FILE_RO, .show = proc_show_maps, .permission = owner_only}, \
@@ -448,10 +493,11 @@ static const struct pseudo_entry attr_files[] = {
 static const struct pseudo_entry pid_files[] = {
 	COMMON_FILES,
 	FD_DIRS,
+	{"io", FILE_OWN, .show = show_io},
 	{"coredump_filter", FILE_RW, .show = show_coredump_filter},
 	{"mountstats", FILE_OWN, .show = proc_show_mountstats},
 	{"stat", FILE_RO, .show = proc_show_stat},
-	{"task", DIR_RX, .lookup = task_dir_lookup, .next = task_dir_next},
+	{"task", DIR_RX, .lookup = task_dir_lookup, .next = task_dir_next, .nlink = task_dir_nlink},
 	{"timerslack_ns", FILE_RW, .show = show_timerslack},
 	{0},
 };
@@ -459,6 +505,8 @@ static const struct pseudo_entry pid_files[] = {
 static const struct pseudo_entry tid_files[] = {
 	COMMON_FILES,
 	FD_DIRS,
+	{"children", FILE_RO, .show = show_children},
+	{"io", FILE_OWN, .show = show_task_io},
 	{"stat", FILE_RO, .show = proc_show_task_stat},
 	{0},
 };

@@ -45,7 +45,7 @@ static void snapshot_take(struct snapshot *x, struct task *t)
 	x->tracer = t->ptrace.tracer ? t->ptrace.tracer->tid : 0;
 	x->pgid = p->pgid;
 	x->sid = p->sid;
-	x->nr_threads = p->nr_threads;
+	x->nr_threads = MAX(p->nr_threads, 1); /* a zombie has its leader still */
 	x->exit_status = p->exit_status;
 	x->exit_signal = p->exit_signal;
 	x->state = p->zombie && t == p->leader ? 'Z' : state_letter(t);
