@@ -212,12 +212,14 @@ void ptrace_link_child(struct task *child)
 /* ---- ends ---- */
 void ptrace_continued(struct task *t)
 {
-	if (!t->ptrace.listening)
+	if (!t->ptrace.seized)
 		return;
-	t->ptrace.listening = false;
 	t->ptrace.trap = PTRACE_TRAP_STOP;
-	atomic_store(&t->sig.flag_pending, 1u);
-	task_wake_state(t, 1u << TASK_TRACED);
+	signal_wake(t, false);
+	if (t->ptrace.listening) {
+		t->ptrace.listening = false;
+		task_wake_state(t, 1u << TASK_TRACED);
+	}
 }
 
 void ptrace_unlink(struct task *t)

@@ -71,7 +71,7 @@ static inline bool ptrace_wants(const struct task_ptrace *p, int event)
 }
 
 /* ---- others; tasklist_lock held ---- */
-/* SIGCONT ends the listening of a thread; sig.lock held, too. */
+/* SIGCONT: a seized thread tells its tracer, even if it was not stopped; sig.lock held, too. */
 void ptrace_continued(struct task *t);
 /* A thread leaves its process: what it traced runs free. last: the process ends with it. */
 void ptrace_exit(struct task *t, bool last, int status);

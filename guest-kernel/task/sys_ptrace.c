@@ -164,7 +164,10 @@ static int64_t listen(struct task *t)
 
 	spin_lock(&tasklist_lock);
 	if (t->ptrace.seized && t->ptrace.stop_code >> 8 == PTRACE_EVENT_STOP) {
-		t->ptrace.listening = true;
+		/* What came up in the meantime is told at once. */
+		t->ptrace.listening = !t->ptrace.trap;
+		if (t->ptrace.trap)
+			task_wake_state(t, 1u << TASK_TRACED);
 		r = 0;
 	}
 	spin_unlock(&tasklist_lock);
