@@ -19,7 +19,8 @@ suite() {
 	local name=$1 last log=$BUILD/test-$1.log
 	shift
 	echo "== $name"
-	"$@" 2>&1 | tee "$log"
+	# Only the very last line of all is to look like a result.
+	"$@" 2>&1 | tee "$log" | sed -u -E "s/^([0-9]+ passed, [0-9]+ failed)\$/-- $name: \1/"
 	last=$(tail -n 1 "$log")
 	if [[ $last =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
 		passed=$((passed + BASH_REMATCH[1]))
