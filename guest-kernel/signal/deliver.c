@@ -99,19 +99,18 @@ static void stop_here(void)
 
 	spin_lock(&tasklist_lock);
 	spin_lock(&p->sig.lock);
-	if (!t->sig.stop_pending || t->sig.kill_pending) {
+	if (!t->sig.stop_pending || t->sig.kill_pending || t->ptrace.tracer) {
+		bool traced = t->sig.stop_pending && !t->sig.kill_pending;
 		spin_unlock(&p->sig.lock);
 		spin_unlock(&tasklist_lock);
+		if (traced)
+			ptrace_group_stop();
 		return;
 	}
 	t->sig.stop_pending = false;
-	last = --p->sig.group_stop_left == 0;
-	bool traced = t->ptrace.tracer;
-	int signo = p->sig.group_stop_signo;
-	signal_recompute(t);
+	last = p->sig.group_stop_left && --p->sig.group_stop_left == 0;
 	/* From here a SIGCONT finds us stopped, and the wake-up before schedule() is not lost. */
-	if (!traced)
-		atomic_store(&t->sched.state, (uint32_t)TASK_STOPPED);
+	atomic_store(&t->sched.state, (uint32_t)TASK_STOPPED);
 	spin_unlock(&p->sig.lock);
 	if (last) {
 		p->stop_code = p->sig.group_stop_signo;
@@ -119,10 +118,7 @@ static void stop_here(void)
 		process_notify_parent(p, CLD_STOPPED, p->sig.group_stop_signo);
 	}
 	spin_unlock(&tasklist_lock);
-	if (traced)
-		ptrace_group_stop(signo);
-	else
-		schedule();
+	schedule();
 }
 
 /* ---- ends ---- */
@@ -131,7 +127,7 @@ static NORETURN void die_now(struct process *p)
 {
 	if (p->sig.group_exit)
 		task_exit_group(p->sig.group_exit_status);
-	task_exit(SIGKILL);
+	task_exit(READ_ONCE(p->exec_task) ? 0 : SIGKILL); /* another thread's exec ends us without a reason */
 }
 
 static NORETURN void die_of(struct task *t, int signo)
@@ -158,20 +154,20 @@ static bool get_signal(struct ksignal *k)
 
 		if (READ_ONCE(t->sig.kill_pending))
 			die_now(p);
-		if (unlikely(READ_ONCE(t->ptrace.trap))) {
-			ptrace_trap();
-			continue;
-		}
 		if (READ_ONCE(t->sig.stop_pending)) {
 			stop_here();
+			continue;
+		}
+		if (unlikely(READ_ONCE(t->ptrace.interrupt))) {
+			ptrace_interrupt_stop();
 			continue;
 		}
 		k->signo = signal_take(~t->sig.blocked, &k->info);
 		if (!k->signo)
 			return false;
-		if (unlikely(t->ptrace.tracer) && k->signo != SIGKILL) {
+		if (unlikely(t->ptrace.tracer)) {
 			k->signo = ptrace_signal(k->signo, &k->info);
-			if (!k->signo || READ_ONCE(t->sig.kill_pending))
+			if (!k->signo)
 				continue;
 		}
 		a = &p->sig.action[k->signo - 1];
@@ -249,6 +245,7 @@ static void run_handler(struct task *t, struct ksignal *k)
 
 	if (t->rseq_addr)
 		rseq_signal(t);
+	bool stepping = unlikely(t->ptrace.step) && ptrace_handler_begins(t);
 	if (signal_build_frame(k, saved)) {
 		signal_force_segv(k->signo);
 		return;
@@ -259,6 +256,8 @@ static void run_handler(struct task *t, struct ksignal *k)
 	if (!(k->action.flags & SA_NODEFER))
 		mask |= SIGBIT(k->signo);
 	signal_set_blocked(mask);
+	if (stepping)
+		ptrace_handler_ready(t);
 }
 
 void signal_deliver(void)
@@ -274,6 +273,7 @@ void signal_deliver(void)
 	if (t->sig.restore_mask && in_syscall && (int64_t)r->rax != -EINTR && !is_restart((int64_t)r->rax))
 		restore_saved_mask(t);
 	while (signal_pending(t) && get_signal(&k)) {
+		in_syscall = in_syscall && r->orig_rax != UINT64_MAX; /* a tracer may have changed the registers */
 		if (in_syscall) {
 			restart_with_handler(r, k.action.flags);
 			r->orig_rax = UINT64_MAX;
@@ -281,7 +281,7 @@ void signal_deliver(void)
 		}
 		run_handler(t, &k);
 	}
-	if (in_syscall) {
+	if (in_syscall && r->orig_rax != UINT64_MAX) {
 		bool again = is_restart((int64_t)r->rax);
 
 		restart_without_handler(r);

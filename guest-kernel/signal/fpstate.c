@@ -106,21 +106,6 @@ static bool header_valid(const uint8_t *x)
 	return true;
 }
 
-int fpstate_replace(struct task *t, uint8_t *buf)
-{
-	uint8_t *x = area(t);
-	uint32_t mask = load32(x + FX_MXCSR_MASK);
-
-	if (load32(buf + FX_MXCSR) & ~(mask ? mask : 0xffbfu))
-		return -EINVAL;
-	if (t->uc.fpu_size >= XSAVE_MIN && !header_valid(buf))
-		return -EINVAL;
-	memcpy(x, buf, t->uc.fpu_size);
-	store32(x + FX_MXCSR_MASK, mask);
-	memset(x + FPX_SW_OFFSET, 0, sizeof(struct fpx_sw_bytes));
-	return 0;
-}
-
 int fpstate_load(struct task *t, uint8_t *buf, bool extended)
 {
 	uint8_t *x = area(t);

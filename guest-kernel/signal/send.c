@@ -91,7 +91,7 @@ void signal_flush(struct process *p, ksigset_t mask)
 void signal_recompute(struct task *t)
 {
 	ksigset_t pending = t->sig.pending.set | t->proc->sig.shared.set;
-	bool something = t->sig.kill_pending || t->sig.stop_pending || t->ptrace.trap || (pending & ~t->sig.blocked);
+	bool something = t->sig.kill_pending || t->sig.stop_pending || t->ptrace.interrupt || (pending & ~t->sig.blocked);
 
 	WRITE_ONCE(t->sig.flag_pending, something);
 }
@@ -126,9 +126,8 @@ static bool signal_dropped(struct process *p, struct task *t, int signo, bool fo
 
 	if (t && ((t->sig.blocked | t->sig.real_blocked) & SIGBIT(signo)))
 		return false;
-	/* A tracer sees them all. */
 	if (t && t->ptrace.tracer && signo != SIGKILL)
-		return false;
+		return false; /* the tracer sees it first */
 	if (signal_unkillable(p) && a->handler == (uint64_t)SIG_DFL && !(force && (SIG_KERNEL_ONLY & SIGBIT(signo))))
 		return true;
 	return handler_ignores(a, signo);
@@ -137,14 +136,28 @@ static bool signal_dropped(struct process *p, struct task *t, int signo, bool fo
 /* From outside the container or from the kernel itself: may kill init. */
 static bool signal_forced(const siginfo_t *si) { return si->si_code > 0 || si->si_pid == 0; }
 
+/* Threads that stopped for their tracer on their way out. */
+static void end_last_stops(struct process *p)
+{
+	struct task *t;
+
+	list_for_each_entry(t, &p->threads, thread_link) {
+		t->sig.kill_pending = true;
+		task_wake_state(t, 1u << TASK_TRACED);
+	}
+}
+
 /* Effects that a signal has even when it is blocked or ignored. False: nothing more to do. Sets *notify to a CLD_ code for
  * the parent. Caller holds tasklist_lock and sig.lock. */
 static bool prepare_signal(struct process *p, struct task *target, int signo, bool force, int *notify)
 {
 	struct task *t;
 
-	if (p->sig.group_exit)
+	if (p->sig.group_exit) {
+		if (signo == SIGKILL)
+			end_last_stops(p);
 		return false;
+	}
 	if (SIG_STOP_SET & SIGBIT(signo)) {
 		signal_flush(p, SIGBIT(SIGCONT));
 	} else if (signo == SIGCONT) {
@@ -153,7 +166,12 @@ static bool prepare_signal(struct process *p, struct task *target, int signo, bo
 			t->sig.stop_pending = false;
 			t->sig.stop_dequeued = false;
 			task_wake_state(t, 1u << TASK_STOPPED);
-			ptrace_continued(t);
+			if (t->ptrace.seized) {
+				t->ptrace.interrupt = true;
+				signal_wake(t, false);
+				if (t->ptrace.listening)
+					task_wake_state(t, 1u << TASK_TRACED);
+			}
 		}
 		if (p->sig.group_stop)
 			*notify = p->sig.group_stop_left ? CLD_STOPPED : CLD_CONTINUED;
@@ -169,7 +187,8 @@ static bool wants_signal(struct task *t, int signo, bool idle)
 		return false;
 	if (signo == SIGKILL)
 		return true;
-	if (atomic_load(&t->sched.state) == TASK_STOPPED || atomic_load(&t->sched.state) == TASK_TRACED)
+	uint32_t state = atomic_load(&t->sched.state);
+	if (state == TASK_STOPPED || state == TASK_TRACED)
 		return false;
 	return !idle || !signal_pending(t);
 }

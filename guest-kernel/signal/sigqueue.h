@@ -120,8 +120,6 @@ void fpstate_sync(struct task *t);
 void fpstate_reset(struct task *t);
 /* Checks an image from the application in buf (fpu_size bytes) and makes it the task's. 0 or -EINVAL. */
 int fpstate_load(struct task *t, uint8_t *buf, bool extended) MUST_CHECK;
-/* The same for a task that is stopped with its state in memory, after fpstate_sync; buf is of the whole size. */
-int fpstate_replace(struct task *t, uint8_t *buf) MUST_CHECK;
 
 /* The alternate stack as sigaltstack(2) shows it for a stack pointer: SS_DISABLE, SS_ONSTACK or 0. */
 int altstack_flags(struct task *t, uint64_t sp);

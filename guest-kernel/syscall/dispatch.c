@@ -7,7 +7,6 @@
 #include "boot/boot.h"
 #include "lib/atomic.h"
 #include "lib/log.h"
-#include "signal/signal.h"
 #include "syscall/table_impl.h"
 #include "task/seccomp.h"
 #include "task/task.h"
@@ -38,47 +37,45 @@ static int64_t traced(syscall_fn fn, uint64_t nr, const struct sysargs *a)
 	return r;
 }
 
-static void syscall_traced_return(struct task *t)
-{
-	siginfo_t si;
-
-	if (t->ptrace.syscalls)
-		ptrace_syscall_stop(false);
-	/* The instruction was stepped over. */
-	if (t->ptrace.step) {
-		siginfo_kernel(&si, SIGTRAP);
-		si.si_code = TRAP_TRACE;
-		(void)signal_send_task(t, &si);
-	}
-}
-
 void syscall_dispatch(void)
 {
 	struct task *t = current;
 	struct user_regs *r = &t->uc.regs;
+	struct sysargs a = {{r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9}};
 	uint64_t nr = (uint32_t)r->orig_rax;
 
 	r->rax = (uint64_t)-ENOSYS;
 	t->syscall_nr = (int64_t)nr;
-	if (unlikely(t->ptrace.syscalls)) {
-		ptrace_syscall_stop(true);
-		if (fatal_signal_pending(t))
+	t->syscall_arg0 = a.a[0];
+	if (unlikely(t->ptrace.tracer)) {
+		if (!ptrace_syscall_enter(t))
 			return;
-		/* The tracer may have changed everything; -1 answers the call with what it left in rax. */
+		a = (struct sysargs){{r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9}};
 		nr = (uint32_t)r->orig_rax;
 		t->syscall_nr = (int64_t)nr;
-		if (r->orig_rax == UINT64_MAX) {
-			syscall_traced_return(t);
+		t->syscall_arg0 = a.a[0];
+		if ((int32_t)r->orig_rax == -1) { /* skipped: rax is what the tracer made it */
+			ptrace_syscall_exit(t);
 			return;
 		}
 	}
-	const struct sysargs a = {{r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9}};
-	t->syscall_arg0 = a.a[0];
-	if (unlikely(t->seccomp_mode) && !seccomp_check(nr, &a))
-		return; /* the filter's answer is in the registers */
+	if (unlikely(t->seccomp_mode)) {
+		bool go = seccomp_check(nr, &a);
+		if (unlikely(t->ptrace.tracer)) {
+			a = (struct sysargs){{r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9}};
+			nr = (uint32_t)r->orig_rax;
+			t->syscall_nr = (int64_t)nr;
+			t->syscall_arg0 = a.a[0];
+		}
+		if (!go) { /* the filter's answer is in the registers */
+			if (unlikely(t->ptrace.tracer))
+				ptrace_syscall_exit(t);
+			return;
+		}
+	}
 	syscall_fn fn = nr < SYSCALL_MAX && syscall_table[nr].fn ? syscall_table[nr].fn : sys_enosys;
 	int64_t result = unlikely(boot.strace) ? traced(fn, nr, &a) : fn(&a);
 	r->rax = (uint64_t)result;
 	if (unlikely(t->ptrace.tracer))
-		syscall_traced_return(t);
+		ptrace_syscall_exit(t);
 }

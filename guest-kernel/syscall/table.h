@@ -109,7 +109,7 @@
 	S( 98, getrusage, sys_getrusage, FULL, "") \
 	S( 99, sysinfo, sys_sysinfo, FULL, "") \
 	S(100, times, sys_times, FULL, "") \
-	S(101, ptrace, sys_ptrace, PARTIAL, "no SYSEMU, seccomp stops, hardware breakpoints") \
+	S(101, ptrace, sys_ptrace, PARTIAL, "no debug registers, PEEKSIGINFO, seccomp and dispatch requests") \
 	S(102, getuid, sys_getuid, FULL, "") \
 	S(103, syslog, sys_syslog, FULL, "") \
 	S(104, getgid, sys_getgid, FULL, "") \

@@ -83,7 +83,8 @@ int exec_cred_prepare(struct exec_cred *ec, struct file *file)
 	struct cred *c = cred_copy(old);
 	struct file_caps fc = {0, 0, false};
 	bool has_caps = false, effective = false;
-	bool may_gain = !READ_ONCE(current->no_new_privs) && !(file->path.mnt->flags & MS_NOSUID);
+	bool may_gain = !READ_ONCE(current->no_new_privs) && !(file->path.mnt->flags & MS_NOSUID) &&
+	                !ptrace_blocks_rights(current);
 
 	if (!c)
 		return -ENOMEM;

@@ -105,6 +105,14 @@ static int64_t set_keepcaps(uint64_t on)
 	return 0;
 }
 
+static bool process_exists(int pid)
+{
+	spin_lock(&tasklist_lock);
+	bool r = pid > 0 && task_lookup(pid);
+	spin_unlock(&tasklist_lock);
+	return r;
+}
+
 static int64_t set_no_new_privs(uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
 {
 	if (a2 != 1 || a3 || a4 || a5)
@@ -257,7 +265,8 @@ int64_t sys_prctl(const struct sysargs *a)
 	case PR_MCE_KILL_GET:
 		return a2 || a3 || a4 || a5 ? -EINVAL : PR_MCE_KILL_DEFAULT;
 	case PR_SET_PTRACER:
-		return 0; /* there is no ptrace(2) to restrict */
+		/* Whom Yama would let trace us: without restriction nothing follows from it. */
+		return a2 && a2 != UINT64_MAX && !process_exists((int)a2) ? -EINVAL : 0;
 	case PR_SET_VMA:
 		return set_vma(a2, a3, a4, a5);
 	case PR_SET_MM:

@@ -1,8 +1,8 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ptrace(2), the tracee's side: stops, what the tracer is told, and the ends of both. A tracee that is no child of its
- * tracer's process leaves a notice for the tracer when it ends and does not keep its parent waiting, where Linux has the
- * tracer wait for it first.
+ * Tracing: the tracee's side. A stop saves the FPU state, takes the state TASK_TRACED under sig.lock, tells the tracer by
+ * SIGCHLD and child_wait, and sleeps until the tracer resumes it, leaves, or SIGKILL comes. A thread that ends while it is
+ * traced stays on the tracer's list, and keeps its number, until it was waited for.
  */
 #include "task/ptrace.h"
 
@@ -10,285 +10,362 @@
 #include <linux/sched.h>
 
 #include "lib/string.h"
-#include "mm/page.h"
+#include "mm/mm.h"
 #include "signal/sigqueue.h"
+#include "signal/signal.h"
 #include "task/task.h"
 
-#define EFLAGS_TF 0x100UL
+#define TRAP_FLAG 0x100UL
 
-void ptrace_task_init(struct task *t)
+void ptrace_init_task(struct task *t)
 {
 	list_init(&t->ptrace.link);
 	list_init(&t->ptrace.tracees);
 }
 
-/* ---- telling the tracer; tasklist_lock held ---- */
-static void tell(struct process *to, int code, int tid, uint32_t uid, int status)
+/* ---- access ---- */
+bool ptrace_may_access(struct task *t)
 {
+	const struct cred *me = current->cred;
+
+	if (t->proc == current->proc)
+		return true;
+	spin_lock(&t->lock);
+	const struct cred *c = t->cred;
+	bool same = c && me->uid == c->euid && me->uid == c->suid && me->uid == c->uid && me->gid == c->egid &&
+	            me->gid == c->sgid && me->gid == c->gid && !(c->cap_permitted & ~me->cap_permitted);
+	bool dumpable = !t->mm || t->mm->dumpable;
+	spin_unlock(&t->lock);
+	return (same && dumpable) || capable(CAP_SYS_PTRACE);
+}
+
+bool ptrace_blocks_rights(const struct task *t)
+{
+	spin_lock(&tasklist_lock);
+	bool r = t->ptrace.tracer && !t->ptrace.privileged;
+	spin_unlock(&tasklist_lock);
+	return r;
+}
+
+/* ---- stops ---- */
+static void notify_tracer(struct task *t, int code, int status)
+{
+	struct process *to = t->ptrace.tracer->proc;
 	siginfo_t si;
 
-	if (!signal_is_ignored(to, SIGCHLD) && !(code == CLD_TRAPPED && (to->sig.action[SIGCHLD - 1].flags & SA_NOCLDSTOP))) {
-		memset(&si, 0, sizeof(si));
-		si.si_signo = SIGCHLD;
+	if (!(to->sig.action[SIGCHLD - 1].flags & SA_NOCLDSTOP) && !signal_is_ignored(to, SIGCHLD)) {
+		siginfo_kernel(&si, SIGCHLD);
 		si.si_code = code;
-		si.si_pid = tid;
-		si.si_uid = uid;
-		si.si_status = status;
+		si.si_pid = t->tid;
+		si.si_uid = t->cred ? t->cred->uid : 0;
+		si.si_status = status & 0x7f;
 		(void)signal_send_process_locked(to, &si);
 	}
 	wake_up_all(&to->child_wait);
 }
 
-/* ---- stops ---- */
-/* Stops with code and returns the signal that the tracer goes on with. fallback: what to return when there is no tracer
- * any more. */
-static int stop(int code, siginfo_t *info, int fallback)
+/* Where the tracer sent it: an address that cannot be is a fault before the CPU sees it. */
+static void check_registers(struct task *t)
+{
+	if (unlikely(t->uc.regs.rip >= USER_MAX))
+		signal_force_segv(0);
+}
+
+/* Stops until resumed. Returns the signal to inject; -1 if it is not traced or dying. */
+static int stop(int code, const siginfo_t *si, bool group)
 {
 	struct task *t = current;
 	struct process *p = t->proc;
+	bool last = false;
 
 	fpstate_sync(t);
 	spin_lock(&tasklist_lock);
-	if (t->ptrace.step) {
-		t->ptrace.step = false;
-		t->uc.regs.rflags &= ~EFLAGS_TF;
-	}
-	t->ptrace.syscalls = false;
 	spin_lock(&p->sig.lock);
 	if (!t->ptrace.tracer || t->sig.kill_pending) {
 		spin_unlock(&p->sig.lock);
 		spin_unlock(&tasklist_lock);
-		return fallback;
+		return -1;
 	}
-	t->ptrace.code = t->ptrace.stop_code = code;
-	t->ptrace.data = 0;
-	t->ptrace.info = info;
-	/* From here a SIGKILL finds us stopped, and a wake-up before schedule() is not lost. */
+	if (t->sig.stop_pending) {
+		t->sig.stop_pending = false;
+		last = p->sig.group_stop_left && --p->sig.group_stop_left == 0;
+	}
+	t->ptrace.has_info = si;
+	if (si)
+		t->ptrace.info = *si;
+	t->ptrace.stopped = true;
+	t->ptrace.report = code;
+	t->ptrace.inject = 0;
+	t->ptrace.interrupt = false;
 	atomic_store(&t->sched.state, (uint32_t)TASK_TRACED);
 	spin_unlock(&p->sig.lock);
-	tell(t->ptrace.tracer->proc, CLD_TRAPPED, t->tid, t->cred->uid, code & 0x7f);
+	if (last && p->parent && p->parent != t->ptrace.tracer->proc) {
+		p->stop_code = p->sig.group_stop_signo;
+		p->continued = false;
+		process_notify_parent(p, CLD_STOPPED, p->sig.group_stop_signo);
+	}
+	notify_tracer(t, group ? CLD_STOPPED : CLD_TRAPPED, code);
 	spin_unlock(&tasklist_lock);
 	schedule();
 	spin_lock(&tasklist_lock);
-	t->ptrace.code = t->ptrace.stop_code = 0;
-	t->ptrace.info = NULL;
-	t->ptrace.listening = false;
-	int data = t->ptrace.data;
+	spin_lock(&p->sig.lock);
+	int signo = t->ptrace.inject;
+	t->ptrace.stopped = t->ptrace.listening = false;
+	t->ptrace.inject = t->ptrace.report = 0;
+	signal_recompute(t);
+	spin_unlock(&p->sig.lock);
 	spin_unlock(&tasklist_lock);
-	return data;
+	check_registers(t);
+	return signo;
 }
 
-static void trap_info(siginfo_t *si, int code)
-{
-	memset(si, 0, sizeof(*si));
-	si->si_signo = SIGTRAP;
-	si->si_code = code;
-	si->si_pid = current->tid;
-	si->si_uid = current->cred->uid;
-}
-
-int ptrace_signal(int signo, siginfo_t *info)
-{
-	struct task *t = current;
-	int data = stop(signo, info, signo);
-
-	if (!data || data == signo)
-		return data;
-	siginfo_kernel(info, data);
-	info->si_code = SI_USER;
-	/* A signal that is blocked waits like any other. */
-	if (t->sig.blocked & SIGBIT(data)) {
-		(void)signal_send_task(t, info);
-		return 0;
-	}
-	if (SIG_STOP_SET & SIGBIT(data))
-		t->sig.stop_dequeued = true;
-	return data;
-}
-
-static void event_stop(int signo, int event)
+static int trap(int code)
 {
 	siginfo_t si;
 
-	trap_info(&si, signo | event << 8);
-	int data = stop(signo | event << 8, &si, 0);
-	if (data && data != SIGTRAP) {
-		siginfo_kernel(&si, data);
-		(void)signal_send_task(current, &si);
+	siginfo_user(&si, SIGTRAP, code);
+	si.si_pid = current->tid;
+	return stop(code, &si, false);
+}
+
+void ptrace_event(unsigned event, uint64_t message)
+{
+	struct task *t = current;
+
+	if (!ptrace_wants(&t->ptrace, event))
+		return;
+	if (event == PTRACE_EVENT_EXIT) {
+		/* What ends the task was seen; only another SIGKILL cuts this last stop short. */
+		spin_lock(&t->proc->sig.lock);
+		t->sig.kill_pending = false;
+		spin_unlock(&t->proc->sig.lock);
+	}
+	t->ptrace.message = message;
+	(void)trap(SIGTRAP | (int)event << 8);
+}
+
+void ptrace_group_stop(void)
+{
+	struct task *t = current;
+	int signo = t->proc->sig.group_stop_signo;
+
+	if (t->ptrace.seized) {
+		siginfo_t si;
+		siginfo_user(&si, signo, signo | PTRACE_EVENT_STOP << 8);
+		(void)stop(signo | PTRACE_EVENT_STOP << 8, &si, false);
+	} else {
+		(void)stop(signo, NULL, true);
 	}
 }
 
-void ptrace_event(int event, uint64_t message)
-{
-	if (!ptrace_wants(&current->ptrace, event))
-		return;
-	current->ptrace.message = message;
-	event_stop(SIGTRAP, event);
-}
-
-void ptrace_group_stop(int signo)
-{
-	if (current->ptrace.seized)
-		event_stop(signo, PTRACE_EVENT_STOP);
-	else
-		(void)stop(signo, NULL, 0);
-}
-
-void ptrace_trap(void)
+void ptrace_interrupt_stop(void)
 {
 	struct task *t = current;
 	struct process *p = t->proc;
 
 	spin_lock(&p->sig.lock);
-	bool group = t->ptrace.trap == PTRACE_TRAP_GROUP || p->sig.group_stop;
-	int signo = group && p->sig.group_stop_signo ? p->sig.group_stop_signo : SIGTRAP;
-	t->ptrace.trap = PTRACE_TRAP_NONE;
+	int signo = p->sig.group_stop ? p->sig.group_stop_signo : SIGTRAP;
+	bool wanted = t->ptrace.interrupt;
+	t->ptrace.interrupt = false;
 	signal_recompute(t);
 	spin_unlock(&p->sig.lock);
-	if (!t->ptrace.seized && signo == SIGTRAP)
-		signo = SIGSTOP;
-	ptrace_group_stop(signo);
+	if (wanted && t->ptrace.tracer)
+		(void)trap(signo | PTRACE_EVENT_STOP << 8);
 }
 
-void ptrace_syscall_stop(bool entry)
+int ptrace_signal(int signo, siginfo_t *si)
 {
 	struct task *t = current;
-	int code = SIGTRAP | (t->ptrace.options & PTRACE_O_TRACESYSGOOD ? 0x80 : 0);
-	siginfo_t si;
 
-	trap_info(&si, code);
-	t->ptrace.entry = entry;
-	t->ptrace.message = entry ? PTRACE_EVENTMSG_SYSCALL_ENTRY : PTRACE_EVENTMSG_SYSCALL_EXIT;
-	int data = stop(code, &si, 0);
-	if (data) {
-		siginfo_kernel(&si, data);
+	t->sig.stop_dequeued = true; /* the tracer may make a stop signal of it; a SIGCONT meanwhile wins */
+	int now = stop(signo, si, false);
+	if (now < 0)
+		return signo;
+	if (!now)
+		return 0;
+	*si = t->ptrace.info;
+	if (now != si->si_signo) {
+		siginfo_user(si, now, SI_USER);
+		spin_lock(&tasklist_lock);
+		if (t->ptrace.tracer)
+			si->si_pid = t->ptrace.tracer->proc->pid;
+		spin_unlock(&tasklist_lock);
+	}
+	if (t->sig.blocked & SIGBIT(now)) { /* the tracer changed the mask, or the signal */
+		(void)signal_send_task(t, si);
+		return 0;
+	}
+	return now;
+}
+
+/* ---- system calls and steps ---- */
+static void syscall_stop(struct task *t, uint64_t which)
+{
+	t->ptrace.message = which;
+	int signo = trap(t->ptrace.options & PTRACE_O_TRACESYSGOOD ? SIGTRAP | 0x80 : SIGTRAP);
+	if (signo > 0) {
+		siginfo_t si;
+		siginfo_user(&si, signo, SI_USER);
+		(void)signal_send_task(t, &si);
+	}
+}
+
+bool ptrace_syscall_enter(struct task *t)
+{
+	bool emulate = t->ptrace.mode == PTRACE_RUN_SYSEMU;
+
+	if (t->ptrace.mode == PTRACE_RUN)
+		return true;
+	syscall_stop(t, PTRACE_EVENTMSG_SYSCALL_ENTRY);
+	return !emulate && !fatal_signal_pending(t);
+}
+
+void ptrace_syscall_exit(struct task *t)
+{
+	if (t->ptrace.mode == PTRACE_RUN_SYSCALL)
+		syscall_stop(t, PTRACE_EVENTMSG_SYSCALL_EXIT);
+	else if (t->ptrace.step)
+		signal_fault(SIGTRAP, TRAP_TRACE, t->uc.regs.rip, 1, 0);
+}
+
+bool ptrace_seccomp(uint16_t data)
+{
+	if (!ptrace_wants(&current->ptrace, PTRACE_EVENT_SECCOMP))
+		return false;
+	ptrace_event(PTRACE_EVENT_SECCOMP, data);
+	return true;
+}
+
+bool ptrace_handler_begins(struct task *t)
+{
+	if (t->ptrace.step_flag)
+		t->uc.regs.rflags &= ~TRAP_FLAG;
+	t->ptrace.step_flag = false;
+	return t->ptrace.step;
+}
+
+void ptrace_handler_ready(struct task *t)
+{
+	t->ptrace.step = false;
+	int signo = trap(SIGTRAP);
+	if (signo > 0) {
+		siginfo_t si;
+		siginfo_user(&si, signo, SI_USER);
 		(void)signal_send_task(t, &si);
 	}
 }
 
 void ptrace_exec(int old_tid)
 {
-	struct task_ptrace *p = &current->ptrace;
+	struct task *t = current;
+
+	t->ptrace.step_flag = false;
+	if (!t->ptrace.tracer)
+		return;
+	if (t->ptrace.options & PTRACE_O_TRACEEXEC) {
+		ptrace_event(PTRACE_EVENT_EXEC, (uint64_t)old_tid);
+	} else if (!t->ptrace.seized) {
+		siginfo_t si;
+		siginfo_user(&si, SIGTRAP, SI_USER);
+		(void)signal_send_task(t, &si);
+	}
+}
+
+/* ---- birth and end ---- */
+unsigned ptrace_clone_event(uint64_t flags, int exit_signal)
+{
+	unsigned event = flags & CLONE_VFORK ? PTRACE_EVENT_VFORK : exit_signal != SIGCHLD ? PTRACE_EVENT_CLONE
+	                                                                                  : PTRACE_EVENT_FORK;
+
+	return !(flags & CLONE_UNTRACED) && ptrace_wants(&current->ptrace, event) ? event : 0;
+}
+
+void ptrace_fork(struct task *child, uint64_t flags, unsigned event)
+{
+	struct task *me = current, *tracer = me->ptrace.tracer;
 	siginfo_t si;
 
-	if (!p->tracer)
+	if (!tracer || !(event || (flags & CLONE_PTRACE)))
 		return;
-	if (p->options & PTRACE_O_TRACEEXEC) {
-		ptrace_event(PTRACE_EVENT_EXEC, (uint64_t)old_tid);
-	} else if (!p->seized) {
-		siginfo_kernel(&si, SIGTRAP);
-		si.si_code = SI_USER;
-		(void)signal_send_task(current, &si);
-	}
-}
-
-/* ---- new tasks ---- */
-int ptrace_clone_event(uint64_t flags, int exit_signal)
-{
-	const struct task_ptrace *p = &current->ptrace;
-	int event = flags & CLONE_VFORK ? PTRACE_EVENT_VFORK : exit_signal == SIGCHLD && !(flags & CLONE_THREAD) ?
-	            PTRACE_EVENT_FORK : PTRACE_EVENT_CLONE;
-
-	return !(flags & CLONE_UNTRACED) && ptrace_wants(p, event) ? event : 0;
-}
-
-void ptrace_link_child(struct task *child)
-{
-	struct task *me = current;
-
-	if (!me->ptrace.tracer)
-		return;
-	child->ptrace.tracer = me->ptrace.tracer;
+	child->ptrace.tracer = tracer;
 	child->ptrace.options = me->ptrace.options;
 	child->ptrace.seized = me->ptrace.seized;
-	list_add_tail(&child->ptrace.link, &me->ptrace.tracer->ptrace.tracees);
-	if (child->ptrace.seized)
-		child->ptrace.trap = PTRACE_TRAP_STOP;
-	else
-		child->sig.pending.set |= SIGBIT(SIGSTOP);
-	atomic_store(&child->sig.flag_pending, 1u);
-}
-
-/* ---- ends ---- */
-void ptrace_continued(struct task *t)
-{
-	if (!t->ptrace.seized)
-		return;
-	t->ptrace.trap = PTRACE_TRAP_STOP;
-	signal_wake(t, false);
-	if (t->ptrace.listening) {
-		t->ptrace.listening = false;
-		task_wake_state(t, 1u << TASK_TRACED);
+	child->ptrace.privileged = me->ptrace.privileged;
+	task_get(child);
+	list_add_tail(&child->ptrace.link, &tracer->ptrace.tracees);
+	if (child->ptrace.seized) {
+		child->ptrace.interrupt = true;
+		atomic_store(&child->sig.flag_pending, 1u);
+	} else {
+		siginfo_kernel(&si, SIGSTOP);
+		(void)signal_send_task_locked(child, &si);
 	}
 }
 
-void ptrace_unlink(struct task *t)
+struct task *ptrace_unlink(struct task *t)
 {
+	if (!t->ptrace.tracer)
+		return NULL;
 	list_del(&t->ptrace.link);
 	list_init(&t->ptrace.link);
 	t->ptrace.tracer = NULL;
 	t->ptrace.options = 0;
-	t->ptrace.seized = t->ptrace.syscalls = t->ptrace.listening = false;
-	t->ptrace.code = 0;
+	t->ptrace.mode = PTRACE_RUN;
+	t->ptrace.interrupt = t->ptrace.seized = t->ptrace.step = false;
+	if (t->ptrace.ended) {
+		t->ptrace.ended = false;
+		pid_unref(t->tid);
+	}
+	if (t->ptrace.stopped && t->ptrace.step_flag) {
+		t->uc.regs.rflags &= ~TRAP_FLAG;
+		t->ptrace.step_flag = false;
+	}
+	return t;
 }
 
-static void free_tracees(struct task *tracer)
+void ptrace_release_all(struct task *tracer, struct list_node *drop)
 {
 	struct task *t, *next;
 	siginfo_t si;
 
 	list_for_each_entry_safe(t, next, &tracer->ptrace.tracees, ptrace.link) {
-		bool kill = t->ptrace.options & PTRACE_O_EXITKILL;
+		bool kill = t->ptrace.options & PTRACE_O_EXITKILL, stopped = t->ptrace.stopped;
+		struct process *p = t->proc;
 
-		ptrace_unlink(t);
-		if (kill) {
+		(void)ptrace_unlink(t);
+		list_add_tail(&t->ptrace.link, drop);
+		if (kill && !p->zombie) {
 			siginfo_kernel(&si, SIGKILL);
-			(void)signal_send_task_locked(t, &si);
+			(void)signal_send_process_locked(p, &si);
 		}
-		t->ptrace.data = t->ptrace.stop_code < NSIG_ && t->ptrace.info ? t->ptrace.stop_code : 0;
+		spin_lock(&p->sig.lock);
+		if (stopped && p->sig.group_stop && !t->sig.exiting)
+			t->sig.stop_pending = true; /* goes on as an ordinary job-control stop */
+		spin_unlock(&p->sig.lock);
 		task_wake_state(t, 1u << TASK_TRACED);
 	}
 }
 
-static void leave_notice(struct task *t, int tid, int status)
+void ptrace_put_dropped(struct list_node *drop)
+{
+	while (!list_empty(drop)) {
+		struct task *t = list_first(drop, struct task, ptrace.link);
+		list_del(&t->ptrace.link);
+		list_init(&t->ptrace.link);
+		task_put(t);
+	}
+}
+
+void ptrace_notify_ended(struct task *t, int status)
 {
 	struct process *to = t->ptrace.tracer->proc;
-	struct ptrace_notice *n = kmalloc(sizeof(*n));
+	siginfo_t si;
 
-	if (n) {
-		n->tid = tid;
-		n->status = status;
-		n->uid = t->cred ? t->cred->uid : 0;
-		list_add_tail(&n->link, &to->ptrace_notices);
-	}
-	tell(to, status & 0x7f ? CLD_KILLED : CLD_EXITED, tid, t->cred ? t->cred->uid : 0,
-	     status & 0x7f ? status & 0x7f : status >> 8 & 0xff);
-}
-
-void ptrace_exit(struct task *t, bool last, int status)
-{
-	struct process *p = t->proc;
-	struct task *leader = p->leader;
-
-	free_tracees(t);
-	if (t->ptrace.tracer && t != leader) {
-		leave_notice(t, t->tid, status);
-		ptrace_unlink(t);
-	}
-	/* The leader's end is that of the process. */
-	if (last && leader->ptrace.tracer) {
-		if (leader->ptrace.tracer->proc != p->parent)
-			leave_notice(leader, p->pid, p->exit_status);
-		ptrace_unlink(leader);
-	}
-}
-
-void ptrace_drop_notices(struct process *p)
-{
-	struct ptrace_notice *n, *next;
-
-	list_for_each_entry_safe(n, next, &p->ptrace_notices, link) {
-		list_del(&n->link);
-		kfree(n);
-	}
+	siginfo_kernel(&si, SIGCHLD);
+	si.si_code = status & 0x7f ? (status & 0x80 ? CLD_DUMPED : CLD_KILLED) : CLD_EXITED;
+	si.si_pid = t->tid;
+	si.si_uid = t->cred ? t->cred->uid : 0;
+	si.si_status = status & 0x7f ? status & 0x7f : status >> 8 & 0xff;
+	(void)signal_send_process_locked(to, &si);
+	wake_up_all(&to->child_wait);
 }

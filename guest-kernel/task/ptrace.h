@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ptrace(2) for applications: one thread (the tracer) watches another (the tracee), which stops at signals, system calls
- * and events until it is told to go on.
- *
- * Locks: everything in struct task_ptrace is protected by tasklist_lock, but for trap (sig.lock) and what the tracee
- * itself reads racily as a hint. While a tracee is in TASK_TRACED, its registers and FPU area belong to the tracer.
+ * ptrace(2): one task observes and controls another. The tracer is a task; its tracees are on a list, which holds a
+ * reference on each. All of it is protected by tasklist_lock, unless said otherwise; registers of a tracee belong to the
+ * tracer while it is stopped.
  */
 #ifndef TASK_PTRACE_H
 #define TASK_PTRACE_H
@@ -15,69 +13,69 @@
 
 struct task;
 struct process;
-struct user_regs;
-struct sysargs;
 
-enum ptrace_trap {
-	PTRACE_TRAP_NONE,
-	PTRACE_TRAP_STOP,  /* PTRACE_INTERRUPT, a new seized child, or the end of a listened-to group stop: PTRACE_EVENT_STOP */
-	PTRACE_TRAP_GROUP, /* it was in a group stop when it was attached to */
-};
+enum ptrace_mode { PTRACE_RUN, PTRACE_RUN_SYSCALL, PTRACE_RUN_SYSEMU };
 
 struct task_ptrace {
-	struct task *tracer;       /* NULL: not traced. Lives as long as the link: both ends cut it when they exit */
-	struct list_node link;     /* on the tracer's tracees */
+	struct task *tracer;      /* NULL: not traced; own task reads it without the lock as a hint */
+	struct list_node link;    /* on tracer->ptrace.tracees */
 	struct list_node tracees;
-	uint32_t options;          /* PTRACE_O_* */
+	uint32_t options;         /* PTRACE_O_* */
+	uint8_t mode;             /* enum ptrace_mode: what the tracer resumed it with */
 	bool seized;
-	uint8_t trap;              /* enum ptrace_trap: to stop for before ring 3; sig.lock */
-	bool listening;            /* PTRACE_LISTEN: stopped, but not to be told anything else */
-	bool syscalls;             /* stop at the next entry into or return from a system call */
-	bool step;                 /* stop after one instruction */
-	bool entry;                /* the system call stop is the one before the call */
-	int code;                  /* what wait(2) is to report (status >> 8), 0: nothing new */
-	int stop_code;             /* of the stop it is in */
-	int data;                  /* signal to go on with */
-	uint64_t message;          /* PTRACE_GETEVENTMSG */
-	siginfo_t *info;           /* of the stop, on the tracee's stack; NULL: a group stop */
+	bool privileged;          /* the tracer had CAP_SYS_PTRACE when it attached */
+	bool stopped;             /* in a stop */
+	bool listening;           /* PTRACE_LISTEN: stopped, but SIGCONT is reported */
+	bool interrupt;           /* to stop with PTRACE_EVENT_STOP; also sig.lock */
+	bool ended;               /* a thread that has exited, kept for its tracer to wait for */
+	bool step;                /* resumed with PTRACE_SINGLESTEP */
+	bool step_flag;           /* the trap flag in its registers is ours */
+	bool has_info;
+	int report;               /* stop to be waited for: signal | event << 8; 0 none */
+	int inject;               /* signal that the tracer resumed it with */
+	uint64_t message;         /* PTRACE_GETEVENTMSG */
+	siginfo_t info;           /* of the present stop; what is left in it is delivered */
 };
 
-/* The end of a traced thread that is no child of its tracer's process; tasklist_lock. */
-struct ptrace_notice {
-	struct list_node link; /* on the tracer's process */
-	int tid, status;       /* wait status */
-	uint32_t uid;
-};
+void ptrace_init_task(struct task *t);
 
-void ptrace_task_init(struct task *t);
-
-/* ---- the tracee: called by the current task, without locks; all may sleep in a stop ---- */
-/* A signal was taken: the one to deliver instead, with *info to match, or 0. */
-int ptrace_signal(int signo, siginfo_t *info);
-/* t->ptrace.trap is set. */
-void ptrace_trap(void);
-/* It takes part in a group stop, which has been counted already. */
-void ptrace_group_stop(int signo);
-void ptrace_syscall_stop(bool entry);
-void ptrace_event(int event, uint64_t message);
+/* ---- stops of the current task; without locks, may sleep ---- */
+/* A signal was taken from the queue: the one to deliver instead, 0 none. */
+int ptrace_signal(int signo, siginfo_t *si);
+/* Instead of a job-control stop. */
+void ptrace_group_stop(void);
+/* PTRACE_INTERRUPT and the first stop of a seized child. */
+void ptrace_interrupt_stop(void);
+/* A stop with PTRACE_EVENT_x if the tracer asked for it. */
+void ptrace_event(unsigned event, uint64_t message);
+static inline bool ptrace_wants(const struct task_ptrace *p, unsigned event) { return p->tracer && p->options >> event & 1; }
+/* False: the call is not to be made. Number and arguments may have changed. */
+bool ptrace_syscall_enter(struct task *t);
+void ptrace_syscall_exit(struct task *t);
+/* SECCOMP_RET_TRACE. False: nobody traces. */
+bool ptrace_seccomp(uint16_t data);
+/* exec has succeeded; old_tid: number of the thread that called it. */
 void ptrace_exec(int old_tid);
-/* Which PTRACE_EVENT_ a clone causes, 0 for none. */
-int ptrace_clone_event(uint64_t flags, int exit_signal);
-/* The child is to be traced like its parent; tasklist_lock and its sig.lock held, it does not run yet. */
-void ptrace_link_child(struct task *child);
-static inline bool ptrace_wants(const struct task_ptrace *p, int event)
-{
-	return p->tracer && (p->options & 1u << event);
-}
+/* A handler's frame is about to be built: true if the tracer is single-stepping, which ends here. */
+bool ptrace_handler_begins(struct task *t);
+void ptrace_handler_ready(struct task *t);
 
-/* ---- others; tasklist_lock held ---- */
-/* SIGCONT: a seized thread tells its tracer, even if it was not stopped; sig.lock held, too. */
-void ptrace_continued(struct task *t);
-/* A thread leaves its process: what it traced runs free. last: the process ends with it. */
-void ptrace_exit(struct task *t, bool last, int status);
-/* Cuts the link of a tracee. */
-void ptrace_unlink(struct task *t);
-/* An empty queue at the end of a process. */
-void ptrace_drop_notices(struct process *p);
+/* ---- tasklist_lock held ---- */
+/* The event a new task is, or 0. */
+unsigned ptrace_clone_event(uint64_t flags, int exit_signal);
+/* A task was linked: it may be traced from its birth. Locks of the signal code are not held. */
+void ptrace_fork(struct task *child, uint64_t flags, unsigned event);
+/* Takes t off its tracer's list without waking it; the list's reference is the caller's now (or NULL: not traced). */
+struct task *ptrace_unlink(struct task *t);
+/* The tracer leaves: its tracees go on. Tasks to be put are linked to drop by ptrace.link. */
+void ptrace_release_all(struct task *tracer, struct list_node *drop);
+void ptrace_put_dropped(struct list_node *drop); /* without locks */
+/* Tells the tracer that t ended; t is a thread or the leader of a zombie. */
+void ptrace_notify_ended(struct task *t, int status);
+
+/* May the current task trace t (PTRACE_MODE_ATTACH_REALCREDS)? Without locks. */
+bool ptrace_may_access(struct task *t);
+/* A traced program gains no rights by exec, unless the tracer has them all. */
+bool ptrace_blocks_rights(const struct task *t);
 
 #endif

@@ -16,7 +16,7 @@ enum task_state {
 	TASK_INTERRUPTIBLE,   /* sleeping; a signal wakes it */
 	TASK_UNINTERRUPTIBLE, /* sleeping; only its event wakes it */
 	TASK_STOPPED,         /* job-control stop */
-	TASK_TRACED,          /* ptrace stop */
+	TASK_TRACED,          /* stopped for its tracer */
 	TASK_ZOMBIE,          /* exited, waiting to be reaped */
 	TASK_DEAD,
 };

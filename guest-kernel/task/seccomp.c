@@ -4,8 +4,8 @@
  *
  * Filters form a tree: a filter keeps a reference on the one installed before it, a task on its newest. A filter never
  * changes. SECCOMP_FILTER_FLAG_TSYNC replaces the filter of other threads, whose old one is an ancestor of the new one
- * and so stays alive: a task may read its own pointer without a lock. User notification (NEW_LISTENER) and tracing do
- * not exist here; their actions answer ENOSYS, as Linux does without a listener or tracer.
+ * and so stays alive: a task may read its own pointer without a lock. User notification (NEW_LISTENER) does
+ * not exist here; its action answers ENOSYS, as Linux does without a listener.
  */
 #include "task/seccomp.h"
 
@@ -291,6 +291,8 @@ bool seccomp_check(uint64_t nr, const struct sysargs *a)
 		send_sigsys(t, nr, data);
 		return false;
 	case SECCOMP_RET_TRACE:
+		/* The tracer may change the call, or skip it by the number -1; its rax is the answer then. */
+		return ptrace_seccomp(data) && (int32_t)r->orig_rax != -1 && !fatal_signal_pending(t);
 	case SECCOMP_RET_USER_NOTIF:
 		return false; /* rax is -ENOSYS */
 	case SECCOMP_RET_KILL_THREAD:
@@ -472,6 +474,7 @@ int64_t seccomp_set_mode(uint32_t op, uint32_t flags, uva_t args)
 		case SECCOMP_RET_KILL_THREAD:
 		case SECCOMP_RET_TRAP:
 		case SECCOMP_RET_ERRNO:
+		case SECCOMP_RET_TRACE:
 		case SECCOMP_RET_LOG:
 		case SECCOMP_RET_ALLOW:
 			return 0;

@@ -1,100 +1,86 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ptrace(2), the tracer's side. Not here: PTRACE_SYSEMU, hardware breakpoints (the debug registers read as zero and take
- * nothing else), seccomp stops, PTRACE_PEEKSIGINFO.
+ * ptrace(2): the tracer's requests. Debug registers, PTRACE_PEEKSIGINFO, syscall user dispatch and reading seccomp
+ * filters are not offered. Segment selectors of the one 64-bit user mode cannot be changed.
  */
 #include <linux/ptrace.h>
-#include <linux/uio.h>
 
-#include "fs/proc/proc.h"
 #include "lib/string.h"
+#include "lib/uio.h"
 #include "mm/mm.h"
 #include "signal/sigqueue.h"
+#include "signal/signal.h"
 #include "syscall/syscall.h"
 #include "task/ptrace.h"
 #include "task/task.h"
 
-#define OPTIONS (PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | \
-                 PTRACE_O_TRACEEXEC | PTRACE_O_TRACEVFORKDONE | PTRACE_O_TRACEEXIT | PTRACE_O_EXITKILL)
-/* linux/elf.h and linux/audit.h, whose EV_NONE is a macro. */
-#define NT_PRSTATUS        1
-#define NT_PRFPREG         2
-#define NT_X86_XSTATE      0x202
-#define AUDIT_ARCH_X86_64  0xc000003eu
+#define PTRACE_O_ALL (0xffu | PTRACE_O_EXITKILL | PTRACE_O_SUSPEND_SECCOMP)
+/* Register sets; linux/elf.h names them, but its EV_NONE is in the way. */
+#define NT_PRSTATUS    1
+#define NT_PRFPREG     2
+#define NT_X86_XSTATE  0x202
+#define TRAP_FLAG    0x100UL
+#define USER_AREA    0x390 /* sizeof(struct user): registers, then what core dumps need */
+#define DEBUG_REGS   0x350 /* offsetof(struct user, u_debugreg) */
+#define REQ_GETREGS    12
+#define REQ_SETREGS    13
+#define REQ_GETFPREGS  14
+#define REQ_SETFPREGS  15
+#define REQ_ARCH_PRCTL 30
+#define REQ_SYSEMU     31
+#define REQ_SYSEMU_STEP 32
+#define REQ_STEP       9
+#define REQ_STEP_BLOCK 33
 
-#define REGS_SIZE sizeof(struct user_regs)
-#define USER_DEBUGREG 848u /* offsetof(struct user, u_debugreg) */
-#define USER_SIZE     912u
-#define FXSAVE_SIZE   512u
-
-/* ---- links ---- */
-static bool in_stop(struct task *t)
-{
-	return atomic_load(&t->sched.state) == TASK_TRACED && t->ptrace.stop_code && !t->ptrace.listening;
-}
-
-static int may_attach(struct task *t, bool me)
-{
-	if (t->is_kthread || t->ptrace.tracer || t->exited || t->sig.exiting)
-		return -EPERM;
-	return me || (t->proc != current->proc && !proc_may_access(t)) ? 0 : -EPERM;
-}
-
+/* ---- becoming a tracer ---- */
 /* tasklist_lock held. */
-static void link_to(struct task *t, struct task *tracer, uint32_t options, bool seized)
+static void link_tracee(struct task *t, struct task *tracer, uint32_t options, bool seized, bool privileged)
 {
 	t->ptrace.tracer = tracer;
 	t->ptrace.options = options;
 	t->ptrace.seized = seized;
+	t->ptrace.privileged = privileged;
+	task_get(t);
 	list_add_tail(&t->ptrace.link, &tracer->ptrace.tracees);
 }
 
 static int64_t trace_me(void)
 {
-	struct task *me = current, *tracer;
-	struct process *parent;
-	int r;
+	struct task *t = current, *tracer;
+	int64_t r = -EPERM;
 
 	spin_lock(&tasklist_lock);
-	parent = me->proc->parent;
-	r = parent ? may_attach(me, true) : -EPERM;
-	if (!r) {
-		tracer = task_lookup(me->proc->parent_tid);
-		if (!tracer || tracer->proc != parent || tracer->exited)
-			tracer = parent->leader;
-		if (tracer && !tracer->exited)
-			link_to(me, tracer, 0, false);
-		else
-			r = -EPERM;
+	tracer = t->proc->parent ? task_lookup(t->proc->parent_tid) : NULL;
+	if (!t->ptrace.tracer && tracer && !tracer->exited) {
+		link_tracee(t, tracer, 0, false, cred_capable(tracer->cred, CAP_SYS_PTRACE));
+		r = 0;
 	}
 	spin_unlock(&tasklist_lock);
 	return r;
 }
 
-static int64_t attach(struct task *t, bool seize, uint64_t addr, uint64_t options)
+static int64_t attach(struct task *t, uint64_t options, bool seize)
 {
 	struct process *p = t->proc;
+	bool privileged = capable(CAP_SYS_PTRACE);
 	siginfo_t si;
 
-	if (seize && (addr || options & ~(uint64_t)OPTIONS))
-		return -EIO;
-	int r = may_attach(t, false);
-	if (r)
-		return r;
+	if (t->is_kthread || p == current->proc || !ptrace_may_access(t))
+		return -EPERM;
 	spin_lock(&tasklist_lock);
-	if (t->ptrace.tracer || t->exited) {
+	if (t->ptrace.tracer || t->exited || t->sig.exiting) {
 		spin_unlock(&tasklist_lock);
 		return -EPERM;
 	}
-	link_to(t, current, seize ? (uint32_t)options : 0, seize);
+	link_tracee(t, current, (uint32_t)options, seize, privileged);
 	if (!seize) {
-		siginfo_user(&si, SIGSTOP, SI_USER);
+		siginfo_kernel(&si, SIGSTOP);
 		(void)signal_send_task_locked(t, &si);
 	}
-	/* What is stopped already stops once more, for the tracer. */
 	spin_lock(&p->sig.lock);
+	/* What is stopped already stops once more, for us. */
 	if (atomic_load(&t->sched.state) == TASK_STOPPED) {
-		t->ptrace.trap = PTRACE_TRAP_GROUP;
+		t->sig.stop_pending = true;
 		atomic_store(&t->sig.flag_pending, 1u);
 		task_wake_state(t, 1u << TASK_STOPPED);
 	}
@@ -103,59 +89,92 @@ static int64_t attach(struct task *t, bool seize, uint64_t addr, uint64_t option
 	return 0;
 }
 
-#define EFLAGS_TF 0x100UL
-
-/* Lets a stopped tracee go; tasklist_lock held. */
-static void go_on(struct task *t, int signo, bool syscalls, bool step)
+static bool options_valid(uint64_t options)
 {
-	t->ptrace.data = signo;
-	t->ptrace.syscalls = syscalls;
-	t->ptrace.step = step;
-	if (step)
-		t->uc.regs.rflags |= EFLAGS_TF;
-	t->ptrace.code = 0;
-	task_wake_state(t, 1u << TASK_TRACED);
+	return !(options & ~(uint64_t)PTRACE_O_ALL) && !(options & PTRACE_O_SUSPEND_SECCOMP);
 }
 
-static int64_t resume(struct task *t, long request, uint64_t signo)
+/* ---- resuming ---- */
+static void set_step(struct task *t, bool on)
 {
+	uint64_t *flags = &t->uc.regs.rflags;
+
+	if (on && !(*flags & TRAP_FLAG)) {
+		*flags |= TRAP_FLAG;
+		t->ptrace.step_flag = true;
+	} else if (!on && t->ptrace.step_flag) {
+		*flags &= ~TRAP_FLAG;
+		t->ptrace.step_flag = false;
+	}
+	t->ptrace.step = on;
+}
+
+static int64_t resume(struct task *t, uint8_t mode, bool step, uint64_t signo)
+{
+	int64_t r = -ESRCH;
+
+	if (signo > NSIG_)
+		return -EIO;
+	spin_lock(&tasklist_lock);
+	if (t->ptrace.tracer == current && t->ptrace.stopped) {
+		set_step(t, step);
+		t->ptrace.mode = mode;
+		t->ptrace.inject = (int)signo;
+		t->ptrace.report = 0;
+		t->ptrace.stopped = t->ptrace.listening = false;
+		task_wake_state(t, 1u << TASK_TRACED);
+		r = 0;
+	}
+	spin_unlock(&tasklist_lock);
+	return r;
+}
+
+static int64_t detach(struct task *t, uint64_t signo)
+{
+	struct task *held = NULL;
 	struct process *p = t->proc;
 
 	if (signo > NSIG_)
 		return -EIO;
 	spin_lock(&tasklist_lock);
-	if (request == PTRACE_DETACH) {
-		ptrace_unlink(t);
+	if (t->ptrace.tracer == current && t->ptrace.stopped) {
+		held = ptrace_unlink(t);
+		t->ptrace.inject = (int)signo;
+		t->ptrace.report = 0;
+		t->ptrace.stopped = t->ptrace.listening = false;
 		spin_lock(&p->sig.lock);
-		t->ptrace.trap = PTRACE_TRAP_NONE;
-		/* The rest of the process is stopped: so is this thread again. */
-		if (p->sig.group_stop && !signo) {
-			t->sig.stop_pending = true;
-			p->sig.group_stop_left++;
-			atomic_store(&t->sig.flag_pending, 1u);
-		}
+		if (p->sig.group_stop)
+			t->sig.stop_pending = true; /* stays stopped; nobody is told again */
 		spin_unlock(&p->sig.lock);
+		task_wake_state(t, 1u << TASK_TRACED);
 	}
-	go_on(t, (int)signo, request == PTRACE_SYSCALL, request == PTRACE_SINGLESTEP);
 	spin_unlock(&tasklist_lock);
+	if (!held)
+		return -ESRCH;
+	task_put(held);
 	return 0;
 }
 
 static int64_t interrupt(struct task *t)
 {
-	if (!t->ptrace.seized)
-		return -EIO;
+	int64_t r = -EIO;
+
 	spin_lock(&tasklist_lock);
-	spin_lock(&t->proc->sig.lock);
-	t->ptrace.trap = PTRACE_TRAP_STOP;
-	if (t->ptrace.listening) {
-		t->ptrace.listening = false;
-		task_wake_state(t, 1u << TASK_TRACED);
+	if (t->ptrace.seized) {
+		spin_lock(&t->proc->sig.lock);
+		if (!t->ptrace.stopped || t->ptrace.listening) {
+			t->ptrace.interrupt = true;
+			signal_wake(t, false);
+			if (t->ptrace.listening)
+				task_wake_state(t, 1u << TASK_TRACED);
+		} else {
+			t->ptrace.interrupt = true;
+		}
+		spin_unlock(&t->proc->sig.lock);
+		r = 0;
 	}
-	signal_wake(t, false);
-	spin_unlock(&t->proc->sig.lock);
 	spin_unlock(&tasklist_lock);
-	return 0;
+	return r;
 }
 
 static int64_t listen(struct task *t)
@@ -163,306 +182,375 @@ static int64_t listen(struct task *t)
 	int64_t r = -EIO;
 
 	spin_lock(&tasklist_lock);
-	if (t->ptrace.seized && t->ptrace.stop_code >> 8 == PTRACE_EVENT_STOP) {
-		/* What came up in the meantime is told at once. */
-		t->ptrace.listening = !t->ptrace.trap;
-		if (t->ptrace.trap)
-			task_wake_state(t, 1u << TASK_TRACED);
+	if (t->ptrace.seized && t->ptrace.stopped && t->ptrace.has_info &&
+	    (t->ptrace.info.si_code >> 8) == PTRACE_EVENT_STOP) {
+		t->ptrace.listening = true;
 		r = 0;
 	}
 	spin_unlock(&tasklist_lock);
 	return r;
 }
 
-/* ---- memory and registers of a stopped tracee ---- */
-static int64_t peek_poke(struct task *t, uint64_t addr, uint64_t *word, bool write)
+/* ---- memory ---- */
+static struct mm *tracee_mm(struct task *t)
 {
-	struct mm *mm = proc_task_mm(t);
+	spin_lock(&t->lock);
+	struct mm *mm = t->mm;
+	if (mm)
+		mm_get(mm);
+	spin_unlock(&t->lock);
+	return mm;
+}
+
+static int64_t peek(struct task *t, uint64_t addr, uva_t to)
+{
+	struct mm *mm = tracee_mm(t);
+	uint64_t word;
 
 	if (!mm)
 		return -EIO;
-	ssize_t_ n = write ? mm_copy_out(mm, addr, word, sizeof(*word), true) : mm_copy_in(mm, word, addr, sizeof(*word), true);
+	bool ok = mm_copy_in(mm, &word, addr, sizeof(word), true) == sizeof(word);
 	mm_put(mm);
-	return n == sizeof(*word) ? 0 : -EIO;
+	return ok ? copy_out_struct(to, &word) : -EIO;
 }
 
-/* Registers as the application may have them: ring 3's segments, flags that it can change itself. */
-static int set_regs(struct task *t, const struct user_regs *n)
+static int64_t poke(struct task *t, uint64_t addr, uint64_t word)
 {
-	struct user_regs *r = &t->uc.regs;
+	struct mm *mm = tracee_mm(t);
 
-	if ((n->cs | 3) != USER_CS_ || (n->ss | 3) != USER_SS_ || n->rip >= USER_MAX || n->fs_base >= USER_MAX ||
-	    n->gs_base >= USER_MAX)
+	if (!mm)
 		return -EIO;
-	uint64_t flags = (r->rflags & ~(uint64_t)X86_EFLAGS_USER) | (n->rflags & X86_EFLAGS_USER) | 0x202;
-	*r = *n;
-	r->cs = USER_CS_;
-	r->ss = USER_SS_;
-	r->ds = r->es = r->fs = r->gs = 0;
-	r->rflags = flags;
-	/* What a tracer that knows 32 bits only calls -1. */
-	if ((uint32_t)r->orig_rax == UINT32_MAX)
-		r->orig_rax = UINT64_MAX;
+	bool ok = mm_copy_out(mm, addr, &word, sizeof(word), true) == sizeof(word);
+	mm_put(mm);
+	return ok ? 0 : -EIO;
+}
+
+/* ---- general registers ---- */
+static void get_regs(struct task *t, struct user_regs *r)
+{
+	*r = t->uc.regs;
+	if (t->ptrace.step_flag)
+		r->rflags &= ~TRAP_FLAG;
+}
+
+static int64_t set_regs(struct task *t, const struct user_regs *r)
+{
+	struct user_regs *to = &t->uc.regs, old = *to;
+
+	if (r->fs_base >= USER_MAX || r->gs_base >= USER_MAX)
+		return -EIO;
+	if ((r->cs & 3) != 3 || (r->ss & 3) != 3 || (r->ds && (r->ds & 3) != 3) || (r->es && (r->es & 3) != 3) ||
+	    (r->fs && (r->fs & 3) != 3) || (r->gs && (r->gs & 3) != 3))
+		return -EIO;
+	*to = *r;
+	to->cs = old.cs;
+	to->ss = old.ss;
+	to->ds = old.ds;
+	to->es = old.es;
+	to->fs = old.fs;
+	to->gs = old.gs;
+	to->rflags = (old.rflags & ~(uint64_t)X86_EFLAGS_USER) | (r->rflags & X86_EFLAGS_USER) | 0x202;
+	if (r->rflags & TRAP_FLAG)
+		t->ptrace.step_flag = false; /* the program's own now */
+	else if (t->ptrace.step_flag)
+		to->rflags |= TRAP_FLAG;
 	return 0;
 }
 
-static int64_t peek_user(struct task *t, uint64_t off, uva_t out)
+static int64_t peek_user(struct task *t, uint64_t off, uva_t to)
 {
-	uint64_t v = 0;
+	struct user_regs r;
+	uint64_t word = 0;
 
-	if (off % 8 || off > USER_SIZE - 8)
+	if ((off & 7) || off >= USER_AREA)
 		return -EIO;
-	if (off < REGS_SIZE)
-		memcpy(&v, (const char *)&t->uc.regs + off, sizeof(v));
-	return copy_out_struct(out, &v);
-}
-
-static int64_t poke_user(struct task *t, uint64_t off, uint64_t v)
-{
-	struct user_regs r = t->uc.regs;
-
-	if (off % 8 || off > USER_SIZE - 8)
-		return -EIO;
-	if (off >= REGS_SIZE)
-		return off >= USER_DEBUGREG && !v ? 0 : -EIO;
-	memcpy((char *)&r + off, &v, sizeof(v));
-	return set_regs(t, &r);
-}
-
-/* What note holds, and how many bytes; 0: unknown. */
-static size_t regset(struct task *t, uint64_t note, void **data)
-{
-	switch (note) {
-	case NT_PRSTATUS:
-		*data = &t->uc.regs;
-		return REGS_SIZE;
-	case NT_PRFPREG:
-		*data = (void *)t->uc.fpu;
-		return FXSAVE_SIZE;
-	case NT_X86_XSTATE:
-		*data = (void *)t->uc.fpu;
-		return t->uc.fpu_size > FXSAVE_SIZE ? t->uc.fpu_size : 0;
-	default:
-		return 0;
+	if (off < sizeof(r)) {
+		get_regs(t, &r);
+		memcpy(&word, (const char *)&r + off, sizeof(word));
 	}
+	return copy_out_struct(to, &word);
 }
 
-static int64_t get_regset(struct task *t, uint64_t note, uva_t at, size_t *len)
+static int64_t poke_user(struct task *t, uint64_t off, uint64_t word)
 {
-	void *data;
-	size_t size = regset(t, note, &data);
+	struct user_regs r;
+
+	if ((off & 7) || off >= USER_AREA)
+		return -EIO;
+	if (off < sizeof(r)) {
+		get_regs(t, &r);
+		memcpy((char *)&r + off, &word, sizeof(word));
+		return set_regs(t, &r);
+	}
+	return off >= DEBUG_REGS && !word ? 0 : -EIO;
+}
+
+/* ---- FPU: the XSAVE image, with the features at the place where debuggers look for them ---- */
+static uint8_t *fpu_image(struct task *t)
+{
+	uint8_t *buf = kmalloc(t->uc.fpu_size);
 	uint64_t features = fpstate_features();
 
-	if (!size)
-		return -EINVAL;
-	*len = MIN(*len, size);
-	if (copy_out(at, data, *len))
-		return -EFAULT;
-	/* Debuggers look in the software bytes for which components there are. */
-	if (note == NT_X86_XSTATE && *len >= FPX_SW_OFFSET + 8 && copy_out_struct(uva_add(at, FPX_SW_OFFSET), &features))
-		return -EFAULT;
-	return 0;
+	if (!buf)
+		return NULL;
+	memcpy(buf, (const void *)t->uc.fpu, t->uc.fpu_size);
+	memset(buf + FPX_SW_OFFSET, 0, sizeof(struct fpx_sw_bytes));
+	if (t->uc.fpu_size > 512)
+		memcpy(buf + FPX_SW_OFFSET, &features, sizeof(features));
+	return buf;
 }
 
-static int64_t set_regset(struct task *t, uint64_t note, uva_t at, size_t *len)
+static int64_t get_fpu(struct task *t, uva_t to, size_t n)
 {
-	struct user_regs regs = t->uc.regs;
-	void *data;
-	size_t size = regset(t, note, &data);
+	uint8_t *buf = fpu_image(t);
 
-	if (!size)
-		return -EINVAL;
-	*len = MIN(*len, size);
-	if (note == NT_PRSTATUS)
-		return copy_in(&regs, at, *len) ? -EFAULT : set_regs(t, &regs);
-	if (note == NT_X86_XSTATE && *len != size)
-		return -EINVAL;
-	uint8_t *buf = kmalloc(t->uc.fpu_size);
 	if (!buf)
 		return -ENOMEM;
-	memcpy(buf, (void *)t->uc.fpu, t->uc.fpu_size);
-	int64_t r = copy_in(buf, at, *len) ? -EFAULT : fpstate_replace(t, buf);
+	int64_t r = copy_out(to, buf, n);
 	kfree(buf);
 	return r;
 }
 
-static int64_t move_regset(struct task *t, bool set, uint64_t note, uva_t iov_at)
+static int64_t set_fpu(struct task *t, uva_t from, size_t n)
 {
-	struct iovec v;
+	uint8_t *buf = fpu_image(t);
 
-	if (copy_in_struct(&v, iov_at))
-		return -EFAULT;
-	size_t len = v.iov_len;
-	uva_t at = uva((uint64_t)v.iov_base);
-	int64_t r = set ? set_regset(t, note, at, &len) : get_regset(t, note, at, &len);
-	v.iov_len = len;
-	return r ? r : copy_out_struct(iov_at, &v);
+	if (!buf)
+		return -ENOMEM;
+	int64_t r = copy_in(buf, from, n);
+	if (!r)
+		r = fpstate_load(t, buf, t->uc.fpu_size > 512);
+	kfree(buf);
+	return r;
 }
 
-/* ---- what the stop is about ---- */
-static int64_t move_siginfo(struct task *t, bool set, uva_t at)
+/* PTRACE_GETREGSET, PTRACE_SETREGSET: the iovec's length is cut to what there is. */
+static int64_t regset(struct task *t, uint64_t type, uva_t at, bool set)
+{
+	struct uiovec v;
+	struct user_regs r;
+	int64_t err;
+
+	if (copy_in_struct(&v, at))
+		return -EFAULT;
+	size_t size = type == NT_PRSTATUS ? sizeof(r) : type == NT_PRFPREG ? 512 : type == NT_X86_XSTATE ? t->uc.fpu_size : 0;
+	if (!size || (v.len & 7))
+		return -EINVAL;
+	v.len = MIN(v.len, size);
+	if (type == NT_X86_XSTATE && set && v.len != size)
+		return -EFAULT;
+	if (type == NT_PRSTATUS) {
+		get_regs(t, &r);
+		err = set ? copy_in(&r, v.base, v.len) : copy_out(v.base, &r, v.len);
+		if (!err && set)
+			err = set_regs(t, &r);
+	} else {
+		err = set ? set_fpu(t, v.base, v.len) : get_fpu(t, v.base, v.len);
+	}
+	return err ? err : copy_out_struct(at, &v);
+}
+
+/* ---- signals ---- */
+static int64_t get_siginfo(struct task *t, uva_t to)
+{
+	spin_lock(&tasklist_lock);
+	bool has = t->ptrace.stopped && t->ptrace.has_info;
+	siginfo_t si = t->ptrace.info;
+	spin_unlock(&tasklist_lock);
+	return has ? copy_out_struct(to, &si) : -EINVAL;
+}
+
+static int64_t set_siginfo(struct task *t, uva_t from)
 {
 	siginfo_t si;
 
-	if (set && copy_in_struct(&si, at))
+	if (copy_in_struct(&si, from))
 		return -EFAULT;
 	spin_lock(&tasklist_lock);
-	bool have = t->ptrace.info;
-	if (have && set)
-		*t->ptrace.info = si;
-	else if (have)
-		si = *t->ptrace.info;
+	bool has = t->ptrace.stopped && t->ptrace.has_info;
+	if (has)
+		t->ptrace.info = si;
 	spin_unlock(&tasklist_lock);
-	if (!have)
-		return -EINVAL;
-	return set ? 0 : copy_out_struct(at, &si);
+	return has ? 0 : -EINVAL;
 }
 
-static int64_t move_sigmask(struct task *t, bool set, uint64_t size, uva_t at)
+static int64_t sigmask(struct task *t, uint64_t size, uva_t at, bool set)
 {
-	ksigset_t mask = t->sig.restore_mask ? t->sig.saved_mask : t->sig.blocked;
+	ksigset_t mask;
 
 	if (size != sizeof(mask))
 		return -EINVAL;
-	if (!set)
-		return copy_out_struct(at, &mask);
-	if (copy_in_struct(&mask, at))
+	if (set && copy_in_struct(&mask, at))
 		return -EFAULT;
 	spin_lock(&t->proc->sig.lock);
-	t->sig.blocked = mask & ~SIG_KERNEL_ONLY;
-	t->sig.restore_mask = false;
+	if (set) {
+		t->sig.blocked = mask & ~SIG_KERNEL_ONLY;
+		t->sig.restore_mask = false;
+	} else {
+		mask = t->sig.restore_mask ? t->sig.saved_mask : t->sig.blocked;
+	}
 	signal_recompute(t);
 	spin_unlock(&t->proc->sig.lock);
-	return 0;
+	return set ? 0 : copy_out_struct(at, &mask);
 }
 
-static int64_t syscall_info(struct task *t, uint64_t size, uva_t at)
+static int64_t syscall_info(struct task *t, uint64_t size, uva_t to)
 {
+	struct ptrace_syscall_info info = {.arch = 0xc000003e /* AUDIT_ARCH_X86_64 */,
+	                                   .instruction_pointer = t->uc.regs.rip, .stack_pointer = t->uc.regs.rsp};
 	const struct user_regs *r = &t->uc.regs;
-	struct ptrace_syscall_info i;
-	size_t len = offsetof(struct ptrace_syscall_info, entry);
+	const uint64_t args[6] = {r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9};
+	int code = t->ptrace.has_info ? t->ptrace.info.si_code : 0;
+	size_t actual = offsetof(struct ptrace_syscall_info, entry);
 
-	memset(&i, 0, sizeof(i));
-	i.arch = AUDIT_ARCH_X86_64;
-	i.instruction_pointer = r->rip;
-	i.stack_pointer = r->rsp;
-	if ((t->ptrace.stop_code & ~0x80) == SIGTRAP && t->ptrace.info && t->ptrace.info->si_code == t->ptrace.stop_code) {
-		if (t->ptrace.entry) {
-			const uint64_t args[6] = {r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9};
-
-			i.op = PTRACE_SYSCALL_INFO_ENTRY;
-			i.entry.nr = r->orig_rax;
-			memcpy(i.entry.args, args, sizeof(args));
-			len = offsetof(struct ptrace_syscall_info, entry.args) + sizeof(args);
-		} else {
-			i.op = PTRACE_SYSCALL_INFO_EXIT;
-			i.exit.rval = (int64_t)r->rax;
-			i.exit.is_error = r->rax >= (uint64_t)-4095;
-			len = offsetof(struct ptrace_syscall_info, exit.is_error) + 1;
-		}
+	if (code == (SIGTRAP | 0x80) && t->ptrace.message == PTRACE_EVENTMSG_SYSCALL_ENTRY) {
+		info.op = PTRACE_SYSCALL_INFO_ENTRY;
+		info.entry.nr = r->orig_rax;
+		memcpy(info.entry.args, args, sizeof(args));
+		actual = offsetof(struct ptrace_syscall_info, entry.args) + sizeof(info.entry.args);
+	} else if (code == (SIGTRAP | 0x80)) {
+		info.op = PTRACE_SYSCALL_INFO_EXIT;
+		info.exit.rval = (int64_t)r->rax;
+		info.exit.is_error = r->rax > (uint64_t)-4096L;
+		actual = offsetof(struct ptrace_syscall_info, exit.is_error) + 1;
+	} else if (code == (SIGTRAP | PTRACE_EVENT_SECCOMP << 8)) {
+		info.op = PTRACE_SYSCALL_INFO_SECCOMP;
+		info.seccomp.nr = r->orig_rax;
+		memcpy(info.seccomp.args, args, sizeof(args));
+		info.seccomp.ret_data = (uint32_t)t->ptrace.message;
+		actual = offsetof(struct ptrace_syscall_info, seccomp.ret_data) + sizeof(info.seccomp.ret_data);
 	}
-	if (copy_out(at, &i, MIN(size, len)))
-		return -EFAULT;
-	return (int64_t)len;
+	return copy_out(to, &info, MIN(size, (uint64_t)actual)) ? -EFAULT : (int64_t)actual;
 }
 
 static int64_t set_options(struct task *t, uint64_t options)
 {
-	if (options & ~(uint64_t)OPTIONS)
-		return -EINVAL;
-	spin_lock(&tasklist_lock);
+	if (!options_valid(options))
+		return options & ~(uint64_t)PTRACE_O_ALL ? -EINVAL : -EPERM;
 	t->ptrace.options = (uint32_t)options;
-	spin_unlock(&tasklist_lock);
 	return 0;
 }
 
-/* ---- requests ---- */
-static int64_t stopped_request(struct task *t, long request, uint64_t addr, uint64_t data)
+static int64_t arch_prctl_of(struct task *t, uint64_t addr, uint64_t code)
 {
-	size_t len;
+	struct user_regs *r = &t->uc.regs;
+
+	switch (code) {
+	case 0x1001: /* ARCH_SET_GS */
+	case 0x1002: /* ARCH_SET_FS */
+		if (addr >= USER_MAX)
+			return -EPERM;
+		*(code == 0x1001 ? &r->gs_base : &r->fs_base) = addr;
+		return 0;
+	case 0x1003: /* ARCH_GET_FS */
+		return copy_out_struct(uva(addr), &r->fs_base);
+	case 0x1004: /* ARCH_GET_GS */
+		return copy_out_struct(uva(addr), &r->gs_base);
+	default:
+		return -EINVAL;
+	}
+}
+
+/* ---- requests on a stopped tracee ---- */
+static int64_t on_stopped(struct task *t, uint64_t request, uint64_t addr, uint64_t data)
+{
+	struct user_regs r;
 
 	switch (request) {
 	case PTRACE_PEEKTEXT:
-	case PTRACE_PEEKDATA: {
-		uint64_t word;
-		int64_t r = peek_poke(t, addr, &word, false);
-		return r ? r : copy_out_struct(uva(data), &word);
-	}
+	case PTRACE_PEEKDATA:
+		return peek(t, addr, uva(data));
 	case PTRACE_POKETEXT:
 	case PTRACE_POKEDATA:
-		return peek_poke(t, addr, &data, true);
+		return poke(t, addr, data);
 	case PTRACE_PEEKUSR:
 		return peek_user(t, addr, uva(data));
 	case PTRACE_POKEUSR:
 		return poke_user(t, addr, data);
-	case PTRACE_GETREGS:
-	case PTRACE_SETREGS:
-		len = REGS_SIZE;
-		return request == PTRACE_GETREGS ? get_regset(t, NT_PRSTATUS, uva(data), &len) :
-		                                   set_regset(t, NT_PRSTATUS, uva(data), &len);
-	case PTRACE_GETFPREGS:
-	case PTRACE_SETFPREGS:
-		len = FXSAVE_SIZE;
-		return request == PTRACE_GETFPREGS ? get_regset(t, NT_PRFPREG, uva(data), &len) :
-		                                     set_regset(t, NT_PRFPREG, uva(data), &len);
+	case PTRACE_CONT:
+		return resume(t, PTRACE_RUN, false, data);
+	case PTRACE_SYSCALL:
+		return resume(t, PTRACE_RUN_SYSCALL, false, data);
+	case REQ_STEP:
+		return resume(t, PTRACE_RUN, true, data);
+	case REQ_SYSEMU:
+		return resume(t, PTRACE_RUN_SYSEMU, false, data);
+	case REQ_SYSEMU_STEP:
+		return resume(t, PTRACE_RUN_SYSEMU, true, data);
+	case PTRACE_DETACH:
+		return detach(t, data);
+	case REQ_GETREGS:
+		get_regs(t, &r);
+		return copy_out_struct(uva(data), &r);
+	case REQ_SETREGS:
+		return copy_in_struct(&r, uva(data)) ? -EFAULT : set_regs(t, &r);
+	case REQ_GETFPREGS:
+		return get_fpu(t, uva(data), 512);
+	case REQ_SETFPREGS:
+		return set_fpu(t, uva(data), 512);
 	case PTRACE_GETREGSET:
 	case PTRACE_SETREGSET:
-		return move_regset(t, request == PTRACE_SETREGSET, addr, uva(data));
-	case PTRACE_CONT:
-	case PTRACE_SYSCALL:
-	case PTRACE_SINGLESTEP:
-	case PTRACE_DETACH:
-		return resume(t, request, data);
-	case PTRACE_LISTEN:
-		return listen(t);
+		return regset(t, addr, uva(data), request == PTRACE_SETREGSET);
 	case PTRACE_SETOPTIONS:
-	case PTRACE_OLDSETOPTIONS:
 		return set_options(t, data);
 	case PTRACE_GETEVENTMSG:
 		return copy_out_struct(uva(data), &t->ptrace.message);
 	case PTRACE_GETSIGINFO:
+		return get_siginfo(t, uva(data));
 	case PTRACE_SETSIGINFO:
-		return move_siginfo(t, request == PTRACE_SETSIGINFO, uva(data));
+		return set_siginfo(t, uva(data));
 	case PTRACE_GETSIGMASK:
 	case PTRACE_SETSIGMASK:
-		return move_sigmask(t, request == PTRACE_SETSIGMASK, addr, uva(data));
+		return sigmask(t, addr, uva(data), request == PTRACE_SETSIGMASK);
 	case PTRACE_GET_SYSCALL_INFO:
 		return syscall_info(t, addr, uva(data));
+	case PTRACE_LISTEN:
+		return listen(t);
+	case REQ_ARCH_PRCTL:
+		return arch_prctl_of(t, addr, data);
 	default:
 		return -EIO;
 	}
 }
 
-static int64_t request_of(struct task *t, long request, uint64_t addr, uint64_t data)
+/* Is t ours, and stopped? */
+static bool is_ours(struct task *t, bool any_state)
 {
-	siginfo_t si;
-
-	if (request == PTRACE_ATTACH || request == PTRACE_SEIZE)
-		return attach(t, request == PTRACE_SEIZE, addr, data);
 	spin_lock(&tasklist_lock);
-	bool mine = t->ptrace.tracer == current, stopped = mine && in_stop(t);
+	bool ours = t->ptrace.tracer == current && (any_state || (t->ptrace.stopped && !t->ptrace.listening));
 	spin_unlock(&tasklist_lock);
-	if (!mine)
+	return ours;
+}
+
+static int64_t request_on(struct task *t, uint64_t request, uint64_t addr, uint64_t data)
+{
+	if (request == PTRACE_ATTACH)
+		return attach(t, 0, false);
+	if (request == PTRACE_SEIZE)
+		return addr || !options_valid(data) ? -EIO : attach(t, data, true);
+	if (!is_ours(t, request == PTRACE_KILL || request == PTRACE_INTERRUPT))
 		return -ESRCH;
 	if (request == PTRACE_KILL) {
-		siginfo_kernel(&si, SIGKILL);
-		return signal_send_task(t, &si);
+		siginfo_t si;
+		siginfo_user(&si, SIGKILL, SI_USER);
+		(void)signal_send_process(t->proc, &si);
+		return 0;
 	}
 	if (request == PTRACE_INTERRUPT)
 		return interrupt(t);
-	return stopped ? stopped_request(t, request, addr, data) : -ESRCH;
+	return on_stopped(t, request, addr, data);
 }
 
 int64_t sys_ptrace(const struct sysargs *a)
 {
-	long request = (long)arg_u64(a, 0);
+	uint64_t request = arg_u64(a, 0);
 
 	if (request == PTRACE_TRACEME)
 		return trace_me();
 	struct task *t = task_find(arg_int(a, 1));
 	if (!t)
 		return -ESRCH;
-	int64_t r = request_of(t, request, arg_u64(a, 2), arg_u64(a, 3));
+	int64_t r = request_on(t, request, arg_u64(a, 2), arg_u64(a, 3));
 	task_put(t);
 	return r;
 }

@@ -57,7 +57,7 @@ struct task *task_alloc(void)
 	list_init(&t->thread_link);
 	list_init(&t->sched.rq_link);
 	list_init(&t->pi_held);
-	ptrace_task_init(t);
+	ptrace_init_task(t);
 	t->uc.fpu_cpu = -1;
 	t->uc.fpu_size = boot.fpu_size;
 	t->syscall_nr = -1;
@@ -111,7 +111,6 @@ struct process *process_alloc(void)
 	list_init(&p->children);
 	list_init(&p->sibling);
 	list_init(&p->all_link);
-	list_init(&p->ptrace_notices);
 	wait_queue_init(&p->child_wait);
 	wait_queue_init(&p->exit_wait);
 	p->container = &container0;

@@ -48,7 +48,7 @@ struct task {
 	const struct cred *cred;        /* replaced whole, never edited */
 
 	struct task_signal sig;         /* signal/ */
-	struct task_ptrace ptrace;
+	struct task_ptrace ptrace;      /* task/ptrace.h */
 	struct waiter *poll_waiter;
 
 	uint64_t set_child_tid, clear_child_tid; /* user addresses */
@@ -113,7 +113,6 @@ struct process {
 	int stop_code;                  /* signal that stopped it, for WUNTRACED; 0 none or reported; tasklist_lock */
 	bool continued;                 /* for WCONTINUED */
 	struct wait_queue child_wait;   /* parents in wait4 sleep here */
-	struct list_node ptrace_notices; /* ends of tracees that are no children; tasklist_lock */
 	struct process_signal sig;      /* signal/: handlers, shared pending, group stop */
 	struct process_timers timers;   /* time/: itimers, POSIX timers */
 	struct rlimit64 rlim[RLIM_NLIMITS]; /* task lock of the leader */
@@ -220,6 +219,8 @@ void task_vfork_done(struct task *t);
 /* Called with tasklist_lock held: tell the parent about a stop or continue (CLD_STOPPED, CLD_CONTINUED). Sends SIGCHLD
  * with the lock held: signal_send_* must not take tasklist_lock. */
 void process_notify_parent(struct process *p, int code, int status);
+/* The same about its end; sets autoreap. */
+void process_notify_exit(struct process *p);
 
 /* task_exec.c: replaces the current program. path is resolved by the caller into an executable file. */
 struct exec_args {

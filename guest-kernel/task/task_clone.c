@@ -286,7 +286,7 @@ static int build_task(struct task *t, const struct clone_params *p)
 }
 
 /* Makes the task part of the tree: from here it can be seen, signalled and waited for. */
-static int link_task(struct task *t, const struct clone_params *p, int event)
+static int link_task(struct task *t, const struct clone_params *p, unsigned *event)
 {
 	struct process *me = current->proc, *n = t->proc;
 	int err = 0;
@@ -309,9 +309,11 @@ static int link_task(struct task *t, const struct clone_params *p, int event)
 		process_get(n);
 		task_link(t);
 	}
-	if (!err && (event || (p->flags & CLONE_PTRACE)))
-		ptrace_link_child(t);
 	spin_unlock(&n->sig.lock);
+	if (!err && unlikely(current->ptrace.tracer)) {
+		*event = ptrace_clone_event(p->flags, p->exit_signal);
+		ptrace_fork(t, p->flags, *event);
+	}
 	spin_unlock(&tasklist_lock);
 	return err;
 }
@@ -368,7 +370,7 @@ static int64_t start_task(struct task *t, const struct clone_params *p)
 	struct file *pidfile = NULL;
 	int pidfd = p->flags & CLONE_PIDFD ? prepare_pidfd(t, p, &pidfile) : -1, tid = t->tid;
 	bool vfork = p->flags & CLONE_VFORK;
-	int event = ptrace_clone_event(p->flags, p->exit_signal);
+	unsigned event = 0;
 
 	if ((p->flags & CLONE_PIDFD) && pidfd < 0)
 		return pidfd;
@@ -379,7 +381,7 @@ static int64_t start_task(struct task *t, const struct clone_params *p)
 		t->vfork_parent = current;
 	}
 	task_get(t); /* the running task's own; the first one is the tree's */
-	int err = link_task(t, p, event);
+	int err = link_task(t, p, &event);
 	if (err) {
 		if (vfork)
 			task_put(current);
@@ -398,12 +400,13 @@ static int64_t start_task(struct task *t, const struct clone_params *p)
 	if (!(p->flags & CLONE_THREAD))
 		process_timers_limit(t->proc);
 	task_start(t);
-	if (event)
+	if (unlikely(event))
 		ptrace_event(event, (uint64_t)tid);
 	if (vfork) {
 		wait_for_vfork(t);
 		task_put(t);
-		ptrace_event(PTRACE_EVENT_VFORK_DONE, (uint64_t)tid);
+		if (unlikely(current->ptrace.tracer))
+			ptrace_event(PTRACE_EVENT_VFORK_DONE, (uint64_t)tid);
 	}
 	return tid;
 }

@@ -181,8 +181,9 @@ int task_exec(struct exec_args *a)
 	struct exec_image x = {0};
 	struct exec_cred ec = {0};
 	uint64_t sp = 0;
+	int old_tid = t->tid;
 
-	int old_tid = t->tid, err = find_program(a, &x);
+	int err = find_program(a, &x);
 	if (!err)
 		err = exec_cred_prepare(&ec, a->file);
 	if (!err)
@@ -201,7 +202,8 @@ int task_exec(struct exec_args *a)
 		task_exit_group(SIGSEGV);
 	}
 	commit(t, a, &x, &ec, mm, sp);
-	ptrace_exec(old_tid);
+	if (unlikely(t->ptrace.tracer))
+		ptrace_exec(old_tid);
 out:
 	cred_put(ec.cred);
 	elf_release(&x);

@@ -141,11 +141,19 @@ void process_notify_parent(struct process *p, int code, int status)
 	wake_up_all(&parent->child_wait);
 }
 
-static void notify_exit(struct process *p)
+void process_notify_exit(struct process *p)
 {
 	struct process *parent = p->parent;
 	int status = p->exit_status, signo = p->exit_signal;
+	struct task *tracer = p->leader->ptrace.tracer;
 	siginfo_t si;
+
+	/* Who traces it is told first; the parent when the tracer has waited for it or left. */
+	if (tracer && tracer->proc != parent) {
+		ptrace_notify_ended(p->leader, status);
+		wake_up_all(&p->exit_wait);
+		return;
+	}
 
 	/* A parent that ignores SIGCHLD, or asks for it with SA_NOCLDWAIT, gets no zombies (wait(2)). */
 	const struct k_sigaction *act = &parent->sig.action[SIGCHLD - 1];
@@ -238,7 +246,7 @@ static void reparent_children(struct process *p, struct list_node *dead)
 		child->parent_tid = some_tid(to);
 		if (child->zombie) {
 			child->exit_signal = SIGCHLD;
-			notify_exit(child);
+			process_notify_exit(child);
 			if (child->autoreap) {
 				struct task *leader = process_unlink(child);
 				list_add_tail(&leader->thread_link, dead);
@@ -267,8 +275,10 @@ static void put_dead(struct list_node *dead)
 
 struct task *process_unlink(struct process *p)
 {
-	struct task *leader = p->leader;
+	struct task *leader = p->leader, *held = ptrace_unlink(leader);
 
+	if (held)
+		task_put(held); /* never the last one: the tree has its own */
 	list_del(&p->sibling);
 	list_del(&p->all_link);
 	pid_unref(p->pgid);
@@ -285,14 +295,33 @@ struct task *process_unlink(struct process *p)
 static void exit_process(struct process *p, struct list_node *dead)
 {
 	reparent_children(p, dead);
-	ptrace_drop_notices(p);
 	p->exiting = true;
 	p->zombie = true;
 	check_orphaned_group(p->pgid, p);
-	notify_exit(p);
+	process_notify_exit(p);
 	if (p->autoreap) {
 		struct task *leader = process_unlink(p);
 		list_add_tail(&leader->thread_link, dead);
+	}
+}
+
+/* What the current task traced goes on; parents learn now of children that ended while they were traced. */
+static void release_tracees(struct task *t, struct list_node *dropped, struct list_node *dead)
+{
+	struct task *tracee;
+
+	if (likely(list_empty(&t->ptrace.tracees)))
+		return;
+	ptrace_release_all(t, dropped);
+	list_for_each_entry(tracee, dropped, ptrace.link) {
+		struct process *p = tracee->proc;
+		if (!p->zombie || p->leader != tracee || p->parent == t->proc)
+			continue;
+		process_notify_exit(p);
+		if (p->autoreap) {
+			struct task *leader = process_unlink(p);
+			list_add_tail(&leader->thread_link, dead);
+		}
 	}
 }
 
@@ -300,7 +329,7 @@ static void exit_process(struct process *p, struct list_node *dead)
 static void leave_process(struct task *t, int status)
 {
 	struct process *p = t->proc;
-	struct list_node dead = LIST_INIT(dead);
+	struct list_node dead = LIST_INIT(dead), dropped = LIST_INIT(dropped);
 	bool drop = false;
 
 	spin_lock(&tasklist_lock);
@@ -312,11 +341,17 @@ static void leave_process(struct task *t, int status)
 	if (last)
 		p->exit_status = p->sig.group_exit ? p->sig.group_exit_status : status;
 	spin_unlock(&p->sig.lock);
-	ptrace_exit(t, last, status);
 	add_task_usage(&p->self, t);
+	release_tracees(t, &dropped, &dead);
 	if (t != p->leader) {
 		pid_set_task(t->tid, NULL);
-		pid_unref(t->tid);
+		if (t->ptrace.tracer) {
+			t->exit_code = p->sig.group_exit ? p->sig.group_exit_status : status;
+			t->ptrace.ended = true; /* keeps the number until its tracer has waited */
+			ptrace_notify_ended(t, t->exit_code);
+		} else {
+			pid_unref(t->tid);
+		}
 		atomic_sub(&container0.nr_tasks, 1);
 		drop = true;
 	}
@@ -327,6 +362,7 @@ static void leave_process(struct task *t, int status)
 		pass_children_on(p, t->tid);
 	spin_unlock(&tasklist_lock);
 	put_dead(&dead);
+	ptrace_put_dropped(&dropped);
 	if (drop)
 		task_put(t); /* the tree's reference */
 }
@@ -347,8 +383,9 @@ NORETURN void task_exit(int status)
 	struct process *p = t->proc;
 
 	BUG_ON(t->is_kthread);
-	ptrace_event(PTRACE_EVENT_EXIT, (uint64_t)status);
 	t->exit_code = status;
+	if (unlikely(t->ptrace.tracer))
+		ptrace_event(PTRACE_EVENT_EXIT, (uint64_t)(p->sig.group_exit ? p->sig.group_exit_status : status));
 	bool last = signal_task_exiting();
 	if (last) {
 		process_timers_exit(p);
@@ -405,6 +442,9 @@ static struct task *become_leader(struct task *t)
 		return NULL;
 	list_for_each_entry(child, &p->children, sibling)
 		child->parent_tid = p->pid;
+	struct task *held = ptrace_unlink(old);
+	if (held)
+		task_put(held); /* the tree's reference is left */
 	pid_set_task(t->tid, NULL);
 	pid_unref(t->tid);
 	atomic_sub(&container0.nr_tasks, 1);
@@ -412,8 +452,6 @@ static struct task *become_leader(struct task *t)
 	pid_set_task(p->pid, t);
 	p->leader = t;
 	t->start_ns = old->start_ns;
-	if (old->ptrace.tracer)
-		ptrace_unlink(old);
 	return old;
 }
 

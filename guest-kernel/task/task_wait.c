@@ -25,7 +25,21 @@ struct wait_request {
 	uint32_t uid;
 	struct rusage_acc usage;
 	struct task *dead_leader; /* reaped: to be put */
+	struct task *released;    /* was traced: to be put */
 };
+
+/* Whom another process traces ends for that one first. */
+static bool traced_by_other(const struct process *c)
+{
+	const struct task *tracer = c->leader ? c->leader->ptrace.tracer : NULL;
+
+	return tracer && tracer->proc != current->proc;
+}
+
+static bool traced_by_us(const struct process *c)
+{
+	return c->leader && c->leader->ptrace.tracer && !traced_by_other(c);
+}
 
 static bool matches(const struct wait_request *w, const struct process *c)
 {
@@ -45,7 +59,7 @@ static bool matches(const struct wait_request *w, const struct process *c)
 	}
 	if ((w->options & __WNOTHREAD) && c->parent_tid != current->tid)
 		return false;
-	if (w->options & __WALL)
+	if ((w->options & __WALL) || traced_by_us(c))
 		return true;
 	return (c->exit_signal != SIGCHLD) == !!(w->options & __WCLONE);
 }
@@ -58,21 +72,26 @@ static void fill_common(struct wait_request *w, const struct process *c)
 	rusage_add(&w->usage, &c->children_acc);
 }
 
+static void fill_end(struct wait_request *w, int status)
+{
+	w->wait_status = status;
+	if (status & 0x7f) {
+		w->code = status & 0x80 ? CLD_DUMPED : CLD_KILLED;
+		w->status = status & 0x7f;
+	} else {
+		w->code = CLD_EXITED;
+		w->status = status >> 8 & 0xff;
+	}
+}
+
 static bool take_zombie(struct wait_request *w, struct process *c)
 {
 	struct process *me = current->proc;
 
-	if (!c->zombie || !(w->options & WEXITED))
+	if (!c->zombie || !(w->options & WEXITED) || traced_by_other(c))
 		return false;
 	fill_common(w, c);
-	w->wait_status = c->exit_status;
-	if (c->exit_status & 0x7f) {
-		w->code = c->exit_status & 0x80 ? CLD_DUMPED : CLD_KILLED;
-		w->status = c->exit_status & 0x7f;
-	} else {
-		w->code = CLD_EXITED;
-		w->status = c->exit_status >> 8 & 0xff;
-	}
+	fill_end(w, c->exit_status);
 	if (w->options & WNOWAIT)
 		return true;
 	rusage_add(&me->children_acc, &w->usage);
@@ -106,113 +125,108 @@ static bool take_continued(struct wait_request *w, struct process *c)
 	return true;
 }
 
-/* The stop of a tracee. */
-static bool take_trapped(struct wait_request *w, struct task *t)
+/* ---- tracees of this process's threads ---- */
+static bool tracee_matches(const struct wait_request *w, const struct task *t)
 {
-	if (!t->ptrace.code)
+	switch (w->type) {
+	case P_PID:
+		return t->tid == w->id;
+	case P_PGID:
+		return t->proc->pgid == w->id;
+	case P_PIDFD:
+		return t->proc == w->of_pidfd && t == t->proc->leader;
+	default:
+		return true;
+	}
+}
+
+/* The tracer has seen the end of a process that is not its child: now the parent may. */
+static void pass_to_parent(struct wait_request *w, struct process *p)
+{
+	w->released = ptrace_unlink(p->leader);
+	process_notify_exit(p);
+	if (p->autoreap)
+		w->dead_leader = process_unlink(p);
+}
+
+static bool take_ended_tracee(struct wait_request *w, struct task *t)
+{
+	struct process *p = t->proc;
+	bool leader = t == p->leader;
+
+	if (!(w->options & WEXITED) || !(leader ? p->zombie && p->parent != current->proc : t->ptrace.ended))
 		return false;
+	fill_common(w, p);
 	w->pid = t->tid;
-	w->uid = t->cred ? t->cred->uid : 0;
-	process_usage(t->proc, &w->usage);
-	w->code = CLD_TRAPPED;
-	w->status = t->ptrace.code;
-	w->wait_status = t->ptrace.code << 8 | 0x7f;
-	if (!(w->options & WNOWAIT))
-		t->ptrace.code = 0;
+	fill_end(w, leader ? p->exit_status : t->exit_code);
+	if (w->options & WNOWAIT)
+		return true;
+	if (leader)
+		pass_to_parent(w, p);
+	else
+		w->released = ptrace_unlink(t);
 	return true;
 }
 
-static bool matches_number(const struct wait_request *w, int tid, const struct process *p)
+static bool take_tracee_stop(struct wait_request *w, struct task *t)
 {
-	return w->type == P_ALL || (w->type == P_PID && tid == w->id) || (w->type == P_PGID && p && p->pgid == w->id) ||
-	       (w->type == P_PIDFD && p == w->of_pidfd);
+	int code = t->ptrace.report;
+
+	if (!code || t->ptrace.ended)
+		return false;
+	fill_common(w, t->proc);
+	w->pid = t->tid;
+	w->code = CLD_TRAPPED;
+	w->status = code;
+	w->wait_status = code << 8 | 0x7f;
+	if (!(w->options & WNOWAIT))
+		t->ptrace.report = 0;
+	return true;
 }
 
-/* The tracees of one thread, as scan. */
 static int scan_tracees(struct wait_request *w, struct task *tracer)
 {
-	struct task *t;
+	struct task *t, *next;
 	int result = -ECHILD;
 
-	list_for_each_entry(t, &tracer->ptrace.tracees, ptrace.link) {
-		if (!matches_number(w, t->tid, t->proc))
+	list_for_each_entry_safe(t, next, &tracer->ptrace.tracees, ptrace.link) {
+		if (!tracee_matches(w, t))
 			continue;
-		result = 0;
-		if (take_trapped(w, t))
+		bool ended = t->ptrace.ended || (t == t->proc->leader && t->proc->zombie);
+		if (!ended || (w->options & WEXITED))
+			result = 0;
+		if (take_ended_tracee(w, t) || take_tracee_stop(w, t))
 			return 1;
 	}
 	return result;
-}
-
-/* Ends of tracees that are nobody's children here. */
-static bool take_notice(struct wait_request *w)
-{
-	struct ptrace_notice *n;
-
-	if (!(w->options & WEXITED))
-		return false;
-	list_for_each_entry(n, &current->proc->ptrace_notices, link) {
-		if (!matches_number(w, n->tid, NULL))
-			continue;
-		w->pid = n->tid;
-		w->uid = n->uid;
-		w->wait_status = n->status;
-		w->code = n->status & 0x7f ? CLD_KILLED : CLD_EXITED;
-		w->status = n->status & 0x7f ? n->status & 0x7f : n->status >> 8 & 0xff;
-		if (!(w->options & WNOWAIT)) {
-			list_del(&n->link);
-			kfree(n);
-		}
-		return true;
-	}
-	return false;
-}
-
-static int scan_traced(struct wait_request *w)
-{
-	struct task *t;
-	int result = -ECHILD;
-
-	if (take_notice(w))
-		return 1;
-	list_for_each_entry(t, &current->proc->threads, thread_link) {
-		if ((w->options & __WNOTHREAD) && t != current)
-			continue;
-		int r = scan_tracees(w, t);
-		if (r > 0)
-			return r;
-		if (r == 0)
-			result = 0;
-	}
-	return result;
-}
-
-/* Its stops are told as those of a tracee. */
-static bool traced_here(const struct process *c)
-{
-	return c->leader && c->leader->ptrace.tracer && c->leader->ptrace.tracer->proc == current->proc;
 }
 
 /* One look at the children: 1 found, 0 none is ready, -ECHILD none can ever match. */
 static int scan(struct wait_request *w)
 {
 	struct process *c, *next;
+	int result = -ECHILD;
+
 	spin_lock(&tasklist_lock);
-	int result = scan_traced(w);
-	if (result > 0) {
-		spin_unlock(&tasklist_lock);
-		return result;
-	}
 	list_for_each_entry_safe(c, next, &current->proc->children, sibling) {
 		if (!matches(w, c))
 			continue;
 		/* What has ended changes its state no more: without WEXITED there is nothing to wait for. */
 		if (!c->zombie || (w->options & WEXITED))
 			result = 0;
-		if (take_zombie(w, c) || (!traced_here(c) && (take_stopped(w, c) || take_continued(w, c)))) {
+		if (take_zombie(w, c) || take_stopped(w, c) || take_continued(w, c)) {
 			result = 1;
 			break;
 		}
+	}
+	struct task *t;
+	list_for_each_entry(t, &current->proc->threads, thread_link) {
+		if (result == 1)
+			break;
+		if (likely(list_empty(&t->ptrace.tracees)) || ((w->options & __WNOTHREAD) && t != current))
+			continue;
+		int r = scan_tracees(w, t);
+		result = r < 0 ? result : r;
 	}
 	spin_unlock(&tasklist_lock);
 	return result;
@@ -222,6 +236,8 @@ static void put_reaped(struct wait_request *w)
 {
 	struct task *leader = w->dead_leader;
 
+	if (w->released)
+		task_put(w->released);
 	if (!leader)
 		return;
 	struct process *p = leader->proc;

@@ -9,7 +9,7 @@
 
 /* What both stat and status tell of a process, gathered under the locks once. */
 struct snapshot {
-	int pid, ppid, tracer, pgid, sid, tid, nr_threads, exit_status, exit_signal;
+	int pid, ppid, pgid, sid, tid, nr_threads, exit_status, exit_signal;
 	uint64_t tty_dev;
 	int tty_pgrp;
 	char state;
@@ -26,10 +26,10 @@ static char state_letter(struct task *t)
 		return 'S';
 	case TASK_UNINTERRUPTIBLE:
 		return 'D';
-	case TASK_TRACED:
-		return 't';
 	case TASK_STOPPED:
 		return 'T';
+	case TASK_TRACED:
+		return 't';
 	case TASK_ZOMBIE:
 		return 'Z';
 	}
@@ -42,7 +42,6 @@ static void snapshot_take(struct snapshot *x, struct task *t)
 	*x = (struct snapshot){.pid = p->pid, .tid = t->tid};
 	spin_lock(&tasklist_lock);
 	x->ppid = p->parent ? p->parent->pid : 0;
-	x->tracer = t->ptrace.tracer ? t->ptrace.tracer->tid : 0;
 	x->pgid = p->pgid;
 	x->sid = p->sid;
 	x->nr_threads = MAX(p->nr_threads, 1); /* a zombie has its leader still */
@@ -238,10 +237,13 @@ int proc_show_status(struct seq *s, const struct pseudo_ref *ref)
 	spin_lock(&t->lock);
 	unsigned umask = t->fs ? t->fs->umask : 0;
 	spin_unlock(&t->lock);
+	spin_lock(&tasklist_lock);
+	int tracer = t->ptrace.tracer ? t->ptrace.tracer->tid : 0;
+	spin_unlock(&tasklist_lock);
 	seq_puts(s, "Name:\t");
 	seq_escape(s, t->comm, "\n");
 	seq_printf(s, "\nUmask:\t%04o\nState:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t%d\n", umask,
-	           state_name(x.state), x.pid, t->tid, x.ppid, x.tracer);
+	           state_name(x.state), x.pid, t->tid, x.ppid, tracer);
 	show_creds(s, t);
 	seq_printf(s, "NStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n", x.pid, t->tid, x.pgid, x.sid);
 	struct mm *mm = proc_task_mm(t);
