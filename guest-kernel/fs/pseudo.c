@@ -3,6 +3,8 @@
 #include "fs/pseudo.h"
 
 #include "fs/poll.h"
+#include <linux/magic.h>
+
 #include "lib/string.h"
 #include "task/task.h"
 
@@ -105,6 +107,8 @@ static int pseudo_getattr(struct inode *inode, struct kstat *st)
 		inode->uid = uid;
 		inode->gid = gid;
 	}
+	if (ref->entry->permissions)
+		inode->mode = (inode->mode & S_IFMT) | ref->entry->permissions(ref);
 	*st = (struct kstat){.ino = inode->ino, .dev = inode->sb->dev, .size = inode->size, .mode = inode->mode,
 	                     .nlink = ref->entry->nlink ? ref->entry->nlink(ref) : inode->nlink, .uid = inode->uid, .gid = inode->gid, .blksize = 1024,
 	                     .atime = inode->atime, .mtime = inode->mtime, .ctime = inode->ctime};
@@ -225,8 +229,19 @@ static int dir_readdir(struct file *file, struct dir_context *ctx)
 	return 0;
 }
 
+/* In proc a name that cannot be is missing, not forbidden. */
+static int refuse(const struct inode *dir, int otherwise)
+{
+	return dir->sb->magic == PROC_SUPER_MAGIC ? -ENOENT : otherwise;
+}
+
+static int dir_create(struct inode *dir, struct dentry *d, uint32_t mode) { return refuse(dir, -EACCES); }
+static int dir_mkdir(struct inode *dir, struct dentry *d, uint32_t mode) { return refuse(dir, -EPERM); }
+static int dir_mknod(struct inode *dir, struct dentry *d, uint32_t mode, uint64_t dev) { return refuse(dir, -EPERM); }
+static int dir_symlink(struct inode *dir, struct dentry *d, const char *target) { return refuse(dir, -EPERM); }
+
 static const struct inode_ops dir_iops = {
-	.lookup = dir_lookup, .getattr = pseudo_getattr, .setattr = pseudo_setattr, .permission = pseudo_permission};
+	.lookup = dir_lookup, .create = dir_create, .mkdir = dir_mkdir, .mknod = dir_mknod, .symlink = dir_symlink, .getattr = pseudo_getattr, .setattr = pseudo_setattr, .permission = pseudo_permission};
 static const struct file_ops dir_fops = {.readdir = dir_readdir};
 
 /* ---- links ------------------------------------------------------------------------------------------------ */

@@ -47,6 +47,7 @@ struct pseudo_entry {
 	int (*permission)(const struct pseudo_ref *ref, int mask);
 	const struct file_ops *fops; /* S_IFREG with operations of its own; inode->private is a struct pseudo_ref */
 	uint64_t size;       /* st_size where Linux has one */
+	uint32_t (*permissions)(const struct pseudo_ref *ref); /* instead of those in mode */
 	uint32_t (*nlink)(const struct pseudo_ref *ref); /* st_nlink, where it says something */
 };
 

@@ -54,6 +54,19 @@ static char *fd_link(const struct pseudo_ref *ref)
 	return name;
 }
 
+/* What the descriptor is open for shows in the link's permissions. */
+static uint32_t fd_permissions(const struct pseudo_ref *ref)
+{
+	struct file *f = fd_file(ref);
+	uint32_t mode = 0;
+	if (f) {
+		mode |= f->mode & FMODE_READ ? 0500 : 0;
+		mode |= f->mode & FMODE_WRITE ? 0300 : 0;
+		file_put(f);
+	}
+	return mode;
+}
+
 static int fdinfo_show(struct seq *s, const struct pseudo_ref *ref)
 {
 	struct file *f = fd_file(ref);
@@ -79,7 +92,7 @@ static int fdinfo_show(struct seq *s, const struct pseudo_ref *ref)
 }
 
 static const struct pseudo_entry fd_entry = {"fd", S_IFLNK | 0700, .link = fd_link, .follow = fd_follow,
-                                             .alive = fd_alive, .size = 64};
+                                             .alive = fd_alive, .size = 64, .permissions = fd_permissions};
 static const struct pseudo_entry fdinfo_entry = {"fdinfo", FILE_OWN, .show = fdinfo_show, .alive = fd_alive};
 
 static int lookup_number(const struct pseudo_ref *dir, const struct pseudo_entry *e, const char *name, size_t len,
