@@ -110,7 +110,7 @@ int inet_getname(struct socket *s, struct sockaddr_buf *addr, bool peer)
 	bool connected = u->state == INET_CONNECTED;
 	struct inet_name n = peer ? u->remote : u->self;
 	spin_unlock(&u->lock);
-	if (peer && !connected)
+	if (peer && (!connected || !n.port))
 		return -ENOTCONN;
 	inet_name_out(addr, n);
 	return 0;

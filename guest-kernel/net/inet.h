@@ -43,6 +43,8 @@ struct inet_sock {
 	enum inet_state state;    /* lock; LISTENING is entered and left under ports_lock, too */
 	struct inet_name self;    /* ports_lock to write */
 	struct list_node bound;   /* in its port's list; ports_lock */
+	uint32_t bind_addr;       /* what bind(2) asked for, and */
+	bool bind_port;           /* whether it asked for a port: what a disconnect goes back to; ports_lock */
 	struct inet_name remote;  /* lock */
 	struct inet_sock *peer;   /* TCP: a reference; lock */
 	bool told;                /* TCP: a connect(2) that did not wait has not been told of its success yet; lock */
@@ -83,6 +85,9 @@ int inet_autobind(struct inet_sock *u);
 /* An accepted socket shares its listener's name. */
 void inet_bind_same(struct inet_sock *u, struct inet_name name);
 void inet_unbind(struct inet_sock *u);
+/* A connect gives an address to a socket that has none; a disconnect takes back what was not bound. */
+void inet_bind_loop(struct inet_sock *u);
+void inet_bind_revert(struct inet_sock *u);
 /* Makes a bound TCP socket listen: 0 or -EADDRINUSE. */
 int inet_start_listen(struct inet_sock *u, uint32_t backlog);
 void inet_stop_listen(struct inet_sock *u);

@@ -89,6 +89,10 @@ int inet_bind(struct socket *s, const struct sockaddr_buf *a)
 		return -EACCES;
 	spin_lock(&ports.lock);
 	err = u->self.port || u->state != INET_CLOSED ? -EINVAL : take_name(u, n);
+	if (!err) {
+		u->bind_addr = n.addr;
+		u->bind_port = n.port != 0;
+	}
 	spin_unlock(&ports.lock);
 	return err;
 }
@@ -114,6 +118,25 @@ void inet_unbind(struct inet_sock *u)
 	spin_lock(&ports.lock);
 	list_del(&u->bound);
 	u->self.port = 0;
+	spin_unlock(&ports.lock);
+}
+
+void inet_bind_loop(struct inet_sock *u)
+{
+	spin_lock(&ports.lock);
+	if (!u->self.addr)
+		u->self.addr = INADDR_LOOP;
+	spin_unlock(&ports.lock);
+}
+
+void inet_bind_revert(struct inet_sock *u)
+{
+	spin_lock(&ports.lock);
+	u->self.addr = u->bind_addr;
+	if (!u->bind_port) {
+		list_del(&u->bound);
+		u->self.port = 0;
+	}
 	spin_unlock(&ports.lock);
 }
 
@@ -165,11 +188,14 @@ static int score(const struct inet_sock *o, int type, struct inet_name to, struc
 struct inet_sock *inet_find(int type, struct inet_name to, struct inet_name from)
 {
 	struct inet_sock *best = NULL, *o;
+	uint32_t equal = 0, hash = (from.port ^ from.addr << 16) * 0x9e3779b1u >> 8;
 	int most = 0;
 	spin_lock(&ports.lock);
 	list_for_each_entry(o, bucket_of(type, to.port), bound) {
 		int n = score(o, type, to, from);
-		if (n > most) {
+		/* Among equals (SO_REUSEPORT) each sender keeps to one. */
+		equal = n > most ? 1 : n && n == most && o->s.reuseport ? equal + 1 : equal;
+		if (n > most || (n && n == most && o->s.reuseport && hash % equal == 0)) {
 			most = n;
 			best = o;
 		}

@@ -50,7 +50,7 @@ static int check_type(int family, int type)
 	if (family < 0 || family >= AF_MAX_)
 		return -EAFNOSUPPORT;
 	int t = type & SOCK_TYPE_MASK;
-	if (type & ~(SOCK_TYPE_MASK | SOCK_CLOEXEC | SOCK_NONBLOCK) || t < 1 || t > 10)
+	if (type & ~(SOCK_TYPE_MASK | SOCK_CLOEXEC | SOCK_NONBLOCK) || t > 10)
 		return -EINVAL;
 	return 0;
 }
@@ -78,7 +78,7 @@ int64_t sys_socketpair(const struct sysargs *a)
 	int err = check_type(family, type);
 	if (!err)
 		err = family == AF_UNIX ? unix_socketpair(type & SOCK_TYPE_MASK, protocol, &s[0], &s[1])
-		      : family == AF_INET || family == AF_INET6 ? -EOPNOTSUPP
+		      : (family == AF_INET || family == AF_INET6) ? (type & SOCK_TYPE_MASK ? -EOPNOTSUPP : -ESOCKTNOSUPPORT)
 		                                                : -EAFNOSUPPORT;
 	if (err)
 		return err;

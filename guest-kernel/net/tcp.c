@@ -249,6 +249,7 @@ static int tcp_connect(struct socket *s, const struct sockaddr_buf *addr, uint32
 	bool wait = !(flags & MSG_DONTWAIT);
 	if (addr->family == AF_UNSPEC) {
 		disconnect(u, true);
+		inet_bind_revert(u);
 		return 0;
 	}
 	int err = inet_name_in(addr, &to);
@@ -270,12 +271,11 @@ static int tcp_connect(struct socket *s, const struct sockaddr_buf *addr, uint32
 		u->state = INET_CONNECTING;
 		u->fin = false;
 		u->shutdown = 0;
-		if (!u->self.addr)
-			u->self.addr = INADDR_LOOP;
 	}
 	spin_unlock(&u->lock);
 	if (!mine)
 		return -EALREADY;
+	inet_bind_loop(u);
 	err = meet(u, to, wait);
 	spin_lock(&u->lock);
 	if (err && u->state == INET_CONNECTING)
@@ -472,6 +472,8 @@ static ssize_t_ tcp_recvmsg(struct socket *s, struct sock_msg *m)
 	int err = 0;
 	if (m->flags & MSG_OOB)
 		return -EINVAL; /* no urgent data */
+	if (m->flags & MSG_ERRQUEUE)
+		return -EAGAIN; /* always empty */
 	if (m->addr)
 		m->addr->len = 0;
 	mutex_lock(&u->recv_lock);

@@ -12,24 +12,29 @@ static int udp_connect(struct socket *s, const struct sockaddr_buf *addr, uint32
 	struct inet_sock *u = inet_of(s);
 	struct inet_name to = {0};
 	int err = 0;
-	bool on = addr->family != AF_UNSPEC;
-	if (on) {
-		err = inet_name_in(addr, &to);
-		if (!err && !to.addr)
-			to.addr = INADDR_LOOP;
-		if (!err && to.addr >> 24 != 127)
-			err = -ENETUNREACH;
-		if (!err)
-			err = inet_autobind(u);
+	if (addr->family == AF_UNSPEC) {
+		spin_lock(&u->lock);
+		u->remote = to;
+		u->state = INET_CLOSED;
+		u->shutdown = 0;
+		spin_unlock(&u->lock);
+		inet_bind_revert(u);
+		return 0;
 	}
+	err = inet_name_in(addr, &to);
+	if (!err && !to.addr)
+		to.addr = INADDR_LOOP;
+	if (!err && to.addr >> 24 != 127)
+		err = -ENETUNREACH;
+	if (!err)
+		err = inet_autobind(u);
 	if (err)
 		return err;
 	spin_lock(&u->lock);
 	u->remote = to;
-	u->state = on ? INET_CONNECTED : INET_CLOSED;
-	if (on && !u->self.addr)
-		u->self.addr = INADDR_LOOP;
+	u->state = INET_CONNECTED;
 	spin_unlock(&u->lock);
+	inet_bind_loop(u);
 	return 0;
 }
 
@@ -139,6 +144,8 @@ static ssize_t_ udp_recvmsg(struct socket *s, struct sock_msg *m)
 	ssize_t_ r;
 	if (m->flags & MSG_OOB)
 		return -EOPNOTSUPP;
+	if (m->flags & MSG_ERRQUEUE)
+		return -EAGAIN; /* always empty */
 	if (m->addr)
 		m->addr->len = 0;
 	mutex_lock(&u->recv_lock);
@@ -151,10 +158,11 @@ static ssize_t_ udp_recvmsg(struct socket *s, struct sock_msg *m)
 			r = take(u, k, m);
 			break;
 		}
-		if (READ_ONCE(u->shutdown) & RCV_SHUT)
-			break;
 		r = -EAGAIN;
 		if (m->flags & MSG_DONTWAIT)
+			break;
+		r = 0;
+		if (READ_ONCE(u->shutdown) & RCV_SHUT)
 			break;
 		mutex_unlock(&u->recv_lock);
 		int err = wait_event_interruptible_deadline(&u->wait, recv_ready(u), deadline);
