@@ -4,7 +4,7 @@
 set -eu
 
 build="gcc libc6-dev meson ninja-build pkg-config libfdt-dev libcap-ng-dev libcjson-dev libseccomp-dev"
-tests="clang libcmocka-dev python3 debootstrap busybox-static cpio qemu-system-x86 linux-image-cloud-amd64 kmod musl-tools"
+tests="clang libclang-rt-14-dev libcmocka-dev python3 debootstrap busybox-static cpio qemu-system-x86 linux-image-cloud-amd64 kmod musl-tools"
 
 . /etc/os-release
 if [ "${ID:-}" != debian ] || [ "${VERSION_ID:-}" != 12 ]; then
