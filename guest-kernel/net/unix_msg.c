@@ -20,7 +20,7 @@ static size_t charge_of(size_t len)
 	return SKB_SIZE + size + (len > SKB_HEAD_DATA ? ROUND_UP(len - SKB_HEAD_DATA, PAGE_SIZE) : 0);
 }
 
-void unix_msg_free(struct unix_msg *msg)
+static void free_one(struct unix_msg *msg)
 {
 	struct unix_sock *from = msg->from;
 	scm_destroy(&msg->scm);
@@ -32,6 +32,28 @@ void unix_msg_free(struct unix_msg *msg)
 		unix_put(from);
 	}
 	kfree(msg);
+}
+
+/*
+ * A message can hold the last reference of a socket whose queue holds messages, and so on, as deep as an application
+ * likes: the outermost call frees them one after the other.
+ */
+void unix_msg_free(struct unix_msg *msg)
+{
+	struct list_node list = LIST_INIT(list);
+	struct task *t = current;
+	if (t->unix_freeing) {
+		list_add_tail(&msg->link, t->unix_freeing);
+		return;
+	}
+	t->unix_freeing = &list;
+	list_add_tail(&msg->link, &list);
+	while (!list_empty(&list)) {
+		msg = list_first(&list, struct unix_msg, link);
+		list_del(&msg->link);
+		free_one(msg);
+	}
+	t->unix_freeing = NULL;
 }
 
 /* ---- the sender's side ---------------------------------------------------------------------------------------------- */

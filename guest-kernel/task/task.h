@@ -75,6 +75,7 @@ struct task {
 	uint64_t start_ns;              /* as clock_since_start, which /proc/uptime and btime count from */
 	uint64_t timer_slack_ns;
 	uint64_t min_flt, maj_flt;
+	struct list_node *unix_freeing; /* net/unix_msg.c: messages to free once the present one is; own task only */
 	uint64_t rchar, wchar, syscr, syscw; /* bytes and calls of read(2) and write(2), for /proc/PID/io */
 	uint64_t fault_addr, fault_rip; /* mm/fault.c: the last fault of unknown kind that changed nothing */
 	uint64_t efault_rip;            /* mm/window_efault.c: where a frame could not be read a moment ago, or 0 */

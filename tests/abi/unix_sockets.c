@@ -392,6 +392,32 @@ static void pass_descriptors(void)
 	close(s[1]);
 }
 
+/* Sockets inside sockets inside sockets: Linux has a limit, or not; closing the outermost must work. */
+static void nested_descriptors(void)
+{
+	int outer[2] = {-1, -1}, s[2];
+
+	for (int i = 0; i < 2000; i++) {
+		struct box b;
+
+		CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM, 0, s));
+		if (outer[0] >= 0) {
+			put(box(&b, 1, 0), SCM_RIGHTS, outer, sizeof(outer));
+			if (sendmsg(s[0], &b.m, 0) != 1) {
+				CHECK_EQ(errno, ETOOMANYREFS);
+				close(s[0]);
+				close(s[1]);
+				break;
+			}
+			close(outer[0]);
+			close(outer[1]);
+		}
+		memcpy(outer, s, sizeof(outer));
+	}
+	close(outer[0]);
+	close(outer[1]);
+}
+
 static void credentials(void)
 {
 	int s[2], on = 1;
@@ -509,5 +535,5 @@ static void scratch(void)
 }
 
 ABI_MAIN(ABI_TEST(scratch), ABI_TEST(creation), ABI_TEST(names), ABI_TEST(streams), ABI_TEST(broken_pipe),
-         ABI_TEST(packets), ABI_TEST(datagrams_by_name), ABI_TEST(backlog), ABI_TEST(pass_descriptors),
+         ABI_TEST(packets), ABI_TEST(datagrams_by_name), ABI_TEST(backlog), ABI_TEST(pass_descriptors), ABI_TEST(nested_descriptors),
          ABI_TEST(credentials), ABI_TEST(buffers), ABI_TEST(many_at_once))
