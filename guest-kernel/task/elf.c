@@ -71,7 +71,8 @@ static int open_interp(struct exec_image *x, const Elf64_Phdr *ph)
 
 	if (IS_ERR(name))
 		return PTR_ERR(name);
-	struct file *f = exec_file_open(AT_FDCWD, name, LOOKUP_FOLLOW);
+	/* The empty name is the working directory here, and no directory can be run. */
+	struct file *f = *name ? exec_file_open(AT_FDCWD, name, LOOKUP_FOLLOW) : ERR_PTR(-EACCES);
 	kfree(name);
 	if (IS_ERR(f))
 		return PTR_ERR(f);
@@ -190,7 +191,7 @@ static int map_segment(struct elf_map *m, const Elf64_Phdr *ph, bool replace)
 	uint64_t start = m->bias + ph->p_vaddr, page = ROUND_DOWN(start, PAGE_SIZE);
 	uint64_t file_end = start + ph->p_filesz, mem_end = start + ph->p_memsz;
 	uint64_t file_pages_end = ph->p_filesz ? ROUND_UP(file_end, PAGE_SIZE) : page;
-	uint32_t prot = segment_prot(ph);
+	uint32_t prot = segment_prot(ph), bss_prot = PROT_READ | PROT_WRITE | (prot & PROT_EXEC); /* whatever it says */
 
 	if (ph->p_filesz) {
 		err = map_fixed(m->mm, page, file_pages_end, prot, m->file, ph->p_offset - (start - page), replace);
@@ -201,7 +202,7 @@ static int map_segment(struct elf_map *m, const Elf64_Phdr *ph, bool replace)
 			err = zero_range(m->mm, mem_end, file_pages_end - mem_end);
 	}
 	if (!err)
-		err = map_fixed(m->mm, file_pages_end, ROUND_UP(mem_end, PAGE_SIZE), prot, NULL, 0, replace);
+		err = map_fixed(m->mm, file_pages_end, ROUND_UP(mem_end, PAGE_SIZE), bss_prot, NULL, 0, replace);
 	if (err)
 		return err;
 	if (ph->p_filesz)

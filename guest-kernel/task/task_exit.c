@@ -297,7 +297,9 @@ static void exit_process(struct process *p, struct list_node *dead)
 	reparent_children(p, dead);
 	p->exiting = true;
 	p->zombie = true;
-	check_orphaned_group(p->pgid, p);
+	/* Only who linked its group to the rest of the session can orphan it by leaving. */
+	if (p->parent && p->parent->pgid != p->pgid && p->parent->sid == p->sid)
+		check_orphaned_group(p->pgid, p);
 	process_notify_exit(p);
 	if (p->autoreap) {
 		struct task *leader = process_unlink(p);

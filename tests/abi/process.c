@@ -218,6 +218,40 @@ static void subreaper(void)
 	close(p[1]);
 }
 
+/* The end of a sibling does not wake the stopped jobs of a group that was orphaned all along. */
+static void stopped_orphans(void)
+{
+	int status, p[2];
+	pid_t leader;
+	char c = 'x';
+
+	REQUIRE(pipe(p) == 0);
+	leader = fork();
+	if (!leader) {
+		setsid();
+		pid_t stopped = fork();
+		if (!stopped)
+			for (;;)
+				pause();
+		kill(stopped, SIGSTOP);
+		waitpid(stopped, &status, WUNTRACED);
+		pid_t sibling = fork();
+		if (!sibling)
+			_exit(0);
+		waitpid(sibling, &status, 0);
+		if (waitpid(stopped, &status, WNOHANG | WCONTINUED) != 0)
+			c = '!';
+		kill(stopped, SIGKILL);
+		waitpid(stopped, &status, 0);
+		_exit(write(p[1], &c, 1) == 1 ? 0 : 1);
+	}
+	CHECK_EQ(read(p[0], &c, 1), 1);
+	CHECK_EQ(c, 'x');
+	CHECK_EQ(waitpid(leader, &status, 0), leader);
+	close(p[0]);
+	close(p[1]);
+}
+
 static void many_children(void)
 {
 	unsigned sum = 0;
@@ -274,4 +308,4 @@ static void pidfd_by_proc(void)
 
 ABI_MAIN(ABI_TEST(exit_codes), ABI_TEST(killed), ABI_TEST(real_faults), ABI_TEST(memory_is_copied),
     ABI_TEST(vfork_shares), ABI_TEST(wait_id), ABI_TEST(stop_and_continue), ABI_TEST(groups), ABI_TEST(subreaper),
-    ABI_TEST(many_children), ABI_TEST(ignored_children), ABI_TEST(pidfd_by_proc))
+    ABI_TEST(stopped_orphans), ABI_TEST(many_children), ABI_TEST(ignored_children), ABI_TEST(pidfd_by_proc))
