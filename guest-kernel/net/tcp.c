@@ -5,6 +5,9 @@
  * A connect succeeds as soon as the new socket stands in the listener's backlog. One that may not wait is told
  * EINPROGRESS even so, as Linux does, and learns the result by poll, SO_ERROR or a second connect. A close with unread
  * data, or with SO_LINGER and no time, resets the connection.
+ *
+ * A full backlog: a connect that waits, waits; another one is queued all the same, up to SOMAXCONN, where Linux would
+ * keep it waiting for the handshake.
  */
 #include <asm/ioctls.h>
 
