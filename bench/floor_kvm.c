@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What a trap costs at least on this KVM: a system call of ring 3 that leaves the VM, and KVM_RUN straight back into ring 3,
- * registers through KVM_SYNC_REGS, nothing in between. Prints microseconds, the best of five rounds. Exit status 77: no
+ * registers through KVM_SYNC_REGS, nothing in between. Prints microseconds, the best of 25 rounds. Exit status 77: no
  * usable /dev/kvm.
  *
  * The VM, its tables and its trampoline are made by platform/kvm; the measured loop is not its.
@@ -18,8 +18,8 @@
 
 #include "platform/kvm/kvm_impl.h"
 
-#define ROUNDS 5
-#define TRAPS  2000
+#define ROUNDS 25
+#define TRAPS  400
 #define CODE_VA 0x400000UL
 #define ENTRY   (1UL | 4UL | 0x20UL) /* present, user, accessed */
 

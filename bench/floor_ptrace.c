@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What a trap costs at least under ptrace: PTRACE_SYSEMU stop, registers out, registers in, resume, with tracer and
- * tracee on one CPU. Prints microseconds, the best of five rounds. Exit status 77: ptrace is not permitted.
+ * tracee on one CPU. Prints microseconds, the best of 25 rounds. Exit status 77: ptrace is not permitted.
  */
 #define _GNU_SOURCE
 #include <sched.h>
@@ -14,8 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ROUNDS 5
-#define TRAPS  5000
+#define ROUNDS 25
+#define TRAPS  1000
 
 static double now(void)
 {
