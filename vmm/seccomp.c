@@ -131,6 +131,7 @@ static const struct {
 	{ SCMP_SYS(lsetxattr), DIRECTFS },
 	{ SCMP_SYS(llistxattr), DIRECTFS },
 	{ SCMP_SYS(lremovexattr), DIRECTFS },
+	{ SCMP_SYS(membarrier), KVM },       /* proof that a vCPU is not in the guest */
 	/* ptrace: stubs are clones of a template that exists already, so making one is ptrace too */
 	{ SCMP_SYS(ptrace), PTRACE },
 	{ SCMP_SYS(wait4), PTRACE },

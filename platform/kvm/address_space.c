@@ -11,6 +11,7 @@
 #include "platform/kvm/kvm_impl.h"
 
 #include <errno.h>
+#include <linux/membarrier.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -26,6 +27,7 @@
 #define PTE_ADDR 0x000ffffffffff000UL
 /* Single-entry stores beat a whole-page store up to here. */
 #define FEW_ENTRIES 4
+#define EVICT_SPINS 2000
 /* A whole-page store is worth avoiding if it takes longer, and longer than this part of a visit to ring 0. */
 #define DEAR_STORE_NS    6000
 #define DEAR_STORE_SHARE 4
@@ -284,7 +286,12 @@ int kvm_as_destroy(struct platform_vcpu *pv, uint64_t cr3)
 
 /* ---- the other vCPUs ------------------------------------------------------------------------------------- */
 
-/* Makes the vCPU leave ring 3 if it runs the address space there, and waits until it has. */
+/*
+ * Makes the vCPU leave ring 3 if it runs the address space there, and waits until it has. Its thread may not be running at
+ * all: on a busy host it comes back milliseconds later. But then it is not in the guest either, and the pending signal
+ * keeps it from going there. So after a short wait one membarrier, which interrupts every CPU that runs a thread of ours,
+ * is proof enough: whoever was in the guest has left it since the signal was sent.
+ */
 static void evict(struct platform_vcpu *w, const struct kvm_as *as)
 {
 	uint32_t seq = atomic_load(&w->in_guest);
@@ -293,8 +300,10 @@ static void evict(struct platform_vcpu *w, const struct kvm_as *as)
 		return;
 	syscall(SYS_tgkill, getpid(), w->tid, KICK_SIGNAL);
 	for (unsigned spins = 0; atomic_load_explicit(&w->in_guest, memory_order_acquire) == seq; spins++) {
-		if (spins < 2000)
+		if (spins < EVICT_SPINS)
 			__builtin_ia32_pause();
+		else if (kvm.has_membarrier && !syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0))
+			break;
 		else
 			sched_yield();
 	}

@@ -98,7 +98,7 @@ struct kvm_vm {
 	struct platform_vcpu *vcpu[BOOT_VCPU_MAX]; /* each set once, by its own thread; atomic access */
 	uint32_t fpu_size, xsave_size;
 	uint64_t xcr0;
-	bool has_xsave2, has_xcrs, has_fsgsbase;
+	bool has_xsave2, has_xcrs, has_fsgsbase, has_membarrier;
 	bool tsc_ok;
 	uint32_t tsc_khz;
 	struct kvm_cpuid2 *cpuid;

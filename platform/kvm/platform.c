@@ -3,8 +3,11 @@
 #include "platform/kvm/kvm_impl.h"
 
 #include <errno.h>
+#include <linux/membarrier.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 #include <syslog.h>
+#include <unistd.h>
 
 struct kvm_vm kvm = { .kvm_fd = -1, .vm_fd = -1 };
 
@@ -51,6 +54,7 @@ static int init(const struct platform_config *cfg, struct platform_info *info)
 		return -EINVAL;
 	kvm.nr_vcpus = cfg->nr_vcpus;
 	kvm.tsc_ok = info->tsc_ok;
+	kvm.has_membarrier = !syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0);
 	rc = kvm_vm_create(cfg->kvm_fd);
 	if (!rc)
 		rc = kvm_cpu_model_init();
