@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Window space: guest-physical addresses at which the VMM maps pages of host files. A first-fit list of free ranges in
- * address order, so that few of the VMM's slots come into use. Nothing here touches what is mapped there.
+ * address order, so that few of the VMM's slots come into use. What is handed out lies within one slot, as the VMM
+ * requires. Nothing here touches what is mapped there.
  */
 #include "lib/list.h"
 #include "lib/log.h"
@@ -36,24 +37,49 @@ static bool win_init(void)
 	return true;
 }
 
+/* Takes [at, at + len) out of r, which contains it. lock held. */
+static bool take(struct range *r, uint64_t at, uint64_t len)
+{
+	uint64_t end = at + len;
+	struct range *tail;
+
+	if (at > r->start && end < r->end) {
+		tail = kmalloc(sizeof(*tail));
+		if (!tail)
+			return false;
+		tail->start = end;
+		tail->end = r->end;
+		r->end = at;
+		list_add(&tail->link, &r->link);
+	} else if (at > r->start) {
+		r->end = at;
+	} else if (end < r->end) {
+		r->start = end;
+	} else {
+		list_del(&r->link);
+		kfree(r);
+	}
+	return true;
+}
+
 pa_t filewin_alloc(uint64_t npages)
 {
 	uint64_t len = npages << PAGE_SHIFT, at = 0;
 	struct range *r;
 
-	if (!npages || npages > (FILEWIN_PA_END - FILEWIN_PA) >> PAGE_SHIFT)
+	if (!npages || npages > FILEWIN_SLOT_SIZE >> PAGE_SHIFT)
 		return pa(0);
 	spin_lock(&win.lock);
 	if (win_init()) {
 		list_for_each_entry(r, &win.free, link) {
-			if (r->end - r->start < len)
+			uint64_t from = r->start;
+
+			if ((from & (FILEWIN_SLOT_SIZE - 1)) + len > FILEWIN_SLOT_SIZE)
+				from = ROUND_UP(from, FILEWIN_SLOT_SIZE);
+			if (from >= r->end || r->end - from < len)
 				continue;
-			at = r->start;
-			r->start += len;
-			if (r->start == r->end) {
-				list_del(&r->link);
-				kfree(r);
-			}
+			if (take(r, from, len))
+				at = from;
 			break;
 		}
 	}
