@@ -25,6 +25,8 @@ static struct {
 	uint32_t n;         /* lock; read racily */
 } remembered_tables;
 
+uint32_t mmu_idle_tables(void) { return READ_ONCE(remembered_tables.n); }
+
 static void free_table(struct page *p, bool remembered)
 {
 	if (!remembered) {

@@ -42,6 +42,8 @@ void mmu_clear(struct mm *mm, bool remembered);
 void mmu_free_root(struct mm *mm, bool remembered);
 /* Without locks, after them: frees remembered tables for any use when enough have come together. */
 void mmu_purge(void);
+/* Pages of tables that wait for it. */
+uint32_t mmu_idle_tables(void);
 /* The leaf entry of addr, or NULL and, if next is not NULL, the lowest address above addr that may have one. */
 uint64_t *mmu_lookup(struct mm *mm, uint64_t addr, uint64_t *next);
 /* The same, making tables on the way; NULL when memory is out. */

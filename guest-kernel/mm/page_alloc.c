@@ -487,6 +487,10 @@ void page_stats(struct page_stats *s)
 	s->cache = atomic_load(&page_counters.cache);
 	s->slab = atomic_load(&page_counters.slab);
 	s->page_tables = atomic_load(&page_counters.page_tables);
+	/* Nobody's any more. */
+	uint64_t idle = MIN((uint64_t)mmu_idle_tables(), s->page_tables);
+	s->page_tables -= idle;
+	s->free += idle;
 	s->kstack = atomic_load(&page_counters.kstack);
 	s->limit = MIN(zone.ram_limit / PAGE_SIZE, memory_limit_pages());
 }

@@ -26,6 +26,7 @@ struct unix_sock *unix_alloc(int type)
 	list_init(&u->queue);
 	list_init(&u->backlog);
 	list_init(&u->backlog_link);
+	list_init(&u->flight_link);
 	wait_queue_init(&u->wait);
 	mutex_init(&u->recv_lock);
 	u->peer_cred = (struct ucred){0, (uint32_t)-1, (uint32_t)-1};
@@ -168,6 +169,7 @@ static void unix_release(struct socket *s)
 	hang_up(u, unread || u->embryo);
 	wake_up_poll(&u->wait, ALL_EVENTS);
 	unix_put(u);
+	unix_collect();
 }
 
 /* ---- connections ----------------------------------------------------------------------------------------------------- */

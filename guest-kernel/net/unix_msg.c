@@ -23,7 +23,6 @@ static size_t charge_of(size_t len)
 static void free_one(struct unix_msg *msg)
 {
 	struct unix_sock *from = msg->from;
-	scm_destroy(&msg->scm);
 	kfree(msg->data);
 	if (from) {
 		atomic_sub(&from->wmem, msg->charge);
@@ -31,7 +30,10 @@ static void free_one(struct unix_msg *msg)
 			wake_up_poll(&from->wait, EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND);
 		unix_put(from);
 	}
-	kfree(msg);
+	if (msg->scm.nfiles)
+		unix_drop_files(msg);
+	else
+		kfree(msg);
 }
 
 /*
@@ -113,6 +115,7 @@ static struct unix_msg *msg_make(struct unix_sock *u, struct sock_msg *m, size_t
 			msg->scm.creds = (struct ucred){0, OVERFLOW_ID, OVERFLOW_ID};
 		scm->files = NULL;
 		scm->nfiles = 0;
+		unix_take_off(&msg->scm);
 	}
 	return msg;
 }
@@ -198,11 +201,14 @@ static void give_files(struct unix_msg *msg, struct sock_msg *m, bool peek)
 		return;
 	if (!m->scm || m->scm->nfiles) {
 		m->out_flags |= MSG_CTRUNC;
-		if (!peek)
+		if (!peek) {
+			unix_land(&msg->scm);
 			scm_destroy(&msg->scm);
+		}
 		return;
 	}
 	if (!peek) {
+		unix_land(&msg->scm);
 		m->scm->files = msg->scm.files;
 		m->scm->nfiles = msg->scm.nfiles;
 		msg->scm.files = NULL;
@@ -218,6 +224,7 @@ static void give_files(struct unix_msg *msg, struct sock_msg *m, bool peek)
 		copy[i] = msg->scm.files[i];
 		file_get(copy[i]);
 	}
+	unix_peeked();
 	m->scm->files = copy;
 	m->scm->nfiles = msg->scm.nfiles;
 }

@@ -6,7 +6,7 @@
  * alive: the sender's name is looked up when the message is received. unix_sock.lock protects state, peer, queue and
  * backlog; two of these locks are taken by address (lock_two). recv_lock (a mutex) makes one reader at a time copy out
  * of the queue, so that copies happen without the spinlock. A closed socket stays the peer of the other end until that
- * closes too. Sockets that are in flight over themselves (a cycle through SCM_RIGHTS) live as long as the sandbox.
+ * closes too.
  *
  * Not offered: out-of-band data, SO_PEEK_OFF, security labels.
  */
@@ -58,6 +58,12 @@ struct unix_sock {
 	bool embryo;               /* the server's end of a connection that is not accepted yet */
 	bool dead;                 /* released; lock */
 	struct list_node all_link; /* every socket, for /proc/net/unix */
+	/* unix_gc.c; its lock: */
+	struct list_node flight_link;
+	struct file *file;         /* while in flight */
+	uint32_t inflight;         /* messages that carry the file */
+	uint32_t outside;          /* of these, in queues of no candidate */
+	bool candidate;
 };
 
 #define SHUT_RCV  1u
@@ -98,6 +104,15 @@ ssize_t_ unix_sendmsg(struct socket *s, struct sock_msg *m);
 ssize_t_ unix_recvmsg(struct socket *s, struct sock_msg *m);
 /* Gives the charge back to the sender. Holds no locks: the message may own files. */
 void unix_msg_free(struct unix_msg *msg);
+/* unix_gc.c: a message carries these files from now on, or does no more. */
+void unix_take_off(struct scm *scm);
+void unix_land(struct scm *scm);
+/* A reader has copied references to files that stay in a message; before it makes them known to anybody. */
+void unix_peeked(void);
+/* Frees sockets that only refer to each other by messages in flight. Holds no locks. */
+void unix_collect(void);
+/* The end of a message with files, off its queue: lands and puts them, frees msg itself. */
+void unix_drop_files(struct unix_msg *msg);
 #define UNIX_MAX_DGRAMS 512u /* net.unix.max_dgram_qlen, as distributions set it */
 
 #endif

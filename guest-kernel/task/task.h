@@ -78,6 +78,7 @@ struct task {
 	struct list_node *unix_freeing; /* net/unix_msg.c: messages to free once the present one is; own task only */
 	uint64_t rchar, wchar, syscr, syscw; /* bytes and calls of read(2) and write(2), for /proc/PID/io */
 	uint64_t fault_addr, fault_rip; /* mm/fault.c: the last fault of unknown kind that changed nothing */
+	struct list_node *dropped_msgs; /* net/unix_gc.c: messages whose files are being put, by this task */
 	uint64_t efault_rip;            /* mm/window_efault.c: where a frame could not be read a moment ago, or 0 */
 	uint32_t fault_repeat;
 	bool fault_spurious;            /* the last fault changed nothing */
