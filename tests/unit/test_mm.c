@@ -437,12 +437,38 @@ static void test_stack(void **state)
 	mm_put(mm);
 }
 
+/* Windows of mixed sizes up to several slots: none crosses a slot, none overlaps, and all of the space comes back. */
+static void test_file_windows(void **state)
+{
+	enum { COUNT = 600 };
+	static pa_t at[COUNT];
+	pa_t first = filewin_alloc(1);
+
+	filewin_free(first, 1);
+	for (int i = 0; i < COUNT; i++) {
+		uint64_t pages = i % 3 ? 512 : 16, end;
+
+		at[i] = filewin_alloc(pages);
+		end = at[i].v + pages * PAGE_SIZE;
+		assert_true(at[i].v >= FILEWIN_PA && end <= FILEWIN_PA_END);
+		assert_int_equal(at[i].v / FILEWIN_SLOT_SIZE, (end - 1) / FILEWIN_SLOT_SIZE);
+		for (int j = 0; j < i; j++)
+			assert_true(at[j].v >= end || at[j].v + (j % 3 ? 512 : 16) * PAGE_SIZE <= at[i].v);
+	}
+	for (int i = 0; i < COUNT; i++)
+		filewin_free(at[i], i % 3 ? 512 : 16);
+	at[0] = filewin_alloc(1);
+	assert_int_equal(at[0].v, first.v);
+	filewin_free(at[0], 1);
+	assert_int_equal(filewin_alloc((FILEWIN_SLOT_SIZE >> PAGE_SHIFT) + 1).v, 0);
+}
+
 static int run(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rbtree), cmocka_unit_test(test_pages), cmocka_unit_test(test_kmalloc),
 		cmocka_unit_test(test_mapping), cmocka_unit_test(test_window), cmocka_unit_test(test_sequential),
-		cmocka_unit_test(test_stack), cmocka_unit_test(test_random),
+		cmocka_unit_test(test_stack), cmocka_unit_test(test_file_windows), cmocka_unit_test(test_random),
 	};
 
 	page_init(RAM_CHUNK_SIZE, ENV_RAM_LIMIT);
