@@ -42,6 +42,7 @@ struct sandbox {
 	int kvm, status, signals, boot_pidfd;
 	int stdio[NR_STDIO]; /* of the container */
 	bool ready;
+	int ended_by; /* signal for which forward_signal killed the sandbox, or 0 */
 };
 
 /* ---- platform ------------------------------------------------------------------------------------------------- */
@@ -279,8 +280,10 @@ static void forward_signal(struct sandbox *sb)
 		e = control_signal(sb->state.dir, si.ssi_signo, 0, false);
 	if (e)
 		log_warn("cannot pass signal %u on: %s", si.ssi_signo, e->msg);
-	if ((e || !sb->ready) && fatal)
+	if ((e || !sb->ready) && fatal) {
+		sb->ended_by = si.ssi_signo;
 		kill(sb->state.pid, SIGKILL);
+	}
 	error_free(e);
 }
 
@@ -347,7 +350,9 @@ static struct error *collect(struct sandbox *sb, int *status)
 		return error_new("the sandbox ended before the container started (status %d)", WEXITSTATUS(w));
 	*status = WEXITSTATUS(w);
 	/* The status of a container whose init was killed is one of a sandbox that exited. */
-	if (WIFSIGNALED(w)) {
+	if (WIFSIGNALED(w) && sb->ended_by) {
+		*status = 128 + sb->ended_by; /* our own doing: the container became ready at that moment */
+	} else if (WIFSIGNALED(w)) {
 		struct error *e = error_new("container \"%s\": the sandbox was killed by signal %d (%s)", sb->cfg->id, WTERMSIG(w),
 		                            strsignal(WTERMSIG(w)));
 
