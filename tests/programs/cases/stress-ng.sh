@@ -1,4 +1,5 @@
-# timeout: 300
+# slow: minutes per platform
+# timeout: 1200
 # sandbox: only
 # Each class for a short while: no stressor may break the sandbox. Stressors that miss a feature of the kernel say so and fail.
 for class in memory cpu pipe scheduler filesystem; do
