@@ -128,19 +128,38 @@ static void echo(void)
 	close_pair();
 }
 
+/* What the master writes reaches the slave's side by a work queue on Linux: waits until n bytes are there. */
+static bool arrived(int fd, int n)
+{
+	int have = -1;
+
+	for (int i = 0; i < 2000 && !ioctl(fd, FIONREAD, &have) && have != n; i++)
+		usleep(1000);
+	return have == n;
+}
+
+/* The same for ^S and ^Q: waits until the slave can be written to, or not. */
+static bool writable_is(int fd, int want)
+{
+	struct pollfd p = {.fd = fd, .events = POLLOUT};
+
+	for (int i = 0; i < 2000; i++, usleep(1000))
+		if (poll(&p, 1, 0) == want)
+			return true;
+	return false;
+}
+
 static void raw(void)
 {
 	struct termios t;
 	char buf[64];
-	int n;
 
 	REQUIRE(open_pair());
 	CHECK_OK(tcgetattr(slave, &t));
 	cfmakeraw(&t);
 	CHECK_OK(tcsetattr(slave, TCSANOW, &t));
 	CHECK_EQ(write(master, "a\003\r\004", 4), 4);
-	CHECK_OK(ioctl(slave, FIONREAD, &n));
-	CHECK_EQ(n, 4);
+	CHECK(arrived(slave, 4));
 	CHECK(get(slave, buf, sizeof(buf)) == 4 && !memcmp(buf, "a\003\r\004", 4));
 	t.c_cc[VMIN] = 3;
 	CHECK_OK(tcsetattr(slave, TCSANOW, &t));
@@ -155,6 +174,7 @@ static void raw(void)
 	CHECK_EQ(write(slave, "x\n", 2), 2);
 	CHECK(get(master, buf, sizeof(buf)) == 2);
 	CHECK_EQ(write(master, "gone", 4), 4);
+	CHECK(arrived(slave, 4));
 	CHECK_OK(tcflush(slave, TCIFLUSH));
 	CHECK_EQ(read(slave, buf, 8), 0);
 	close_pair();
@@ -304,8 +324,10 @@ static void flow_control(void)
 	REQUIRE(open_pair());
 	CHECK_EQ(write(master, "\023", 1), 1); /* ^S */
 	fcntl(slave, F_SETFL, O_NONBLOCK);
+	CHECK(writable_is(slave, 0));
 	CHECK_ERRNO(write(slave, "x", 1), EAGAIN);
 	CHECK_EQ(write(master, "\021", 1), 1); /* ^Q */
+	CHECK(writable_is(slave, 1));
 	CHECK_EQ(write(slave, "x", 1), 1);
 	CHECK_EQ(get(master, buf, sizeof(buf)), 1);
 	memset(buf, 'x', sizeof(buf));
