@@ -14,7 +14,7 @@ static int64_t do_prlimit(struct process *p, uint32_t res, const struct rlimit64
 	if (set && res == RLIMIT_NOFILE && set->rlim_max > 1048576)
 		return -EPERM; /* fs.nr_open */
 	int64_t err = 0;
-	spin_lock(&p->leader->lock);
+	spin_lock(&tasklist_lock);
 	struct rlimit64 *r = &p->rlim[res];
 	if (old)
 		*old = *r;
@@ -22,7 +22,7 @@ static int64_t do_prlimit(struct process *p, uint32_t res, const struct rlimit64
 		err = -EPERM;
 	else if (set)
 		*r = *set;
-	spin_unlock(&p->leader->lock);
+	spin_unlock(&tasklist_lock);
 	if (!err && set && res == RLIMIT_CPU)
 		process_timers_limit(p);
 	return err;
@@ -48,13 +48,18 @@ static int64_t prlimit_permission(struct process *p)
 {
 	if (p == current->proc || capable(CAP_SYS_RESOURCE))
 		return 0;
-	struct task *t = p->leader;
 	const struct cred *me = current->cred;
-	spin_lock(&t->lock);
-	const struct cred *c = t->cred;
-	bool ok = c && me->uid == c->euid && me->uid == c->suid && me->uid == c->uid && me->gid == c->egid &&
-	          me->gid == c->sgid && me->gid == c->gid;
-	spin_unlock(&t->lock);
+	bool ok = false;
+	spin_lock(&tasklist_lock);
+	struct task *t = p->leader; /* NULL once it is reaped */
+	if (t) {
+		spin_lock(&t->lock);
+		const struct cred *c = t->cred;
+		ok = c && me->uid == c->euid && me->uid == c->suid && me->uid == c->uid && me->gid == c->egid &&
+		     me->gid == c->sgid && me->gid == c->gid;
+		spin_unlock(&t->lock);
+	}
+	spin_unlock(&tasklist_lock);
 	return ok ? 0 : -EPERM;
 }
 

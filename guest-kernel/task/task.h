@@ -117,7 +117,7 @@ struct process {
 	struct wait_queue child_wait;   /* parents in wait4 sleep here */
 	struct process_signal sig;      /* signal/: handlers, shared pending, group stop */
 	struct process_timers timers;   /* time/: itimers, POSIX timers */
-	struct rlimit64 rlim[RLIM_NLIMITS]; /* task lock of the leader */
+	struct rlimit64 rlim[RLIM_NLIMITS]; /* tasklist_lock to change, read racily */
 	struct file *exe;               /* /proc/self/exe */
 	int oom_score_adj;
 	struct rusage_acc {
