@@ -259,7 +259,8 @@ static int forget_tables(struct platform_vcpu *pv, uint64_t cr3)
 
 int kvm_as_destroy(struct platform_vcpu *pv, uint64_t cr3)
 {
-	bool later = !atomic_load(&stores_cheap) && atomic_load(&stores_measured) >= MEASURES;
+	/* kvm-amd with npt=0 was seen to stop for good when a slot moves under running vCPUs: only where ring 0 is emulated. */
+	bool later = kvm_emulates_ring0 && !atomic_load(&stores_cheap) && atomic_load(&stores_measured) >= MEASURES;
 	struct kvm_as **p, *as;
 	int rc = 0;
 

@@ -149,5 +149,8 @@ struct kvm_as *kvm_as_use(struct platform_vcpu *pv, uint64_t cr3);
 /* Reload CR3 in the guest if this vCPU has not done so since the last flush. */
 int kvm_as_catch_up(struct platform_vcpu *pv, struct kvm_as *as);
 
+/* A SYSCALL came as a fault at LSTAR: this KVM emulates ring 0 (run.c). */
+extern _Atomic bool kvm_emulates_ring0;
+
 #endif
 #endif

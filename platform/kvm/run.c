@@ -21,6 +21,8 @@
 #define HAS_ERROR_CODE ((1u << 8) | (1u << 10) | (1u << 11) | (1u << 12) | (1u << 13) | (1u << 14) | (1u << 17) | \
 			(1u << 21) | (1u << 29) | (1u << 30))
 
+_Atomic bool kvm_emulates_ring0;
+
 static void load_user(struct platform_vcpu *pv, const struct user_context *uc, uint64_t cr3)
 {
 	struct kvm_regs *r = &pv->run->s.regs.regs;
@@ -76,6 +78,7 @@ static int trap_exception(struct platform_vcpu *pv, struct user_context *uc, uns
 		error = frame[-1];
 	if (vector == 14 && s->cr2 == tramp_sym(tramp_lstar) && frame[0] == s->cr2 &&
 	    error == (PF_PRESENT | PF_USER | PF_INSTR)) {
+		kvm_emulates_ring0 = true;
 		trap_syscall(pv, uc, frame[3]);
 		return 0;
 	}
