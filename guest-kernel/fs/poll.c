@@ -75,7 +75,7 @@ static void poll_register(struct poll_table *pt, struct file *f, struct wait_que
 	wait_queue_add(q, &e->w);
 }
 
-void poll_waits_init(struct poll_waits *w)
+static void poll_waits_init(struct poll_waits *w)
 {
 	w->pt.queue = poll_register;
 	w->pt.events = 0;
@@ -86,7 +86,7 @@ void poll_waits_init(struct poll_waits *w)
 	w->nr_inline = 0;
 }
 
-int poll_waits_sleep(struct poll_waits *w, uint64_t deadline)
+static int poll_waits_sleep(struct poll_waits *w, uint64_t deadline)
 {
 	int r = 0;
 
@@ -107,7 +107,7 @@ static void free_entries(struct poll_entry *e, uint32_t n)
 	}
 }
 
-void poll_waits_free(struct poll_waits *w)
+static void poll_waits_free(struct poll_waits *w)
 {
 	struct poll_chunk *c;
 
@@ -117,6 +117,30 @@ void poll_waits_free(struct poll_waits *w)
 		free_entries(c->e, c->n);
 		kfree(c);
 	}
+}
+
+int64_t poll_waits_run(poll_pass_fn pass, void *arg, uint64_t deadline)
+{
+	struct poll_waits w;
+	bool last = deadline == 0;
+	int64_t count;
+
+	poll_waits_init(&w);
+	if (last)
+		poll_waits_registered(&w);
+	for (;;) {
+		count = pass(arg, &w);
+		poll_waits_registered(&w);
+		if (!count)
+			count = w.err;
+		if (!count && signal_pending(current) && !last)
+			count = -ERESTARTNOHAND;
+		if (count || last)
+			break;
+		last = poll_waits_sleep(&w, deadline) == -ETIMEDOUT;
+	}
+	poll_waits_free(&w);
+	return count;
 }
 
 /* ---- time-outs and masks ---- */
@@ -195,36 +219,25 @@ static uint32_t poll_one(struct pollfd *p, struct poll_waits *w)
 	return mask;
 }
 
-static int64_t poll_files(struct pollfd *fds, uint32_t n, uint64_t deadline)
+struct poll_set {
+	struct pollfd *fds;
+	uint32_t n;
+};
+
+static int64_t poll_pass(void *arg, struct poll_waits *w)
 {
-	struct poll_waits w;
-	bool last = deadline == 0;
-	int64_t count;
+	struct poll_set *s = arg;
+	int64_t count = 0;
 
-	poll_waits_init(&w);
-	if (last)
-		poll_waits_registered(&w);
-	for (;;) {
-		count = 0;
-		for (uint32_t i = 0; i < n; i++) {
-			uint32_t mask = poll_one(&fds[i], &w);
+	for (uint32_t i = 0; i < s->n; i++) {
+		uint32_t mask = poll_one(&s->fds[i], w);
 
-			fds[i].revents = (short)mask;
-			if (mask) {
-				count++;
-				poll_waits_registered(&w); /* will not sleep */
-			}
+		s->fds[i].revents = (short)mask;
+		if (mask) {
+			count++;
+			poll_waits_registered(w); /* will not sleep */
 		}
-		poll_waits_registered(&w);
-		if (!count)
-			count = w.err;
-		if (!count && signal_pending(current) && !last)
-			count = -ERESTARTNOHAND;
-		if (count || last)
-			break;
-		last = poll_waits_sleep(&w, deadline) == -ETIMEDOUT;
 	}
-	poll_waits_free(&w);
 	return count;
 }
 
@@ -243,7 +256,8 @@ static int64_t do_poll(uva_t ufds, uint32_t n, uint64_t deadline)
 	r = -EFAULT;
 	if (copy_in(fds, ufds, n * sizeof(*fds)))
 		goto out;
-	r = poll_files(fds, n, deadline);
+	struct poll_set set = {fds, n};
+	r = poll_waits_run(poll_pass, &set, deadline);
 	/* revents alone is ours to write. */
 	for (uint32_t i = 0; i < n && r >= 0; i++)
 		if (copy_out_struct(uva_add(ufds, i * sizeof(*fds) + offsetof(struct pollfd, revents)), &fds[i].revents))

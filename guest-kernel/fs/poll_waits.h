@@ -26,12 +26,13 @@ struct poll_waits {
 	struct poll_entry fast[4];
 };
 
-void poll_waits_init(struct poll_waits *w);
 /* After the first pass: only look, do not register again. */
 static inline void poll_waits_registered(struct poll_waits *w) { w->pt.queue = NULL; }
-/* Sleeps until a file of the set may have changed: 0, -ETIMEDOUT, -ERESTARTSYS. */
-int poll_waits_sleep(struct poll_waits *w, uint64_t deadline);
-void poll_waits_free(struct poll_waits *w);
+/* One look at every file of a set, registering with w: how many are ready, or -errno. */
+typedef int64_t (*poll_pass_fn)(void *arg, struct poll_waits *w);
+/* Looks until something is ready or deadline (CLOCK_MONOTONIC; 0: one look): the last pass's result, -ENOMEM or
+ * -ERESTARTNOHAND. */
+int64_t poll_waits_run(poll_pass_fn pass, void *arg, uint64_t deadline);
 
 /* The time-out of ppoll, select and pselect6. */
 struct poll_timeout {

@@ -19,6 +19,7 @@ enum { SET_IN, SET_OUT, SET_EX, NR_SETS };
 struct fd_sets {
 	uint64_t *want[NR_SETS], *have[NR_SETS];
 	uint32_t words; /* of each set */
+	int n;          /* descriptors below this are looked at */
 };
 
 static const uint32_t set_events[NR_SETS] = {IN_EVENTS, OUT_EVENTS, EX_EVENTS};
@@ -49,8 +50,9 @@ static int64_t select_one(struct fd_sets *s, int fd, struct poll_waits *w)
 	return count;
 }
 
-static int64_t select_pass(struct fd_sets *s, int n, struct poll_waits *w)
+static int64_t select_pass(void *arg, struct poll_waits *w)
 {
+	struct fd_sets *s = arg;
 	int64_t count = 0, r;
 
 	for (uint32_t word = 0; word < s->words; word++) {
@@ -59,7 +61,7 @@ static int64_t select_pass(struct fd_sets *s, int n, struct poll_waits *w)
 		for (; all; all &= all - 1) {
 			int fd = (int)(word * 64) + __builtin_ctzll(all);
 
-			if (fd >= n)
+			if (fd >= s->n)
 				break;
 			r = select_one(s, fd, w);
 			if (r < 0)
@@ -69,30 +71,6 @@ static int64_t select_pass(struct fd_sets *s, int n, struct poll_waits *w)
 				poll_waits_registered(w);
 		}
 	}
-	return count;
-}
-
-static int64_t select_files(struct fd_sets *s, int n, uint64_t deadline)
-{
-	struct poll_waits w;
-	bool last = deadline == 0;
-	int64_t count;
-
-	poll_waits_init(&w);
-	if (last)
-		poll_waits_registered(&w);
-	for (;;) {
-		count = select_pass(s, n, &w);
-		poll_waits_registered(&w);
-		if (!count)
-			count = w.err;
-		if (!count && signal_pending(current) && !last)
-			count = -ERESTARTNOHAND;
-		if (count || last)
-			break;
-		last = poll_waits_sleep(&w, deadline) == -ETIMEDOUT;
-	}
-	poll_waits_free(&w);
 	return count;
 }
 
@@ -106,6 +84,7 @@ static int64_t do_select(int n, const uva_t user[NR_SETS], uint64_t deadline)
 	if (n < 0)
 		return -EINVAL;
 	n = MIN(n, SELECT_MAX_FDS);
+	s.n = n;
 	s.words = (uint32_t)(n + 63) / 64;
 	bytes = s.words * sizeof(uint64_t);
 	if (s.words > 4) {
@@ -121,7 +100,7 @@ static int64_t do_select(int n, const uva_t user[NR_SETS], uint64_t deadline)
 		if (user[i].v && copy_in(s.want[i], user[i], bytes))
 			goto out;
 	}
-	r = select_files(&s, n, deadline);
+	r = poll_waits_run(select_pass, &s, deadline);
 	if (r < 0)
 		goto out;
 	for (int i = 0; i < NR_SETS; i++)

@@ -16,6 +16,13 @@ struct sigqueue {
 	struct posix_timer *timer; /* a reference while queued, or NULL */
 };
 
+/* A record counted for p, or NULL. over: beyond the limit, too, as for a plain kill of a classic signal. */
+struct sigqueue *sigqueue_alloc(struct process *p, const siginfo_t *si, bool over);
+/* Takes it off its queue and frees it. */
+void sigqueue_free(struct sigqueue *q);
+/* Drops what is queued of mask. Caller holds sig.lock. */
+void sigqueue_flush(struct sig_pending *pend, ksigset_t mask);
+
 /* The C library's view starts real-time signals later; the kernel's first one is 32. */
 #define SIGRTMIN_ 32
 
