@@ -121,13 +121,13 @@ static int advise_vma(struct vma *v, uint64_t start, uint64_t end, int advice, s
 	}
 }
 
-/* Every vma of the range; parts without one make it ENOMEM in the end, as madvise(2) says. */
-static int advise_range(struct mm *mm, uint64_t start, uint64_t end, int advice)
+/* Calls fn for the part of every vma in the range until it fails; parts without one make it ENOMEM in the end, as
+ * madvise(2) and PR_SET_VMA say. fn may split and merge. Caller holds mm->lock for writing. */
+static int for_each_part(struct mm *mm, uint64_t start, uint64_t end,
+                         int (*fn)(struct vma *v, uint64_t start, uint64_t end, void *arg), void *arg)
 {
-	struct mmu_gather *g = mmu_gather_begin(mm);
 	int r = 0, missing = 0;
 
-	rwsem_write_lock(&mm->lock);
 	while (start < end && !r) {
 		struct vma *v = vma_find(mm, start);
 		uint64_t stop;
@@ -141,13 +141,35 @@ static int advise_range(struct mm *mm, uint64_t start, uint64_t end, int advice)
 			start = v->start;
 		}
 		stop = MIN(v->end, end);
-		r = advise_vma(v, start, stop, advice, g);
+		r = fn(v, start, stop, arg);
 		start = stop;
 	}
-	mmu_gather_flush(g);
-	rwsem_write_unlock(&mm->lock);
-	mmu_gather_end(g);
 	return r ? r : missing;
+}
+
+struct advice {
+	int advice;
+	struct mmu_gather *g;
+};
+
+static int advise_part(struct vma *v, uint64_t start, uint64_t end, void *arg)
+{
+	struct advice *a = arg;
+
+	return advise_vma(v, start, end, a->advice, a->g);
+}
+
+static int advise_range(struct mm *mm, uint64_t start, uint64_t end, int advice)
+{
+	struct advice a = {advice, mmu_gather_begin(mm)};
+	int r;
+
+	rwsem_write_lock(&mm->lock);
+	r = for_each_part(mm, start, end, advise_part, &a);
+	mmu_gather_flush(a.g);
+	rwsem_write_unlock(&mm->lock);
+	mmu_gather_end(a.g);
+	return r;
 }
 
 /* Punches a hole into the object behind the range, one vma at a time, without mm->lock. */
@@ -249,11 +271,33 @@ int64_t sys_madvise(const struct sysargs *a)
 }
 
 /* ---- PR_SET_VMA_ANON_NAME ---- */
+static int name_part(struct vma *v, uint64_t start, uint64_t end, void *arg)
+{
+	struct vma_label *label = arg, *old;
+	struct mm *mm = v->mm;
+	int r;
+
+	if (v->file || (v->ops && !vma_is_shared_anon(v)))
+		return -EBADF;
+	r = vma_isolate(mm, start, end);
+	if (r)
+		return r;
+	v = vma_find(mm, start);
+	old = v->label;
+	v->label = label;
+	if (label)
+		ref_get(&label->refs);
+	if (old && ref_put(&old->refs))
+		kfree(old);
+	vma_merge(v);
+	return 0;
+}
+
 int mm_set_anon_name(struct mm *mm, uint64_t start, uint64_t len, const char *name)
 {
 	struct vma_label *label = NULL;
 	uint64_t end = start + PAGE_ALIGN(len);
-	int r = 0, missing = 0;
+	int r;
 
 	if ((start & (PAGE_SIZE - 1)) || end < start || (len && !PAGE_ALIGN(len)))
 		return -EINVAL;
@@ -267,39 +311,9 @@ int mm_set_anon_name(struct mm *mm, uint64_t start, uint64_t len, const char *na
 		snprintf(label->text, sizeof(label->text), "[anon:%s]", name);
 	}
 	rwsem_write_lock(&mm->lock);
-	while (start < end && !r) {
-		struct vma *v = vma_find(mm, start);
-		uint64_t stop;
-
-		if (!v || v->start >= end) {
-			missing = -ENOMEM;
-			break;
-		}
-		if (v->start > start) {
-			missing = -ENOMEM;
-			start = v->start;
-		}
-		stop = MIN(v->end, end);
-		if (v->file || (v->ops && !vma_is_shared_anon(v)))
-			r = -EBADF;
-		else
-			r = vma_isolate(mm, start, stop);
-		if (!r) {
-			struct vma_label *old;
-
-			v = vma_find(mm, start);
-			old = v->label;
-			v->label = label;
-			if (label)
-				ref_get(&label->refs);
-			if (old && ref_put(&old->refs))
-				kfree(old);
-			vma_merge(v);
-		}
-		start = stop;
-	}
+	r = for_each_part(mm, start, end, name_part, label);
 	rwsem_write_unlock(&mm->lock);
 	if (label && ref_put(&label->refs))
 		kfree(label);
-	return r ? r : missing;
+	return r;
 }

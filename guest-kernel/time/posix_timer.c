@@ -303,28 +303,6 @@ void posix_timers_delete_all(struct process *p)
 
 /* ---- system calls ---- */
 
-static int check_clock(int clockid)
-{
-	if (is_cpu_clock(clockid))
-		return 0;
-	switch (clockid) {
-	case CLOCK_REALTIME:
-	case CLOCK_MONOTONIC:
-	case CLOCK_BOOTTIME:
-	case CLOCK_TAI:
-		return 0;
-	case CLOCK_REALTIME_ALARM:
-	case CLOCK_BOOTTIME_ALARM:
-		return capable(CAP_WAKE_ALARM) ? 0 : -EPERM;
-	case CLOCK_MONOTONIC_RAW:
-	case CLOCK_REALTIME_COARSE:
-	case CLOCK_MONOTONIC_COARSE:
-		return -EOPNOTSUPP;
-	default:
-		return -EINVAL;
-	}
-}
-
 static int check_event(const sigevent_t *ev)
 {
 	struct task *t;
@@ -390,7 +368,7 @@ int64_t sys_timer_create(const struct sysargs *a)
 	uva_t uevent = arg_uva(a, 1), uid = arg_uva(a, 2);
 	struct posix_timer *t;
 	sigevent_t ev;
-	int err = check_clock(clockid);
+	int err = clock_check_wait(clockid);
 
 	if (err)
 		return err;

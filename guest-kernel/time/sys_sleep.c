@@ -126,22 +126,7 @@ static int check_clock(int clockid)
 		return clockid < 0 && (clockid & 4) && (~(clockid >> 3) == 0 || ~(clockid >> 3) == current->tid) ? -EINVAL
 		                                                                                               : 0;
 	}
-	switch (clockid) {
-	case CLOCK_REALTIME:
-	case CLOCK_MONOTONIC:
-	case CLOCK_BOOTTIME:
-	case CLOCK_TAI:
-		return 0;
-	case CLOCK_REALTIME_ALARM:
-	case CLOCK_BOOTTIME_ALARM:
-		return capable(CAP_WAKE_ALARM) ? 0 : -EPERM;
-	case CLOCK_MONOTONIC_RAW:
-	case CLOCK_REALTIME_COARSE:
-	case CLOCK_MONOTONIC_COARSE:
-		return -EOPNOTSUPP;
-	default:
-		return -EINVAL;
-	}
+	return clock_check_wait(clockid);
 }
 
 int64_t sys_clock_nanosleep(const struct sysargs *a)

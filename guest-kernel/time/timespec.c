@@ -3,6 +3,7 @@
 #include "time/timespec.h"
 
 #include "mm/mm.h"
+#include "time/cpu_clock.h"
 
 int timespec_in(uva_t p, uint64_t *ns)
 {
@@ -43,4 +44,26 @@ int timeval_out(uva_t p, uint64_t ns)
 	};
 
 	return copy_out_struct(p, &tv);
+}
+
+int clock_check_wait(int clock)
+{
+	if (is_cpu_clock(clock))
+		return 0;
+	switch (clock) {
+	case CLOCK_REALTIME:
+	case CLOCK_MONOTONIC:
+	case CLOCK_BOOTTIME:
+	case CLOCK_TAI:
+		return 0;
+	case CLOCK_REALTIME_ALARM:
+	case CLOCK_BOOTTIME_ALARM:
+		return capable(CAP_WAKE_ALARM) ? 0 : -EPERM;
+	case CLOCK_MONOTONIC_RAW:
+	case CLOCK_REALTIME_COARSE:
+	case CLOCK_MONOTONIC_COARSE:
+		return -EOPNOTSUPP;
+	default:
+		return -EINVAL;
+	}
 }

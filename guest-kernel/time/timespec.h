@@ -34,6 +34,9 @@ int timeval_in(uva_t p, uint64_t *ns) MUST_CHECK;
 int timeval_out(uva_t p, uint64_t ns) MUST_CHECK;
 /* Relative time-out of a system call to an absolute CLOCK_MONOTONIC deadline. */
 uint64_t deadline_after(uint64_t ns);
+/* May the caller sleep and set timers by this clock? 0, -EPERM (alarm clocks, CAP_WAKE_ALARM), -EOPNOTSUPP, -EINVAL. CPU-time
+ * clocks pass; what more they demand is the caller's to check. */
+int clock_check_wait(int clock) MUST_CHECK;
 /* A deadline on an absolute clock (CLOCK_REALTIME, TAI, MONOTONIC, BOOTTIME and their alarms) as CLOCK_MONOTONIC. */
 uint64_t deadline_of_clock(int clock, uint64_t ns);
 
