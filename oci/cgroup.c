@@ -11,10 +11,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "oci/cgroup_impl.h"
 #include "oci/util.h"
 
 #define PROC_FILE_MAX (4u << 20)
 #define REMOVE_TRIES 200 /* of 5 ms */
+#define MAKE_TRIES 20
 
 static bool has_option(const char *list, const char *option, size_t len)
 {
@@ -118,6 +120,37 @@ static bool mounted_before(char *const *seen, unsigned n, const char *opts)
 	return false;
 }
 
+/* The controllers among the options of a super block, "cpu,cpuacct". */
+static char *controllers_of(const char *opts)
+{
+	static const char *const not[] = {"rw", "ro", "xattr", "noprefix", "clone_children", "favordynmods", "cpuset_v2_mode", "release_agent"};
+	char *out = xcalloc(1, strlen(opts) + 1);
+
+	for (const char *p = opts; *p; p += strspn(p, ",")) {
+		size_t len = strcspn(p, ",");
+		bool skip = false;
+
+		for (unsigned i = 0; i < sizeof(not) / sizeof(not[0]); i++)
+			skip |= strncmp(p, not[i], strlen(not[i])) == 0 && (len == strlen(not[i]) || p[strlen(not[i])] == '=');
+		if (!skip) {
+			strcat(out, *out ? "," : "");
+			strncat(out, p, len);
+		}
+		p += len;
+	}
+	return out;
+}
+
+bool cgroup_is_rootless(void)
+{
+	char *map = geteuid() == 0 ? read_file_at(AT_FDCWD, "/proc/self/uid_map", 65536, NULL) : NULL;
+	unsigned inside = 1, outside = 1, count = 0;
+	bool all = map && sscanf(map, "%u %u %u", &inside, &outside, &count) == 3 && !inside && !outside && count == UINT32_MAX;
+
+	free(map);
+	return !all;
+}
+
 struct error *cgroup_plan(const char *cgroups_path, const char *id, struct cgroup *cg)
 {
 	char *mounts = read_file_at(AT_FDCWD, "/proc/self/mountinfo", PROC_FILE_MAX, NULL);
@@ -128,6 +161,8 @@ struct error *cgroup_plan(const char *cgroups_path, const char *id, struct cgrou
 
 	memset(cg, 0, sizeof(*cg));
 	cg->made = xcalloc(1, sizeof(char *));
+	cg->explicit = cgroups_path != NULL;
+	cg->rootless = cgroup_is_rootless();
 	if (!mounts || !self)
 		return error_errno(errno, "cgroups: cannot read /proc/self/%s", mounts ? "cgroup" : "mountinfo");
 	for (char *line = strtok_r(mounts, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
@@ -152,17 +187,18 @@ struct error *cgroup_plan(const char *cgroups_path, const char *id, struct cgrou
 			cg->mount[cg->n] = mount;
 			cg->path[cg->n] = join_path(mount, root, own_path(self, opts, false), wanted);
 			cg->own[cg->n] = own_dir(mount, root, own_path(self, opts, false));
-			cg->cpuset[cg->n] = has_option(opts, "cpuset", 6);
+			cg->controllers[cg->n] = controllers_of(opts);
 			cg->n++;
 		}
 	}
 	if (!cg->n && v2_path) {
 		cg->v2 = true;
+		cg->controllers[0] = xstrdup("");
 		cg->mount[0] = v2_mount;
 		cg->path[0] = v2_path;
 		cg->n = 1;
 	}
-	if (!cg->n)
+	if (!cg->n && !cg->rootless)
 		return error_new("cgroups: no cgroup file system is mounted; use --ignore-cgroups");
 	for (unsigned i = 0; i < cg->n; i++)
 		add_made(cg, &made, cg->mount[i], cg->path[i]);
@@ -171,24 +207,168 @@ struct error *cgroup_plan(const char *cgroups_path, const char *id, struct cgrou
 	return NULL;
 }
 
-static bool in_cpuset(const struct cgroup *cg, const char *dir)
+/* ---- making ---------------------------------------------------------------------------------------------------------- */
+
+/* The hierarchy that a directory belongs to. */
+static unsigned hierarchy_of(const struct cgroup *cg, const char *dir)
 {
 	for (unsigned i = 0; i < cg->n; i++)
-		if (cg->cpuset[i] && has_prefix(dir, cg->mount[i]) && dir[strlen(cg->mount[i])] == '/')
-			return true;
-	return false;
+		if (has_prefix(dir, cg->mount[i]) && dir[strlen(cg->mount[i])] == '/')
+			return i;
+	return 0;
 }
 
-struct error *cgroup_create(const struct cgroup *cg)
+static int make_one(const struct cgroup *cg, const char *dir)
 {
-	for (char **dir = cg->made; *dir; dir++) {
-		int err = cg->v2 ? cgroup_v2_mkdir(*dir) : cgroup_v1_mkdir(*dir, in_cpuset(cg, *dir));
+	if (cg->v2)
+		return cgroup_v2_mkdir(dir);
+	return cgroup_v1_mkdir(dir, has_option(cg->controllers[hierarchy_of(cg, dir)], "cpuset", 6));
+}
 
+/* Parents that existed a moment ago may be gone: another container's, which has just been deleted. */
+static int make_again(const struct cgroup *cg, const char *dir)
+{
+	char *copy = xstrdup(dir);
+	int err = 0;
+
+	for (char *p = copy + strlen(cg->mount[hierarchy_of(cg, dir)]) + 1; !err && (p = strchr(p, '/')); p++) {
+		*p = 0;
+		err = make_one(cg, copy);
+		*p = '/';
+	}
+	free(copy);
+	return err ? err : make_one(cg, dir);
+}
+
+static void drop_hierarchy(struct cgroup *cg, unsigned i)
+{
+	for (cg->n--; i < cg->n; i++) {
+		cg->controllers[i] = cg->controllers[i + 1];
+		cg->mount[i] = cg->mount[i + 1];
+		cg->path[i] = cg->path[i + 1];
+		cg->own[i] = cg->own[i + 1];
+	}
+}
+
+static bool may_do_without(const struct cgroup *cg, int err)
+{
+	return cg->rootless && (err == -EACCES || err == -EPERM || err == -EROFS);
+}
+
+static struct error *make_all(struct cgroup *cg)
+{
+	for (char **dir = cg->made; *dir;) {
+		int err = make_one(cg, *dir), tries;
+
+		for (tries = 0; err == -ENOENT && tries < MAKE_TRIES; tries++)
+			err = make_again(cg, *dir);
+		if (err < 0 && may_do_without(cg, err)) {
+			unsigned h = hierarchy_of(cg, *dir);
+			char *mount = cg->mount[h];
+
+			log_debug("cgroups: cannot make %s (%s): going without", *dir, strerror(-err));
+			drop_hierarchy(cg, h);
+			/* and what would have been below it */
+			while (*dir && has_prefix(*dir, mount) && (*dir)[strlen(mount)] == '/')
+				for (char **p = dir; *p; p++)
+					*p = p[1];
+			continue;
+		}
 		if (err < 0)
 			return error_errno(err, "cgroups: cannot make %s (--ignore-cgroups does without)", *dir);
+		dir++;
 	}
 	return NULL;
 }
+
+struct error *cgroup_create(struct cgroup *cg, const struct resources *r, const struct limits *l)
+{
+	struct error *e = limits_check(r);
+
+	if (!e)
+		e = make_all(cg);
+	if (e)
+		return e;
+	if (cg->v2 && cg->n)
+		cgroup_v2_hand_down(cg);
+	if (r->ndevices && cg->n && !cg->rootless)
+		e = cg->v2 ? cgroup_v2_devices(cg, r) : cgroup_dir(cg, "devices") ? cgroup_v1_devices(cg, r) : NULL;
+	return e ? e : cgroup_update(cg, r, l);
+}
+
+/* ---- limits ---------------------------------------------------------------------------------------------------------- */
+
+const char *cgroup_dir(const struct cgroup *cg, const char *controller)
+{
+	if (cg->v2)
+		return cg->n ? cg->path[0] : NULL;
+	for (unsigned i = 0; i < cg->n; i++)
+		if (has_option(cg->controllers[i], controller, strlen(controller)))
+			return cg->path[i];
+	return NULL;
+}
+
+bool cgroup_has(const struct cgroup *cg, const char *controller, const char *file)
+{
+	const char *dir = cgroup_dir(cg, controller);
+	char *path = dir ? xasprintf("%s/%s", dir, file) : NULL;
+	bool has = path && access(path, F_OK) == 0;
+
+	free(path);
+	return has;
+}
+
+struct error *cgroup_write(const struct cgroup *cg, const char *controller, const char *file, const char *fmt, ...)
+{
+	const char *dir = cgroup_dir(cg, controller);
+	struct error *e = NULL;
+	char *path, *value;
+	va_list ap;
+	int err;
+
+	if (!dir)
+		return error_new("cgroups: cannot set %s: the %s controller is not available%s", file, controller,
+		                 cg->rootless ? " without root" : "");
+	va_start(ap, fmt);
+	value = xvasprintf(fmt, ap);
+	va_end(ap);
+	path = xasprintf("%s/%s", dir, file);
+	err = write_file_at(AT_FDCWD, path, value);
+	log_debug("cgroups: %s = %s: %s", path, value, err < 0 ? strerror(-err) : "ok");
+	if (err == -ENOENT && cg->v2)
+		e = error_new("cgroups: cannot set %s to %s: %s has no such file (is the %s controller enabled in its parents?)", file, value,
+		              dir, controller);
+	else if (err < 0)
+		e = error_errno(err, "cgroups: cannot set %s to %s", path, value);
+	free(path);
+	free(value);
+	return e;
+}
+
+struct error *cgroup_write_max(const struct cgroup *cg, const char *controller, const char *file, int64_t v)
+{
+	if (v < 0 || v >= INT64_C(1) << 62)
+		return cgroup_write(cg, controller, file, "max");
+	return cgroup_write(cg, controller, file, "%lld", (long long)v);
+}
+
+struct error *cgroup_write_rdma(const struct cgroup *cg, const struct res_named *r)
+{
+	char handles[40] = "", objects[40] = "";
+
+	if (res_set(r->value))
+		snprintf(handles, sizeof(handles), " hca_handle=%lld", (long long)r->value);
+	if (res_set(r->value2))
+		snprintf(objects, sizeof(objects), " hca_object=%lld", (long long)r->value2);
+	return cgroup_write(cg, "rdma", "rdma.max", "%s%s%s", r->name, handles, objects);
+}
+
+struct error *cgroup_update(const struct cgroup *cg, const struct resources *r, const struct limits *l)
+{
+	return cg->v2 ? cgroup_v2_apply(cg, r, l) : cgroup_v1_apply(cg, r, l);
+}
+
+/* ---- joining --------------------------------------------------------------------------------------------------------- */
 
 struct error *cgroup_join(const struct cgroup *cg, pid_t pid)
 {
@@ -200,6 +380,10 @@ struct error *cgroup_join(const struct cgroup *cg, pid_t pid)
 		int err = write_file_at(AT_FDCWD, file, text);
 
 		free(file);
+		if (err < 0 && may_do_without(cg, err)) {
+			log_debug("cgroups: cannot join %s (%s): going without", cg->path[i], strerror(-err));
+			continue;
+		}
 		if (err < 0)
 			return error_errno(err, "cgroups: cannot join %s (--ignore-cgroups does without)", cg->path[i]);
 	}
@@ -258,27 +442,77 @@ static void kill_members(const char *dir)
 	free(file);
 }
 
+static bool is_leaf(char **made, unsigned i)
+{
+	return !made[i + 1] || !has_prefix(made[i + 1], made[i]) || made[i + 1][strlen(made[i])] != '/';
+}
+
+/* A process that has just died leaves its cgroup a moment later. */
+static void remove_leaf(const char *dir, bool force)
+{
+	for (int i = 0; i < REMOVE_TRIES && rmdir(dir) < 0 && errno == EBUSY; i++) {
+		struct timespec ts = {.tv_nsec = 5000000};
+		char *procs = xasprintf("%s/cgroup.procs", dir);
+		char *text = read_file_at(AT_FDCWD, procs, PROC_FILE_MAX, NULL);
+		bool others = text && *text && !force;
+
+		free(procs);
+		free(text);
+		if (others && i > 20)
+			break;
+		if (force)
+			kill_members(dir);
+		nanosleep(&ts, NULL);
+	}
+}
+
 void cgroup_remove(char **made, bool force)
 {
 	unsigned n = 0;
 
 	while (made && made[n])
 		n++;
+	/* A parent that has other containers by now stays for good, as every parent does with runc. */
 	while (n--) {
-		/* A process that has just died leaves its cgroup a moment later. A parent that others have moved into stays. */
-		for (int i = 0; i < REMOVE_TRIES && rmdir(made[n]) < 0 && errno == EBUSY; i++) {
-			struct timespec ts = {.tv_nsec = 5000000};
-			char *procs = xasprintf("%s/cgroup.procs", made[n]);
-			char *text = read_file_at(AT_FDCWD, procs, PROC_FILE_MAX, NULL);
-			bool others = text && *text && !force;
-
-			free(procs);
-			free(text);
-			if (others && i > 20)
-				break;
-			if (force)
-				kill_members(made[n]);
-			nanosleep(&ts, NULL);
-		}
+		if (is_leaf(made, n))
+			remove_leaf(made[n], force);
+		else
+			(void)rmdir(made[n]);
 	}
+}
+
+/* ---- state ----------------------------------------------------------------------------------------------------------- */
+
+cJSON *cgroup_to_json(const struct cgroup *cg)
+{
+	cJSON *o = cJSON_CreateObject(), *paths = cJSON_AddArrayToObject(o, "paths");
+
+	cJSON_AddBoolToObject(o, "v2", cg->v2);
+	for (unsigned i = 0; i < cg->n; i++) {
+		cJSON *p = cJSON_CreateObject();
+
+		cJSON_AddStringToObject(p, "controllers", cg->controllers[i]);
+		cJSON_AddStringToObject(p, "path", cg->path[i]);
+		cJSON_AddItemToArray(paths, p);
+	}
+	return o;
+}
+
+struct error *cgroup_from_json(const cJSON *o, struct cgroup *cg)
+{
+	struct json j = {.file = "state.json"};
+	const cJSON *item;
+
+	memset(cg, 0, sizeof(*cg));
+	cg->v2 = json_bool(&j, o, "cgroup.v2", false);
+	cg->rootless = cgroup_is_rootless();
+	cJSON_ArrayForEach(item, json_array(&j, o, "cgroup.paths", true)) {
+		const char *controllers = json_string(&j, item, "controllers", true), *path = json_string(&j, item, "path", true);
+
+		if (!controllers || !path || cg->n == CGROUP_MAX)
+			break;
+		cg->controllers[cg->n] = xstrdup(controllers);
+		cg->path[cg->n++] = xstrdup(path);
+	}
+	return json_error(&j);
 }

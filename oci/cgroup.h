@@ -13,22 +13,31 @@
 #include <sys/types.h>
 
 #include "oci/error.h"
+#include "oci/json.h"
 
 #define CGROUP_MAX 24
 
+struct resources;
+struct limits;
+
 struct cgroup {
 	bool v2;
+	bool rootless;                 /* what we may not do is left out, unless the spec asks for it */
+	bool explicit;                 /* linux.cgroupsPath was given */
 	unsigned n;
+	char *controllers[CGROUP_MAX]; /* v1: "cpu,cpuacct", "name=systemd"; v2: "" */
 	char *mount[CGROUP_MAX];       /* where the hierarchy is mounted */
 	char *path[CGROUP_MAX];        /* the directory to join */
 	char *own[CGROUP_MAX];         /* v1: where we are, or NULL if that cannot be seen */
-	bool cpuset[CGROUP_MAX];       /* v1: a cpuset hierarchy, which must be filled before it can be joined */
 	char **made;                   /* directories to make, parents first; NULL-terminated */
 };
 
 /* Works out the directories for linux.cgroupsPath (NULL: ID below runsc's own cgroup). Changes nothing. */
 struct error *cgroup_plan(const char *cgroups_path, const char *id, struct cgroup *cg) MUST_CHECK;
-struct error *cgroup_create(const struct cgroup *cg) MUST_CHECK;
+/* Makes the directories and sets the limits. */
+struct error *cgroup_create(struct cgroup *cg, const struct resources *r, const struct limits *l) MUST_CHECK;
+/* Changes limits; devices stay as they are. */
+struct error *cgroup_update(const struct cgroup *cg, const struct resources *r, const struct limits *l) MUST_CHECK;
 struct error *cgroup_join(const struct cgroup *cg, pid_t pid) MUST_CHECK;
 /* Takes the calling thread into the cgroups, if all of them are ours and v1 and nothing speaks against it; children are in
  * them from birth. True: cgroup_leave must follow. False: it is where it was, and children must be made to join. */
@@ -37,10 +46,12 @@ void cgroup_leave(const struct cgroup *cg);
 /* Removes what was made; a directory that others use now is left. force: kill what is in the innermost ones first. */
 void cgroup_remove(char **made, bool force);
 
-/* cgroup_v1.c, cgroup_v2.c: makes one missing directory. */
-int cgroup_v1_mkdir(const char *dir, bool cpuset);
-int cgroup_v2_mkdir(const char *dir);
-/* Moves the calling thread. */
-int cgroup_v1_move_self(const char *dir);
+/* The directory of a controller ("memory"; on v2 they are all one), or NULL. */
+const char *cgroup_dir(const struct cgroup *cg, const char *controller);
+/* For state.json, and back. */
+cJSON *cgroup_to_json(const struct cgroup *cg);
+struct error *cgroup_from_json(const cJSON *o, struct cgroup *cg) MUST_CHECK;
+/* A user namespace, or not root: ids and cgroups are not ours to give. */
+bool cgroup_is_rootless(void);
 
 #endif

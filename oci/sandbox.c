@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "oci/cgroup.h"
+#include "oci/cgroup_limits.h"
 #include "oci/console.h"
 #include "oci/control_client.h"
 #include "oci/launch.h"
@@ -155,9 +156,27 @@ static struct error *prepare_state(struct sandbox *sb)
 		return e;
 	/* Before the cgroups exist, so that `delete --force` finds them if we are killed now. */
 	e = state_save(s);
-	if (!e && c->use_cgroups)
-		e = cgroup_create(&sb->cgroup);
+	if (!e && c->use_cgroups) {
+		struct limits l = {.cpus = limits_cpus(c->options->cpus), .ptrace = strcmp(sb->platform, "ptrace") == 0};
+
+		e = cgroup_create(&sb->cgroup, &c->spec->resources, &l);
+		s->cgroup = cgroup_to_json(&sb->cgroup);
+	}
 	return e;
+}
+
+/* Our children inherit it; from a restoring write CAP_SYS_RESOURCE might be missing, so we keep it too. */
+static void set_oom_score_adj(const struct spec *s)
+{
+	char text[16];
+	int err;
+
+	if (!s->has_oom_score_adj)
+		return;
+	snprintf(text, sizeof(text), "%d", s->oom_score_adj);
+	err = write_file_at(AT_FDCWD, "/proc/self/oom_score_adj", text);
+	if (err < 0)
+		log_warn("process.oomScoreAdj: cannot be set to %s for the sandbox: %s", text, strerror(-err));
 }
 
 static unsigned push_fd(struct spawn *s, int fd)
@@ -191,6 +210,7 @@ static struct error *spawn_both(struct sandbox *sb, struct launch *l, int status
 	l->boot.status = push_fd(&boot, status_fd);
 	l->boot.kvm = strcmp(sb->platform, "kvm") == 0 ? (int)push_fd(&boot, sb->kvm) : -1;
 	l->boot.debug_log = log_debug_fd() >= 0 ? (int)push_fd(&boot, log_debug_fd()) : -1;
+	set_oom_score_adj(c->spec);
 	inside = c->use_cgroups && cgroup_enter(&sb->cgroup);
 	l->wait_for_go = c->use_cgroups && !inside;
 	e = launch_write(l, &tree);

@@ -39,13 +39,6 @@ static const struct {
     {"linux", "intelRdt", false},
     {"linux", "personality", false},
     {"linux", "timeOffsets", false},
-    {"linux.resources", "devices", true},
-    {"linux.resources", "cpu", false},
-    {"linux.resources", "blockIO", false},
-    {"linux.resources", "hugepageLimits", false},
-    {"linux.resources", "network", false},
-    {"linux.resources", "rdma", false},
-    {"linux.resources", "unified", false},
 };
 
 static bool is_empty(const cJSON *v)
@@ -93,16 +86,11 @@ static void parse_root(struct json *j, struct spec *s)
 
 static void parse_resources(struct json *j, const cJSON *linux_obj, struct spec *s)
 {
-	const cJSON *res = json_object(j, linux_obj, "linux.resources", false);
-	const cJSON *mem = json_object(j, res, "linux.resources.memory", false);
-	const cJSON *pids = json_object(j, res, "linux.resources.pids", false);
-	int64_t limit;
+	struct resources *r = &s->resources;
 
-	limit = json_int(j, mem, "linux.resources.memory.limit", 0, -1, 1ll << 53);
-	s->memory_limit = limit > 0 ? limit : 0;
-	limit = json_int(j, pids, "linux.resources.pids.limit", 0, -1, 1ll << 53);
-	s->pids_limit = limit > 0 ? limit : 0;
-	warn_unhandled(j, "linux.resources", res);
+	resources_parse(j, json_object(j, linux_obj, "linux.resources", false), "linux.resources", r);
+	s->memory_limit = res_limited(r->memory.limit) ? r->memory.limit : 0;
+	s->pids_limit = res_limited(r->pids) ? r->pids : 0;
 }
 
 static void parse_linux(struct json *j, struct spec *s)
@@ -194,6 +182,7 @@ void spec_for_command(struct spec *s, const char *root, const char *cwd, char **
 	unsigned n = sizeof(mounts) / sizeof(mounts[0]);
 
 	memset(s, 0, sizeof(*s));
+	resources_init(&s->resources);
 	s->bundle = root;
 	s->version = "1.0.2";
 	s->root = root;

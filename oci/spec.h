@@ -12,6 +12,7 @@
 
 #include "oci/error.h"
 #include "oci/json.h"
+#include "oci/resources.h"
 
 enum spec_caps { CAPS_EFFECTIVE, CAPS_PERMITTED, CAPS_INHERITABLE, CAPS_BOUNDING, CAPS_AMBIENT, CAPS_SETS };
 
@@ -39,6 +40,7 @@ struct spec {
 	uint64_t caps[CAPS_SETS]; /* bit n: capability n */
 	bool no_new_privs, terminal;
 	int oom_score_adj;
+	bool has_oom_score_adj;
 	struct spec_rlimit *rlimits;
 	unsigned nrlimits;
 	const char *root;        /* absolute host path */
@@ -47,7 +49,8 @@ struct spec {
 	unsigned nmounts;
 	const cJSON *annotations; /* object or NULL */
 	const char *cgroups_path; /* NULL if not given */
-	uint64_t memory_limit, pids_limit; /* 0: none */
+	struct resources resources;
+	uint64_t memory_limit, pids_limit; /* of the container itself; 0: none */
 };
 
 /* Reads BUNDLE/config.json. */

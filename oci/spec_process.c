@@ -132,5 +132,6 @@ void spec_parse_process(struct json *j, struct spec *s)
 	parse_rlimits(j, process, s);
 	s->no_new_privs = json_bool(j, process, "process.noNewPrivileges", false);
 	s->terminal = json_bool(j, process, "process.terminal", false);
+	s->has_oom_score_adj = json_get(j, process, "process.oomScoreAdj") != NULL;
 	s->oom_score_adj = json_int(j, process, "process.oomScoreAdj", 0, -1000, 1000);
 }

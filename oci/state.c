@@ -110,6 +110,7 @@ static struct error *parse(struct state *s)
 	s->gofer_start = json_u64(j, j->root, "goferStart", true);
 	s->owner = json_int(j, j->root, "owner", 0, 0, UINT32_MAX);
 	s->annotations = json_object(j, j->root, "annotations", false);
+	s->cgroup = json_object(j, j->root, "cgroup", false);
 	s->cgroup_paths = json_strings(j, j->root, "cgroupPaths", true, NULL);
 	return json_error(j);
 }
@@ -154,6 +155,8 @@ struct error *state_save(struct state *s)
 	cJSON_AddNumberToObject(o, "owner", s->owner);
 	if (s->annotations)
 		cJSON_AddItemToObject(o, "annotations", cJSON_Duplicate(s->annotations, true));
+	if (s->cgroup)
+		cJSON_AddItemToObject(o, "cgroup", cJSON_Duplicate(s->cgroup, true));
 	{
 		cJSON *a = cJSON_AddArrayToObject(o, "cgroupPaths");
 

@@ -21,6 +21,7 @@ struct state {
 	pid_t pid, gofer_pid;        /* on the host; 0 before they exist */
 	uint64_t pid_start, gofer_start; /* field 22 of /proc/PID/stat */
 	unsigned owner;              /* uid of the creator */
+	const cJSON *cgroup;         /* cgroup_to_json, NULL: none */
 	char **cgroup_paths;         /* directories that we made, parents first; NULL-terminated */
 	bool abandoned;              /* whoever was creating it has died on the way */
 	int dir;                     /* the directory */

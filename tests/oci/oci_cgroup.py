@@ -128,3 +128,160 @@ def test_cgroup_refused(t):
     wanted = "/" + "x" * 5000
     r = t.run_bundle(["/bin/true"], lambda c: c["linux"].update(cgroupsPath=wanted))
     check(r.status == 128 and "cgroups" in r.err and "--ignore-cgroups" in r.err, r)
+
+
+def limited(t, resources, **kw):
+    """A detached container with these resources; its name."""
+    return t.start(change=lambda c: c["linux"].update(resources=resources, cgroupsPath=f"/{t.prefix}-res/x"), **kw)
+
+
+def value(t, name, controller, file):
+    """Of a file of the container's cgroup, as state.json says where that is."""
+    cg = t.state_file(name)["cgroup"]
+    for p in cg["paths"]:
+        if cg["v2"] or controller in p["controllers"].split(","):
+            return (pathlib.Path(p["path"]) / file).read_text().strip()
+    raise Skip(f"no {controller} controller")
+
+
+def needs_v1(*controllers):
+    found = {o for m in open("/proc/self/mountinfo") if " - cgroup " in m for o in m.split()[-1].split(",")}
+    for c in controllers:
+        if c not in found:
+            raise Skip(f"no {c} controller of cgroup v1")
+
+
+MIB = 1 << 20
+
+
+def allowance(limit):
+    """As oci/cgroup_limits.h."""
+    return limit + 48 * MIB + limit // 32
+
+
+def test_cgroup_memory(t):
+    needs_v1("memory")
+    name = limited(t, {"memory": {"limit": 256 * MIB, "reservation": 128 * MIB, "swappiness": 7, "kernel": 1 << 40}})
+    equal(int(value(t, name, "memory", "memory.limit_in_bytes")), allowance(256 * MIB), "limit")
+    equal(int(value(t, name, "memory", "memory.soft_limit_in_bytes")), 128 * MIB, "reservation")
+    equal(value(t, name, "memory", "memory.swappiness"), "7", "swappiness")
+    t.ok("delete", "--force", name)
+    name = limited(t, {"memory": {"limit": 64 * MIB, "swap": 96 * MIB}})
+    equal(int(value(t, name, "memory", "memory.memsw.limit_in_bytes")), allowance(96 * MIB), "memory and swap")
+    t.ok("delete", "--force", name)
+    name = limited(t, {"memory": {"limit": -1, "swap": -1}})
+    check(int(value(t, name, "memory", "memory.limit_in_bytes")) > 1 << 60, "no limit")
+    t.ok("delete", "--force", name)
+
+
+def test_cgroup_cpu_and_pids(t):
+    needs_v1("cpu", "cpuset", "pids")
+    name = limited(t, {"cpu": {"shares": 512, "quota": 50000, "period": 50000, "burst": 1000, "cpus": "0", "mems": "0"},
+                       "pids": {"limit": 20}})
+    equal(value(t, name, "cpu", "cpu.shares"), "512", "shares")
+    equal(value(t, name, "cpu", "cpu.cfs_period_us"), "50000", "period")
+    equal(value(t, name, "cpu", "cpu.cfs_quota_us"), "50000", "quota")
+    equal(value(t, name, "cpu", "cpu.cfs_burst_us"), "1000", "burst")
+    equal(value(t, name, "cpuset", "cpuset.cpus"), "0", "cpus")
+    check(int(value(t, name, "pids", "pids.max")) > 20, "room for the sandbox's threads")
+    t.ok("delete", "--force", name)
+    r = t.run_bundle(["/bin/sh", "-c", "grep -c ^processor /proc/cpuinfo"], lambda c: c["linux"].update(resources={"cpu": {"cpus": "0"}}))
+    equal((r.status, r.out), (0, "1\n"), "CPUs that the container sees")
+
+
+def test_cgroup_blkio(t):
+    needs_v1("blkio")
+    disk = next((d for d in sorted(os.listdir("/sys/block")) if os.path.exists(f"/sys/block/{d}/dev")), None)
+    if not disk:
+        raise Skip("no block device")
+    major, minor = map(int, pathlib.Path(f"/sys/block/{disk}/dev").read_text().split(":"))
+    rate = {"major": major, "minor": minor, "rate": 1000000}
+    name = limited(t, {"blockIO": {"throttleReadBpsDevice": [rate], "throttleWriteIOPSDevice": [rate]}})
+    equal(value(t, name, "blkio", "blkio.throttle.read_bps_device"), f"{major}:{minor} 1000000", "read rate")
+    equal(value(t, name, "blkio", "blkio.throttle.write_iops_device"), f"{major}:{minor} 1000000", "write rate")
+    t.ok("delete", "--force", name)
+
+
+def test_cgroup_devices(t):
+    """Everything denied but the usual ones and one more; the container's own devices work all the same."""
+    needs_v1("devices")
+    rules = [{"allow": False, "access": "rwm"}, {"allow": True, "type": "c", "major": 10, "minor": 229, "access": "rw"}]
+    name = limited(t, {"devices": rules})
+    got = value(t, name, "devices", "devices.list").splitlines()
+    check("a *:* rwm" not in got and "c 10:229 rw" in got and "c 1:3 rwm" in got, f"{got}")
+    t.ok("delete", "--force", name)
+    r = t.run_bundle(["/bin/sh", "-c", "echo x > /dev/null && head -c 3 /dev/zero | wc -c"],
+                     lambda c: c["linux"].update(resources={"devices": rules[:1]}))
+    equal((r.status, r.out), (0, "3\n"), r.err)
+
+
+def test_cgroup_resources_refused(t):
+    """What cannot be had is one clear line, and nothing stays."""
+    cases = [({"memory": {"limit": 1 * MIB}}, "memory.limit"), ({"memory": {"limit": "1g"}}, "memory.limit"),
+             ({"memory": {"swappiness": 101}}, "swappiness"), ({"memory": {"limit": 64 * MIB, "swap": 32 * MIB}}, "swap"),
+             ({"cpu": {"quota": 1}}, "cpu.cfs_quota_us"), ({"cpu": {"cpus": "99999"}}, "cpuset.cpus"),
+             ({"devices": [{"allow": True, "type": "z"}]}, "devices"), ({"hugepageLimits": [{"pageSize": "3MB", "limit": 0}]}, "hugetlb"),
+             ({"pids": {"limit": 1.5}}, "pids.limit")]
+    if os.path.exists("/sys/fs/cgroup/memory"):
+        cases.append(({"unified": {"memory.high": "1"}}, "memory.high"))
+    for resources, word in cases:
+        r = t.run_bundle(["/bin/true"], lambda c: c["linux"].update(resources=resources))
+        check(r.status == 128 and word in r.err, f"{resources}: {r}")
+        equal(t.cgroups(), [], "left")
+
+
+def test_cgroup_parent_shared(t):
+    """Containers that come and go below one parent that its maker may remove at any moment: none is refused. The parent
+    stays if its maker was not the last, as with runc, which never removes one."""
+    names = [t.new_id() for _ in range(6)]
+    bundles = [t.bundle(["/bin/true"], lambda c: c["linux"].update(cgroupsPath=f"/{t.prefix}-par/{n}")) for n in names]
+    running = [t.popen("run", "--bundle", b, n) for b, n in zip(bundles, names)]
+    for p in running:
+        out, err = p.communicate(timeout=40)
+        equal(p.returncode, 0, err)
+    for h in hierarchies():
+        parent = pathlib.Path(h) / f"{t.prefix}-par"
+        if parent.exists():
+            parent.rmdir()
+
+
+def test_cgroup_oom_score(t):
+    name = t.start(change=lambda c: c["process"].update(oomScoreAdj=321))
+    state = t.state_file(name)
+    for pid in state["sandboxPid"], state["goferPid"]:
+        equal(pathlib.Path(f"/proc/{pid}/oom_score_adj").read_text(), "321\n", "oom_score_adj")
+    t.ok("delete", "--force", name)
+
+
+def test_cgroup_devices_v2(t):
+    """The program that version 2 needs instead of a list: any cgroup of version 2 takes one, whatever its controllers."""
+    with open("/proc/self/mountinfo") as f:
+        kinds = [(line.split()[4], line.split(" - ")[1].split()[0]) for line in f]
+    v1 = [m for m, kind in kinds if kind == "cgroup"]
+    v2 = [m for m, kind in kinds if kind == "cgroup2"]
+    if not v2:
+        raise Skip("no cgroup2 file system is mounted")
+    name = t.new_id()
+    rules = [{"allow": False, "access": "rwm"}, {"allow": True, "type": "c", "major": 1, "minor": 11, "access": "r"}]
+    b = t.bundle(["/bin/sleep", "1000"], lambda c: c["linux"].update(cgroupsPath=f"/{t.prefix}-dev/{name}", resources={"devices": rules}))
+    hide = "".join(f"umount -l '{m}' && " for m in v1)
+    with open(t.tmp / f"{name}.out", "wb") as out:
+        p = subprocess.run(["unshare", "--mount", "sh", "-c", hide + 'exec "$@"', "sh"] + t.argv("run", "--detach", "--bundle", b, name),
+                           stdin=subprocess.DEVNULL, stdout=out, stderr=out, timeout=40)
+    equal(p.returncode, 0, t.output(name))
+    procs = pathlib.Path(v2[0]) / f"{t.prefix}-dev" / name / "cgroup.procs"
+    node = t.tmp / "node"
+    for major, minor, mode, allowed in ((1, 3, os.O_RDWR, True), (1, 11, os.O_RDONLY, True), (1, 11, os.O_WRONLY, False),
+                                        (10, 232, os.O_RDWR, False), (1, 4, os.O_RDONLY, False)):
+        os.mknod(node, 0o20600, os.makedev(major, minor))
+        pid = os.fork()
+        if not pid:
+            procs.write_text("0")
+            try:
+                os.close(os.open(node, mode))
+            except OSError as e:
+                os._exit(1 if e.errno == 1 else 0)
+            os._exit(0)
+        equal(os.waitpid(pid, 0)[1] == 0, allowed, f"{major}:{minor}")
+        node.unlink()
+    t.ok("delete", "--force", name)
