@@ -20,6 +20,7 @@
 #include "oci/gofer/proto.h"
 #include "oci/launch.h"
 #include "oci/namespace.h"
+#include "oci/network.h"
 #include "oci/status.h"
 #include "oci/util.h"
 #include "vmm/vmm.h"
@@ -76,6 +77,7 @@ static struct error *read_config(const void *t, struct vmm_config *c)
 	c->debug_log_fd = launch_u32(t, node, "debug-log-fd", -1);
 	c->directfs = launch_flag(t, node, "directfs");
 	c->file_access_shared = launch_flag(t, node, "file-access-shared");
+	c->host_network = launch_flag(t, node, "host-network");
 	c->debug = launch_flag(t, node, "debug");
 	c->strace = launch_flag(t, node, "strace");
 	c->nr_io = launch_u32(t, node, "nr-io", 0);
@@ -114,6 +116,8 @@ static struct error *boot(int *status)
 	raise_nofile();
 	prctl(PR_SET_NAME, "runsc-sandbox");
 	vmm_prepare_io(&c);
+	if (c.host_network && launch_flag(t, node, "own-network"))
+		network_prepare();
 	c.meminfo_fd = open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
 	err = namespace_empty_root(launch_string(t, node, "empty-root-on"));
 	if (err)

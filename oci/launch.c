@@ -11,6 +11,7 @@
 
 #include "abi/window.h"
 #include "oci/container_fdt.h"
+#include "oci/network.h"
 #include "oci/tree.h"
 #include "oci/util.h"
 #include "vmm/vmm.h"
@@ -52,6 +53,8 @@ static void put_boot(struct tree *t, const struct launch *l)
 	tree_prop(t, "mount-readonly", readonly, n * sizeof(readonly[0]));
 	put_flag(t, "directfs", o->directfs);
 	put_flag(t, "file-access-shared", strcmp(o->file_access, "shared") == 0);
+	put_flag(t, "host-network", strcmp(o->network, "host") == 0);
+	put_flag(t, "own-network", network_is_own(l->spec));
 	put_flag(t, "debug", o->debug);
 	put_flag(t, "strace", o->strace);
 	put_flag(t, "foreground", l->foreground);

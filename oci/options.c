@@ -18,7 +18,7 @@ const struct flag global_flags[] = {
     OPT("strace", 0, FLAG_BOOL, strace, NULL, "log every system call of the container"),
     OPT("platform", 0, FLAG_CHOICE, platform, "auto|kvm|ptrace", "how application code is run; auto: kvm where /dev/kvm opens"),
     OPT("sentry", 0, FLAG_CHOICE, sentry, "auto|guest|host", "where the Sentry runs: in the virtual machine or in the sandbox process"),
-    OPT("network", 0, FLAG_CHOICE, network, "none|host", "network of the container; host is not there yet"),
+    OPT("network", 0, FLAG_CHOICE, network, "none|host|sandbox", "host: sockets of the container's network namespace; none: a loopback of the sandbox's own"),
     OPT("file-access", 0, FLAG_CHOICE, file_access, "exclusive|shared", "whether others change the container's files meanwhile"),
     OPT("overlay2", 0, FLAG_STRING, overlay2, "none|root:memory|all:memory", "writable overlay in memory over the root, or over all mounts"),
     OPT("directfs", 0, FLAG_BOOL, directfs, NULL, "let the sandbox use descriptors of the gofer's directories (default true)"),
@@ -35,7 +35,7 @@ void options_default(struct options *o)
 	o->log_format = "text";
 	o->platform = "auto";
 	o->sentry = "auto";
-	o->network = "none";
+	o->network = "host";
 	o->file_access = "exclusive";
 	o->directfs = true;
 }
@@ -74,6 +74,8 @@ struct error *options_check(struct options *o)
 		o->root = xasprintf("%s/%s", cwd ? cwd : "", o->root);
 		free(cwd);
 	}
+	if (strcmp(o->network, "sandbox") == 0)
+		return error_new("--network=sandbox: there is no network stack in the sandbox yet; use --network=host or none");
 	if (strcmp(o->sentry, "guest") == 0)
 		return error_new("--sentry=guest: the Sentry cannot be placed in the guest yet; use --sentry=auto or host");
 	if (o->cpus > 256)

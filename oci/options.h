@@ -15,7 +15,7 @@ struct options {
 	bool debug, strace;
 	const char *platform; /* auto, kvm, ptrace */
 	const char *sentry;   /* auto, guest, host */
-	const char *network;  /* none, host */
+	const char *network;  /* none, host, sandbox (refused) */
 	const char *file_access;
 	const char *overlay2; /* NULL: the command's default */
 	bool directfs, ignore_cgroups;

@@ -29,6 +29,7 @@
 #include "oci/control_client.h"
 #include "oci/launch.h"
 #include "oci/namespace.h"
+#include "oci/network.h"
 #include "oci/util.h"
 #include "platform/platform.h"
 
@@ -192,7 +193,8 @@ static struct error *spawn_both(struct sandbox *sb, struct launch *l, int status
 	char *boot_argv[] = {"runsc", "boot", (char *)c->id, NULL};
 	struct spawn gofer = {.argv = gofer_argv, .flags = CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS, .stdio = {0, 1, 2}};
 	struct spawn boot = {.argv = boot_argv, .pidfd = &sb->boot_pidfd,
-	                     .flags = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET};
+	                     .flags = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS};
+	struct network net;
 	AUTO_FD tree = -1;
 	struct error *e;
 	bool inside;
@@ -218,7 +220,11 @@ static struct error *spawn_both(struct sandbox *sb, struct launch *l, int status
 	if (!e)
 		e = spawn_process(&gofer, &sb->state.gofer_pid);
 	if (!e)
+		e = network_enter(&net, c->options, c->spec, &boot.flags);
+	if (!e) {
 		e = spawn_process(&boot, &sb->state.pid);
+		network_leave(&net);
+	}
 	if (inside)
 		cgroup_leave(&sb->cgroup);
 	return e;
@@ -454,8 +460,6 @@ struct error *sandbox_run(const struct sandbox_config *cfg, int *status)
 	struct sandbox sb = {.cfg = cfg, .kvm = -1, .status = -1, .signals = -1, .boot_pidfd = -1};
 	struct error *e, *e2;
 
-	if (strcmp(cfg->options->network, "host") == 0)
-		return error_new("--network=host is not supported yet; use --network=none");
 	e = choose_platform(&sb);
 	/* From here on a signal ends us in order. */
 	if (!e)

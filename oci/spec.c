@@ -93,6 +93,23 @@ static void parse_resources(struct json *j, const cJSON *linux_obj, struct spec 
 	s->pids_limit = res_limited(r->pids) ? r->pids : 0;
 }
 
+static void parse_namespaces(struct json *j, const cJSON *linux_obj, struct spec *s)
+{
+	const cJSON *list = json_array(j, linux_obj, "linux.namespaces", false), *item;
+
+	cJSON_ArrayForEach(item, list) {
+		const char *type = json_string(j, item, "linux.namespaces.type", true);
+		const char *path = json_string(j, item, "linux.namespaces.path", false);
+
+		if (!type || strcmp(type, "network") != 0)
+			continue;
+		if (s->own_network)
+			json_fail(j, "linux.namespaces", "names the network namespace twice");
+		s->own_network = true;
+		s->network_path = path && *path ? path : NULL;
+	}
+}
+
 static void parse_linux(struct json *j, struct spec *s)
 {
 	const cJSON *obj = json_object(j, j->root, "linux", false);
@@ -110,6 +127,7 @@ static void parse_linux(struct json *j, struct spec *s)
 	if (s->cgroups_path && !*s->cgroups_path)
 		s->cgroups_path = NULL;
 	parse_resources(j, obj, s);
+	parse_namespaces(j, obj, s);
 	warn_unhandled(j, "linux", obj);
 }
 

@@ -51,6 +51,8 @@ struct spec {
 	const char *cgroups_path; /* NULL if not given */
 	struct resources resources;
 	uint64_t memory_limit, pids_limit; /* of the container itself; 0: none */
+	bool own_network;        /* the container has a network namespace: */
+	const char *network_path; /* the one at this path, or NULL: a new one */
 };
 
 /* Reads BUNDLE/config.json. */

@@ -27,7 +27,7 @@
 /* More than this many events held back means a Sentry that does not read: further ones are dropped. */
 #define BACKLOG_MAX 65536
 
-enum watch_kind { WATCH_STOP, WATCH_IO, WATCH_CONTROL, WATCH_GOFER };
+enum watch_kind { WATCH_STOP, WATCH_IO, WATCH_CONTROL, WATCH_GOFER, WATCH_NET };
 
 static struct {
 	int epoll_fd;
@@ -124,6 +124,14 @@ int events_watch_io(int fd, unsigned io, uint32_t events)
 	return epoll_ctl(ev.epoll_fd, EPOLL_CTL_ADD, fd, &e) ? -errno : 0;
 }
 
+int events_watch_net(int fd, uint32_t number)
+{
+	struct epoll_event e = { .events = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+		.data.u64 = watch_id(WATCH_NET, number) };
+
+	return epoll_ctl(ev.epoll_fd, EPOLL_CTL_ADD, fd, &e) && errno != EEXIST ? -errno : 0;
+}
+
 int events_watch_control(int fd, uint32_t index)
 {
 	struct epoll_event e = { .events = EPOLLIN | EPOLLRDHUP, .data.u64 = watch_id(WATCH_CONTROL, index) };
@@ -186,6 +194,9 @@ void events_run(void)
 				break;
 			case WATCH_IO:
 				io_event(id, got[i].events);
+				break;
+			case WATCH_NET:
+				event_post(EV_NET, id, got[i].events);
 				break;
 			case WATCH_GOFER:
 				vmm_fail("the gofer, which keeps the container's files, has died");

@@ -15,6 +15,8 @@ void events_wake(void);
 
 /* One-shot watch of an io number's descriptor: EPOLL* bits. -EPERM: it cannot be polled (always ready). */
 int events_watch_io(int fd, unsigned io, uint32_t events);
+/* Permanent edge-triggered watch of a host socket: EV_NET at each change. */
+int events_watch_net(int fd, uint32_t number);
 /* Permanent watches of the control server. */
 int events_watch_control(int fd, uint32_t index);
 void events_unwatch(int fd);

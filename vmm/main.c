@@ -140,11 +140,11 @@ static int start(void)
 	if (!rc && vmm.cfg.gofer_fd >= 0)
 		rc = events_watch_gofer(vmm.cfg.gofer_fd);
 	if (!rc)
-		rc = sandbox_drop_privileges(vmm.cfg.directfs);
+		rc = sandbox_drop_privileges(vmm.cfg.directfs, vmm.cfg.host_network);
 	/* Deadlines of the Sentry are the application's: do not batch them. Later threads inherit this. */
 	prctl(PR_SET_TIMERSLACK, 1000, 0, 0, 0);
 	if (!rc)
-		rc = seccomp_install(vmm.ops->name, vmm.cfg.directfs);
+		rc = seccomp_install(vmm.ops->name, vmm.cfg.directfs, vmm.cfg.host_network);
 	return rc ? rc : vcpu_start(0);
 }
 

@@ -15,7 +15,10 @@
 static const unsigned file_caps[] = { CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER, CAP_FSETID,
 	CAP_MKNOD, CAP_SETFCAP };
 
-static int drop_capabilities(bool directfs)
+/* Ports below 1024, where the network namespace was made for this sandbox. */
+static const unsigned net_caps[] = { CAP_NET_BIND_SERVICE };
+
+static int drop_capabilities(bool directfs, bool host_network)
 {
 	bool keep[CAP_LAST_CAP + 1] = { false };
 
@@ -27,6 +30,8 @@ static int drop_capabilities(bool directfs)
 		return 0;
 	for (unsigned i = 0; directfs && i < sizeof(file_caps) / sizeof(file_caps[0]); i++)
 		keep[file_caps[i]] = capng_have_capability(CAPNG_EFFECTIVE, file_caps[i]);
+	for (unsigned i = 0; host_network && i < sizeof(net_caps) / sizeof(net_caps[0]); i++)
+		keep[net_caps[i]] = capng_have_capability(CAPNG_EFFECTIVE, net_caps[i]);
 	capng_clear(CAPNG_SELECT_CAPS);
 	for (unsigned c = 0; c <= CAP_LAST_CAP; c++)
 		if (keep[c])
@@ -38,13 +43,13 @@ static int drop_capabilities(bool directfs)
 	return 0;
 }
 
-int sandbox_drop_privileges(bool directfs)
+int sandbox_drop_privileges(bool directfs, bool host_network)
 {
 	int rc;
 
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
 		return -errno;
-	rc = drop_capabilities(directfs);
+	rc = drop_capabilities(directfs, host_network);
 	if (rc)
 		return rc;
 	/* None may come back with an execve; unknown to old kernels. */

@@ -5,9 +5,10 @@
 
 #include <stdbool.h>
 
-/* no_new_privs, not dumpable, capabilities reduced to those of directfs (or none). Before threads exist. */
-int sandbox_drop_privileges(bool directfs);
+/* no_new_privs, not dumpable, capabilities reduced to those of directfs and of host sockets (or none). Before threads
+ * exist. */
+int sandbox_drop_privileges(bool directfs, bool host_network);
 /* The system-call filter of this platform, for this thread and all later ones. */
-int seccomp_install(const char *platform, bool directfs);
+int seccomp_install(const char *platform, bool directfs, bool host_network);
 
 #endif

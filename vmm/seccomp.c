@@ -2,11 +2,12 @@
 /*
  * The system calls of the sandbox process: each with its reason. Anything else raises SIGSYS, which ends the sandbox
  * with the call's number. Calls marked for a platform, or for file operations by this process (directfs), are allowed only
- * there.
+ * there. Host sockets (--network=host) add a list of their own.
  */
 #include "vmm/sandbox.h"
 
 /* Before seccomp.h, whose elf.h defines macros with names of ours. */
+#include "vmm/net_check.h"
 #include "vmm/vmm_impl.h"
 
 #include <asm/termbits.h>
@@ -17,6 +18,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <syslog.h>
 
 #ifndef __NR_openat2
@@ -29,7 +31,7 @@
 #define __NR_statx 332
 #endif
 
-enum { ANY, KVM, PTRACE, DIRECTFS };
+enum { ANY, KVM, PTRACE, DIRECTFS, NETWORK };
 
 static const struct {
 	int nr;
@@ -132,6 +134,14 @@ static const struct {
 	{ SCMP_SYS(llistxattr), DIRECTFS },
 	{ SCMP_SYS(lremovexattr), DIRECTFS },
 	{ SCMP_SYS(membarrier), KVM },       /* proof that a vCPU is not in the guest */
+	/* host sockets; socket itself and their ioctls: allow_sockets() */
+	{ SCMP_SYS(bind), NETWORK },
+	{ SCMP_SYS(connect), NETWORK },
+	{ SCMP_SYS(listen), NETWORK },
+	{ SCMP_SYS(shutdown), NETWORK },
+	{ SCMP_SYS(getsockname), NETWORK },
+	{ SCMP_SYS(getpeername), NETWORK },
+	{ SCMP_SYS(getsockopt), NETWORK },
 	/* ptrace: stubs are clones of a template that exists already, so making one is ptrace too */
 	{ SCMP_SYS(ptrace), PTRACE },
 	{ SCMP_SYS(wait4), PTRACE },
@@ -163,12 +173,35 @@ static int allow_threads(scmp_filter_ctx ctx)
 					  SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
 }
 
-static int fill(scmp_filter_ctx ctx, int platform, bool directfs)
+/* The kinds of sockets and the requests that the hostcalls check for, once more. */
+static int allow_sockets(scmp_filter_ctx ctx)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; !rc && i < net_kinds_count; i++)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 3, SCMP_A0(SCMP_CMP_EQ, net_kinds[i].family),
+				      SCMP_A1(SCMP_CMP_EQ, net_kinds[i].type | SOCK_NONBLOCK | SOCK_CLOEXEC),
+				      SCMP_A2(SCMP_CMP_EQ, net_kinds[i].protocol));
+	for (unsigned i = 0; !rc && i < net_ioctls_count; i++)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+				      SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffff, net_ioctls[i]));
+	return rc;
+}
+
+static bool applies(int where, int platform, bool directfs, bool host_network)
+{
+	return where == ANY || where == platform || (directfs && where == DIRECTFS) || (host_network && where == NETWORK);
+}
+
+static int fill(scmp_filter_ctx ctx, int platform, bool directfs, bool host_network)
 {
 	int rc = allow_threads(ctx);
 
+	if (!rc && host_network)
+		rc = allow_sockets(ctx);
+
 	for (unsigned i = 0; !rc && i < sizeof(calls) / sizeof(calls[0]); i++)
-		if (calls[i].platform == ANY || calls[i].platform == platform || (directfs && calls[i].platform == DIRECTFS))
+		if (applies(calls[i].platform, platform, directfs, host_network))
 			rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, calls[i].nr, 0);
 	for (unsigned i = 0; !rc && i < sizeof(ioctls) / sizeof(ioctls[0]); i++)
 		if (ioctls[i].platform == ANY || ioctls[i].platform == platform)
@@ -177,7 +210,7 @@ static int fill(scmp_filter_ctx ctx, int platform, bool directfs)
 	return rc;
 }
 
-int seccomp_install(const char *platform, bool directfs)
+int seccomp_install(const char *platform, bool directfs, bool host_network)
 {
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_TRAP);
 	int rc;
@@ -186,7 +219,7 @@ int seccomp_install(const char *platform, bool directfs)
 		return -ENOMEM;
 	/* A hash of the list instead of a chain: the calls of a hot path are not all at its front. */
 	seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-	rc = fill(ctx, !strcmp(platform, "kvm") ? KVM : PTRACE, directfs);
+	rc = fill(ctx, !strcmp(platform, "kvm") ? KVM : PTRACE, directfs, host_network);
 	if (!rc)
 		rc = seccomp_load(ctx);
 	seccomp_release(ctx);

@@ -9,6 +9,7 @@
 #include "boot/boot.h"
 #include "fs/container_fs.h"
 #include "lib/log.h"
+#include "net/host_sock.h"
 #include "task/wait_queue.h"
 
 #define ASYNC_SLOTS 64
@@ -108,6 +109,9 @@ static void handle(const struct event *e)
 	switch (e->type) {
 	case EV_IO:
 		host_io_event(e->id, (uint32_t)e->arg);
+		break;
+	case EV_NET:
+		host_sock_event(e->id, (uint32_t)e->arg);
 		break;
 	case EV_CONTROL:
 		control_wake();

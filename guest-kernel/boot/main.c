@@ -28,10 +28,12 @@ static void read_chosen(const struct fdt *f)
 		panic("boot tree: no /chosen");
 	const char *platform = fdt_string(f, chosen, "platform"), *host = fdt_string(f, chosen, "hostname");
 	const char *placement = fdt_string(f, chosen, "placement"), *access = fdt_string(f, chosen, "file-access");
+	const char *network = fdt_string(f, chosen, "network");
 	strlcpy(boot.platform, platform ? platform : "", sizeof(boot.platform));
 	strlcpy(boot.hostname, host ? host : "runsc", sizeof(boot.hostname));
 	boot.guest_placement = placement && strcmp(placement, "guest") == 0;
 	boot.file_access_shared = access && strcmp(access, "shared") == 0;
+	boot.host_network = network && strcmp(network, "host") == 0;
 	boot.debug = fdt_prop(f, chosen, "debug", &len) && (len == 0 || fdt_u32(f, chosen, "debug", 0));
 	boot.strace = fdt_prop(f, chosen, "strace", &len) && (len == 0 || fdt_u32(f, chosen, "strace", 0));
 	log_debug_enabled = boot.debug;

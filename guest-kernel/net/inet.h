@@ -15,8 +15,10 @@
 
 #define INADDR_LOOP 0x7f000001u
 #define IPPROTO_IP_  0
+#define IPPROTO_ICMP_ 1
 #define IPPROTO_TCP_ 6
 #define IPPROTO_UDP_ 17
+#define IPPROTO_ICMPV6_ 58
 #define PKT_OVERHEAD 256u /* what a queued packet counts besides its bytes */
 
 #define RCV_SHUT 1u

@@ -46,6 +46,10 @@ struct sock_msg {
 	struct scm *scm;           /* NULL: the caller takes none (received files are dropped, MSG_CTRUNC) */
 	uint32_t flags;            /* MSG_* of the caller */
 	uint32_t out_flags;        /* of a receive: MSG_TRUNC, MSG_CTRUNC, MSG_EOR */
+	/* Control data as in cmsg(3). Sending: all that was given, which the family looks through for what is its own.
+	 * Receiving: room for control_room bytes (NULL: none), of which the family fills control_len. */
+	uint8_t *control;
+	uint32_t control_len, control_room;
 };
 
 struct socket_ops {

@@ -2,7 +2,9 @@
 /* System calls that make, name and connect sockets, and their options. Messages are in sys_sockmsg.c. */
 #include <linux/time_types.h>
 
+#include "boot/boot.h"
 #include "lib/string.h"
+#include "net/host_sock.h"
 #include "net/sys_socket.h"
 #include "signal/signal.h"
 #include "syscall/syscall.h"
@@ -55,15 +57,30 @@ static int check_type(int family, int type)
 	return 0;
 }
 
+static int create(int family, int type, int protocol, struct socket **s)
+{
+	switch (family) {
+	case AF_UNIX:
+		return unix_create(type, protocol, s);
+	case AF_INET:
+		return boot.host_network ? host_sock_create(family, type, protocol, s) : inet_create(type, protocol, s);
+	case AF_INET6:
+		return boot.host_network ? host_sock_create(family, type, protocol, s) : -EAFNOSUPPORT;
+	case AF_NETLINK:
+		return boot.host_network ? host_sock_create(family, type, protocol, s) : -EAFNOSUPPORT;
+	case AF_PACKET:
+		return capable(CAP_NET_RAW) ? -EAFNOSUPPORT : -EPERM;
+	}
+	return -EAFNOSUPPORT;
+}
+
 int64_t sys_socket(const struct sysargs *a)
 {
 	int family = arg_int(a, 0), type = arg_int(a, 1), protocol = arg_int(a, 2);
 	struct socket *s;
 	int err = check_type(family, type);
 	if (!err)
-		err = family == AF_UNIX   ? unix_create(type & SOCK_TYPE_MASK, protocol, &s)
-		      : family == AF_INET ? inet_create(type & SOCK_TYPE_MASK, protocol, &s)
-		                          : -EAFNOSUPPORT;
+		err = create(family, type & SOCK_TYPE_MASK, protocol, &s);
 	if (err)
 		return err;
 	struct file *f = socket_file(s, type & SOCK_NONBLOCK ? O_NONBLOCK : 0);

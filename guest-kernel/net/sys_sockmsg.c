@@ -99,7 +99,8 @@ static int scm_parse(struct scm *scm, const uint8_t *buf, size_t len)
 	return 0;
 }
 
-static int scm_copy_in(struct scm *scm, uva_t control, uint64_t len)
+/* *out: a copy of it all, for the family. */
+static int scm_copy_in(struct scm *scm, uva_t control, uint64_t len, uint8_t **out)
 {
 	if (len > CONTROL_MAX)
 		return -ENOBUFS;
@@ -109,7 +110,7 @@ static int scm_copy_in(struct scm *scm, uva_t control, uint64_t len)
 	int err = copy_in(buf, control, len);
 	if (!err)
 		err = scm_parse(scm, buf, len);
-	kfree(buf);
+	*out = buf;
 	return err;
 }
 
@@ -119,6 +120,7 @@ static ssize_t_ send_one(struct file *f, struct socket *s, const struct user_msg
 	struct scm scm = {0};
 	struct iter it;
 	struct uiovec fast[8], *vec = NULL;
+	uint8_t *control = NULL;
 	ssize_t_ r = 0;
 	if (h->name && h->namelen) {
 		if (h->namelen < 0)
@@ -133,13 +135,15 @@ static ssize_t_ send_one(struct file *f, struct socket *s, const struct user_msg
 	if (r < 0)
 		return r;
 	if (h->control && h->controllen)
-		r = scm_copy_in(&scm, uva(h->control), h->controllen);
+		r = scm_copy_in(&scm, uva(h->control), h->controllen, &control);
 	if (r >= 0) {
 		struct sock_msg m = {.iter = &it, .addr = h->name && h->namelen ? &addr : NULL, .scm = &scm,
-		                     .flags = message_flags(f, flags)};
+		                     .flags = message_flags(f, flags), .control = control,
+		                     .control_len = control ? (uint32_t)h->controllen : 0};
 		r = s->ops->sendmsg(s, &m);
 	}
 	scm_destroy(&scm);
+	kfree(control);
 	iter_free_vec(vec, fast);
 	if (r == -EPIPE)
 		raise_sigpipe(s, flags);
@@ -266,12 +270,22 @@ static ssize_t_ recv_one(struct file *f, struct socket *s, uva_t user_hdr, uint3
 	struct scm scm = {0};
 	struct sock_msg m = {.iter = &it, .addr = &addr, .scm = &scm,
 	                     .flags = message_flags(f, (flags & ~(uint32_t)MSG_CMSG_CLOEXEC) | add_flags)};
+	uint64_t off = 0, room = h.control ? h.controllen : 0;
+	if (room && s->family != AF_UNIX) {
+		m.control_room = (uint32_t)MIN(room, (uint64_t)CONTROL_MAX);
+		m.control = kmalloc(m.control_room);
+		if (!m.control)
+			m.control_room = 0;
+	}
 	r = s->ops->recvmsg(s, &m);
 	iter_free_vec(vec, fast);
-	if (r < 0)
+	if (r < 0) {
+		kfree(m.control);
 		return r;
-	int err = 0;
-	uint64_t off = 0, room = h.control ? h.controllen : 0;
+	}
+	int err = m.control_len ? copy_out(uva(h.control), m.control, m.control_len) : 0;
+	off = m.control_len;
+	kfree(m.control);
 	uint32_t out = m.out_flags;
 	if (s->passcred && s->family == AF_UNIX &&
 	    !put_cmsg(uva(h.control), room, &off, SCM_CREDENTIALS, &scm.creds, sizeof(scm.creds), &err))

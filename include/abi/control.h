@@ -9,6 +9,7 @@
  *   /cpus      count = <u32>; fpu-size = <u32>; xcr0 = <u64>
  *   /chosen    hostname; kernel-pml4 = <u64 x 16> (host placement: entries 208..223 of every PML4); debug; strace;
  *              platform = "kvm" | "ptrace"; placement = "host" | "guest"; file-access = "exclusive" | "shared";
+ *              network = "none" | "host";
  *              rng-seed = 64 bytes
  *   /container as below: the first container, started at boot
  *

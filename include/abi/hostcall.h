@@ -69,13 +69,28 @@
 	H(57, AS_DESTROY,  as,      "cr3",                   "it is gone; no vCPU runs it. Result 1: its page-table pages must not become such again before AS_PURGE") \
 	H(58, AS_MAP,      as,      "cr3, hc_map*, n",       "entries that were absent or less permissive are now present: a hint to mirrors") \
 	H(59, AS_FLUSH,    as,      "cr3, hc_flush*",        "entries that were present changed; returns when no vCPU can use the old ones") \
-	H(60, AS_PURGE,    as,      "",                      "forget all that was remembered of page tables, those of destroyed address spaces above all")
+	H(60, AS_PURGE,    as,      "",                      "forget all that was remembered of page tables, those of destroyed address spaces above all") \
+	H(64, NET_SOCKET,  network, "family, type, protocol","a non-blocking host socket (--network=host only, as all of this family); result: its number") \
+	H(65, NET_BIND,    network, "sock, addr*, len",      "bind(2)") \
+	H(66, NET_CONNECT, network, "sock, addr*, len",      "connect(2); EINPROGRESS") \
+	H(67, NET_LISTEN,  network, "sock, backlog",         "listen(2)") \
+	H(68, NET_ACCEPT,  network, "sock",                  "accept(2); result: the new socket's number; EAGAIN") \
+	H(69, NET_SENDMSG, network, "sock, hc_msg*",         "sendmsg(2); EAGAIN") \
+	H(70, NET_RECVMSG, network, "sock, hc_msg*",         "recvmsg(2); EAGAIN") \
+	H(71, NET_GETSOCKOPT, network, "sock, level, name, val*, len", "an option of the list in vmm/net_options.c; result: its length") \
+	H(72, NET_SETSOCKOPT, network, "sock, level, name, val*, len", "an option of that list") \
+	H(73, NET_GETNAME, network, "sock, peer, hc_sockaddr*", "getsockname(2), getpeername(2)") \
+	H(74, NET_SHUTDOWN, network, "sock, how",            "shutdown(2)") \
+	H(75, NET_IOCTL,   network, "sock, request, buf*, len", "SIOCGIF*, FIONREAD, SIOCOUTQ, SIOCATMARK; result: bytes of buf that count") \
+	H(76, NET_WATCH,   network, "sock",                  "from now on each change of readiness is told (EV_NET)") \
+	H(77, NET_POLL,    network, "sock",                  "EPOLL* events that hold now") \
+	H(78, NET_CLOSE,   network, "sock",                  "close(2)")
 
 enum {
 #define HC_NUMBER(nr, name, family, args, doc) HC_##name = nr,
 	HOSTCALLS(HC_NUMBER)
 #undef HC_NUMBER
-	HC_MAX = 64,
+	HC_MAX = 96,
 };
 
 #define HC_NO_HANDLE 0x7fffffff
@@ -143,6 +158,25 @@ struct hc_iov {
 };
 
 #define HC_IOV_MAX 64
+
+#define HC_SOCKADDR_MAX 128
+
+struct hc_sockaddr {
+	uint32_t len;
+	uint8_t data[HC_SOCKADDR_MAX];
+};
+
+#define HC_CONTROL_MAX 20480 /* bytes of control data in one message */
+
+/* A message of a host socket. */
+struct hc_msg {
+	uint32_t flags;       /* MSG_* of the call; of a receive afterwards: those that came back */
+	uint32_t niov;        /* at most HC_IOV_MAX */
+	uint64_t iov;         /* window address of struct hc_iov[niov] */
+	uint64_t control;     /* window address of control data as in cmsg(3) */
+	uint32_t control_len; /* bytes of it, or room for it; of a receive afterwards: bytes that came */
+	struct hc_sockaddr name; /* len 0: none given, none wanted */
+};
 
 /* Protection bits of hc_map, the values of mmap(2). */
 #define HC_PROT_READ  1u

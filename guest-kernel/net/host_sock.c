@@ -1,0 +1,358 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Host sockets: life, names, connections, options, readiness (see host_sock.h). */
+#include "net/host_sock.h"
+
+#include <asm/ioctls.h>
+#include <linux/sockios.h>
+
+#include "lib/log.h"
+#include "lib/string.h"
+#include "net/inet.h"
+#include "task/task.h"
+
+#define CHUNKS 64
+#define CHUNK  1024 /* CHUNKS * CHUNK is more than the host hands out */
+
+static const struct socket_ops host_ops;
+
+static struct {
+	spinlock_t lock;                   /* before a wait queue's */
+	struct host_sock **chunk[CHUNKS];  /* by number; chunks are never freed; lock */
+	struct host_sock *asker;           /* for host_net_ioctl; lock */
+} host_socks;
+
+/* ---- life ------------------------------------------------------------------------------------------------------------ */
+
+static struct host_sock **slot_of(uint32_t num)
+{
+	struct host_sock **c = num < CHUNKS * CHUNK ? host_socks.chunk[num / CHUNK] : NULL;
+	return c ? &c[num % CHUNK] : NULL;
+}
+
+static int enter(struct host_sock *h)
+{
+	struct host_sock **fresh = NULL;
+	if (h->num >= CHUNKS * CHUNK)
+		return -ENFILE;
+	if (!READ_ONCE(host_socks.chunk[h->num / CHUNK])) {
+		fresh = kzalloc(CHUNK * sizeof(*fresh));
+		if (!fresh)
+			return -ENOMEM;
+	}
+	spin_lock(&host_socks.lock);
+	if (fresh && !host_socks.chunk[h->num / CHUNK]) {
+		host_socks.chunk[h->num / CHUNK] = fresh;
+		fresh = NULL;
+	}
+	*slot_of(h->num) = h;
+	spin_unlock(&host_socks.lock);
+	kfree(fresh);
+	return 0;
+}
+
+/* Takes the host's number over, also on failure. */
+static struct host_sock *wrap(uint32_t num, int family, int type, int protocol)
+{
+	struct host_sock *h = kzalloc(sizeof(*h));
+	int err = -ENOMEM;
+	if (h) {
+		socket_init(&h->s, &host_ops, family, type, protocol);
+		h->num = num;
+		spin_init(&h->lock);
+		wait_queue_init(&h->pollers);
+		wait_queue_init(&h->sleepers);
+		err = enter(h);
+	}
+	if (!err)
+		return h;
+	hostcall1(HC_NET_CLOSE, num);
+	kfree(h);
+	return ERR_PTR(err);
+}
+
+static void host_release(struct socket *s)
+{
+	struct host_sock *h = host_sock_of(s);
+	spin_lock(&host_socks.lock);
+	*slot_of(h->num) = NULL; /* from here on no event finds it */
+	spin_unlock(&host_socks.lock);
+	hostcall1(HC_NET_CLOSE, h->num);
+	kfree(h);
+}
+
+int host_sock_create(int family, int type, int protocol, struct socket **out)
+{
+	bool inet = family == AF_INET || family == AF_INET6;
+	int icmp = family == AF_INET ? IPPROTO_ICMP_ : IPPROTO_ICMPV6_;
+	if (type == SOCK_RAW && inet)
+		return capable(CAP_NET_RAW) ? -EPROTONOSUPPORT : -EPERM;
+	if (inet && type != SOCK_STREAM && type != SOCK_DGRAM)
+		return -ESOCKTNOSUPPORT;
+	if (inet && !protocol)
+		protocol = type == SOCK_STREAM ? IPPROTO_TCP_ : IPPROTO_UDP_;
+	if (inet && protocol != (type == SOCK_STREAM ? IPPROTO_TCP_ : IPPROTO_UDP_) && !(type == SOCK_DGRAM && protocol == icmp))
+		return -EPROTONOSUPPORT;
+	int64_t num = hostcall3(HC_NET_SOCKET, family, family == AF_NETLINK ? SOCK_RAW : type, protocol);
+	if (num < 0)
+		return (int)num;
+	struct host_sock *h = wrap((uint32_t)num, family, type, protocol);
+	if (IS_ERR(h))
+		return PTR_ERR(h);
+	*out = &h->s;
+	return 0;
+}
+
+/* ---- readiness -------------------------------------------------------------------------------------------------------- */
+
+void host_sock_event(uint32_t num, uint32_t events)
+{
+	uint32_t ev = events;
+	if (ev & EPOLLIN)
+		ev |= EPOLLRDNORM;
+	if (ev & EPOLLOUT)
+		ev |= EPOLLWRNORM;
+	spin_lock(&host_socks.lock);
+	struct host_sock **slot = slot_of(num), *h = slot ? *slot : NULL;
+	if (h) {
+		spin_lock(&h->lock);
+		h->ready |= ev;
+		spin_unlock(&h->lock);
+		wake_up_all(&h->sleepers);
+		wake_up_poll(&h->pollers, ev);
+	}
+	spin_unlock(&host_socks.lock);
+}
+
+static void watch(struct host_sock *h)
+{
+	if (READ_ONCE(h->watched))
+		return;
+	spin_lock(&h->lock);
+	bool first = !h->watched;
+	h->watched = true;
+	spin_unlock(&h->lock);
+	/* The registration itself tells what holds already. */
+	if (first && hostcall1(HC_NET_WATCH, h->num) < 0)
+		pr_warn("host socket %u cannot be watched", h->num);
+}
+
+void host_sock_look(struct host_sock *h, uint32_t events)
+{
+	spin_lock(&h->lock);
+	h->ready &= ~events;
+	spin_unlock(&h->lock);
+}
+
+void host_sock_more(struct host_sock *h, uint32_t events)
+{
+	spin_lock(&h->lock);
+	h->ready |= events;
+	spin_unlock(&h->lock);
+	wake_up_all(&h->sleepers);
+}
+
+int host_sock_wait(struct host_sock *h, uint32_t events, uint64_t deadline)
+{
+	watch(h);
+	return wait_event_interruptible_deadline(&h->sleepers, READ_ONCE(h->ready) & events, deadline);
+}
+
+int host_sock_wait_error(int err, uint64_t timeout_ns)
+{
+	return inet_wait_error(err, timeout_ns);
+}
+
+static uint32_t host_poll(struct socket *s, struct file *f, struct poll_table *pt)
+{
+	struct host_sock *h = host_sock_of(s);
+	poll_wait(f, &h->pollers, pt);
+	if (pt)
+		watch(h);
+	int64_t now = hostcall1(HC_NET_POLL, h->num);
+	return now < 0 ? EPOLLERR : (uint32_t)now;
+}
+
+/* ---- names and connections ---------------------------------------------------------------------------------------- */
+
+static int host_bind(struct socket *s, const struct sockaddr_buf *addr)
+{
+	uint16_t port;
+	if (addr->len >= 4 && s->family != AF_NETLINK) {
+		memcpy(&port, addr->data + 2, sizeof(port));
+		port = __builtin_bswap16(port);
+		/* The host may let anybody have these: it does not know this task's capabilities. */
+		if (port && port < 1024 && s->protocol != IPPROTO_ICMP_ && !capable(CAP_NET_BIND_SERVICE))
+			return -EACCES;
+	}
+	return (int)hostcall3(HC_NET_BIND, host_sock_of(s)->num, addr->data, addr->len);
+}
+
+/* Until the connection stands: a second connect(2) tells how it went. */
+static int await_connection(struct host_sock *h, const struct sockaddr_buf *addr)
+{
+	const uint32_t events = EPOLLOUT | EPOLLERR | EPOLLHUP;
+	uint64_t deadline = socket_deadline(h->s.sndtimeo_ns);
+	for (;;) {
+		int err = host_sock_wait(h, events, deadline);
+		if (err == -ETIMEDOUT)
+			return -EINPROGRESS;
+		if (err)
+			return host_sock_wait_error(err, h->s.sndtimeo_ns);
+		host_sock_look(h, events);
+		err = (int)hostcall3(HC_NET_CONNECT, h->num, addr->data, addr->len);
+		if (err != -EALREADY && err != -EINPROGRESS)
+			return err == -EISCONN ? 0 : err;
+	}
+}
+
+static int host_connect(struct socket *s, const struct sockaddr_buf *addr, uint32_t flags)
+{
+	struct host_sock *h = host_sock_of(s);
+	host_sock_look(h, EPOLLOUT | EPOLLERR | EPOLLHUP);
+	int err = (int)hostcall3(HC_NET_CONNECT, h->num, addr->data, addr->len);
+	if ((err == -EINPROGRESS || err == -EALREADY) && !(flags & MSG_DONTWAIT))
+		err = await_connection(h, addr);
+	return err;
+}
+
+static int host_listen(struct socket *s, int backlog)
+{
+	return (int)hostcall2(HC_NET_LISTEN, host_sock_of(s)->num, backlog);
+}
+
+static int host_accept(struct socket *s, uint32_t flags, struct socket **out)
+{
+	const uint32_t events = EPOLLIN | EPOLLERR | EPOLLHUP;
+	struct host_sock *h = host_sock_of(s);
+	uint64_t deadline = socket_deadline(s->rcvtimeo_ns);
+	for (;;) {
+		host_sock_look(h, events);
+		int64_t num = hostcall1(HC_NET_ACCEPT, h->num);
+		if (num >= 0) {
+			host_sock_more(h, EPOLLIN);
+			struct host_sock *n = wrap((uint32_t)num, s->family, s->type, s->protocol);
+			if (IS_ERR(n))
+				return PTR_ERR(n);
+			n->s.linger_on = s->linger_on;
+			n->s.linger_sec = s->linger_sec;
+			n->s.rcvlowat = s->rcvlowat;
+			*out = &n->s;
+			return 0;
+		}
+		if (num != -EAGAIN || flags & MSG_DONTWAIT)
+			return (int)num;
+		int err = host_sock_wait(h, events, deadline);
+		if (err)
+			return host_sock_wait_error(err, s->rcvtimeo_ns);
+	}
+}
+
+static int host_getname(struct socket *s, struct sockaddr_buf *addr, bool peer)
+{
+	struct hc_sockaddr name;
+	int err = (int)hostcall3(HC_NET_GETNAME, host_sock_of(s)->num, peer, &name);
+	if (err < 0)
+		return err;
+	addr->len = MIN(name.len, (uint32_t)sizeof(name.data));
+	memcpy(addr->data, name.data, addr->len);
+	return 0;
+}
+
+static int host_shutdown(struct socket *s, int how)
+{
+	struct host_sock *h = host_sock_of(s);
+	int err = (int)hostcall2(HC_NET_SHUTDOWN, h->num, how);
+	if (!err || err == -ENOTCONN)
+		host_sock_more(h, EPOLLIN | EPOLLOUT | EPOLLHUP);
+	return err;
+}
+
+/* ---- options and ioctls ------------------------------------------------------------------------------------------- */
+
+/* Options of SOL_SOCKET that are the Sentry's own. */
+static bool is_ours(int name)
+{
+	return name == SO_RCVTIMEO_OLD || name == SO_RCVTIMEO_NEW || name == SO_SNDTIMEO_OLD || name == SO_SNDTIMEO_NEW ||
+	       name == SO_TYPE || name == SO_DOMAIN || name == SO_PROTOCOL || name == SO_PASSCRED;
+}
+
+static int host_setsockopt(struct socket *s, int level, int name, const void *val, uint32_t len)
+{
+	int v[2] = {0, 0};
+	if (level == SOL_SOCKET && is_ours(name))
+		return -ENOPROTOOPT;
+	memcpy(v, val, MIN(len, (uint32_t)sizeof(v)));
+	if (level == SOL_SOCKET && (name == SO_SNDBUFFORCE || name == SO_RCVBUFFORCE)) {
+		if (!capable(CAP_NET_ADMIN))
+			return -EPERM;
+		name = name == SO_SNDBUFFORCE ? SO_SNDBUF : SO_RCVBUF; /* as far as the host's limit goes */
+	}
+	if (level == SOL_SOCKET && name == SO_LINGER && len >= sizeof(v)) {
+		s->linger_on = v[0] != 0;
+		s->linger_sec = v[1];
+		v[0] = s->linger_on && !s->linger_sec; /* only the close that resets is the host's to do */
+		v[1] = 0;
+		val = v;
+		len = sizeof(v);
+	}
+	int err = (int)hostcall5(HC_NET_SETSOCKOPT, host_sock_of(s)->num, level, name, val, len);
+	if (!err && level == SOL_SOCKET && name == SO_RCVLOWAT)
+		s->rcvlowat = v[0] < 0 ? INT32_MAX : MAX(v[0], 1);
+	return err;
+}
+
+static int host_getsockopt(struct socket *s, int level, int name, void *val, uint32_t *len)
+{
+	if (level == SOL_SOCKET && (is_ours(name) || name == SO_LINGER))
+		return -ENOPROTOOPT;
+	int64_t n = hostcall5(HC_NET_GETSOCKOPT, host_sock_of(s)->num, level, name, val, *len);
+	if (n < 0)
+		return n == -ENOPROTOOPT && level == SOL_SOCKET ? -ENOPROTOOPT : (int)n;
+	*len = MIN((uint32_t)n, *len);
+	return 0;
+}
+
+static int64_t host_ioctl(struct socket *s, uint32_t cmd, uint64_t arg)
+{
+	int n = 0;
+	if (cmd != FIONREAD && cmd != SIOCOUTQ && cmd != SIOCATMARK)
+		return -ENOTTY;
+	int64_t r = hostcall4(HC_NET_IOCTL, host_sock_of(s)->num, cmd, &n, sizeof(n));
+	return r < 0 ? r : copy_out(uva(arg), &n, sizeof(n)) ? -EFAULT : 0;
+}
+
+int64_t host_net_ioctl(uint32_t cmd, void *buf, uint32_t len)
+{
+	struct host_sock *h = READ_ONCE(host_socks.asker);
+	if (!h) {
+		struct socket *s;
+		int err = host_sock_create(AF_INET, SOCK_DGRAM, 0, &s);
+		if (err)
+			return err;
+		h = host_sock_of(s);
+		spin_lock(&host_socks.lock);
+		bool first = !host_socks.asker;
+		if (first)
+			host_socks.asker = h;
+		spin_unlock(&host_socks.lock);
+		if (!first)
+			host_release(s);
+	}
+	return hostcall4(HC_NET_IOCTL, READ_ONCE(host_socks.asker)->num, cmd, buf, len);
+}
+
+static const struct socket_ops host_ops = {
+	.bind = host_bind,
+	.connect = host_connect,
+	.listen = host_listen,
+	.accept = host_accept,
+	.getname = host_getname,
+	.sendmsg = host_sock_sendmsg,
+	.recvmsg = host_sock_recvmsg,
+	.shutdown = host_shutdown,
+	.poll = host_poll,
+	.ioctl = host_ioctl,
+	.setsockopt = host_setsockopt,
+	.getsockopt = host_getsockopt,
+	.release = host_release,
+};

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the Sentry may ask of host sockets: lists of what is allowed, everything else is refused (--network=host). */
+#ifndef VMM_NET_CHECK_H
+#define VMM_NET_CHECK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct net_kind {
+	int family, type, protocol;
+};
+/* The kinds of sockets there are; also the system-call filter's list. */
+extern const struct net_kind net_kinds[];
+extern const unsigned net_kinds_count;
+
+/* May an option be read (or set) with a value of len bytes at most? */
+bool net_option_ok(int family, int level, int name, size_t len, bool set);
+/* Requests of NET_IOCTL: the size of their argument, 0 if refused. SIOCGIFCONF is one with an argument of its own. */
+extern const unsigned long net_ioctls[];
+extern const unsigned net_ioctls_count;
+size_t net_ioctl_size(unsigned long request);
+/* Is it all control data that may be sent, and well-formed? */
+bool net_control_ok(const void *control, size_t len);
+/* Does a netlink message only ask (RTM_GET*)? */
+bool net_netlink_ok(const void *data, size_t len);
+
+#endif
