@@ -20,16 +20,16 @@
 #include "vmm/vcpu.h"
 #include "vmm/vmm_impl.h"
 
-#define MAX_CONNS    32
-#define MAX_REQUESTS 64
-#define MAX_FDS      16
-#define LISTENER     MAX_CONNS /* index of the listening socket in watches */
+#define MAX_CONNS    1024 /* each running exec keeps one */
+#define MAX_REQUESTS 1536
+#define MAX_FDS      64
 #define ROOM         1024      /* for the properties that the server adds */
 
 /* A request lives from its arrival until its reply or the end of its connection. */
 struct request {
 	uint32_t id;    /* 0: free */
 	int conn;       /* index, or -1 when the client has gone */
+	bool gone;      /* it has, and the Sentry is to be told */
 	void *data;     /* the tree while it is queued, else NULL */
 	int len;
 	int io[MAX_FDS];
@@ -41,6 +41,7 @@ static struct {
 	int listen_fd;
 	int conn[MAX_CONNS];              /* protected by lock; -1: free */
 	struct request req[MAX_REQUESTS]; /* protected by lock; queued ones are taken in order of id */
+	unsigned nr_conn, nr_req;         /* entries from here on were never used; protected by lock */
 	uint32_t next_id;
 } ctl = { .lock = PTHREAD_MUTEX_INITIALIZER, .listen_fd = -1, .next_id = 1 };
 
@@ -49,10 +50,8 @@ static uint8_t *rx;
 
 int control_init(int listen_fd)
 {
-	for (unsigned i = 0; i < MAX_CONNS; i++)
-		ctl.conn[i] = -1;
 	ctl.listen_fd = listen_fd;
-	return listen_fd < 0 ? 0 : events_watch_control(listen_fd, LISTENER);
+	return listen_fd < 0 ? 0 : events_watch_control(listen_fd, CONTROL_LISTENER);
 }
 
 /* ---- connections --------------------------------------------------------------------------------------------- */
@@ -67,20 +66,26 @@ static void request_free(struct request *r)
 
 static void conn_close(unsigned index)
 {
+	bool tell = false;
+
 	pthread_mutex_lock(&ctl.lock);
-	for (unsigned i = 0; i < MAX_REQUESTS; i++) {
+	for (unsigned i = 0; i < ctl.nr_req; i++) {
 		struct request *r = &ctl.req[i];
 		if (!r->id || r->conn != (int)index)
 			continue;
-		if (r->data)
+		if (r->data) {
 			request_free(r); /* the Sentry never saw it */
-		else
+		} else {
 			r->conn = -1;
+			r->gone = tell = true;
+		}
 	}
 	events_unwatch(ctl.conn[index]);
 	close(ctl.conn[index]);
 	ctl.conn[index] = -1;
 	pthread_mutex_unlock(&ctl.lock);
+	if (tell)
+		event_post(EV_CONTROL, 0, 0);
 }
 
 static void conn_accept(void)
@@ -90,7 +95,7 @@ static void conn_accept(void)
 
 	if (fd < 0)
 		return;
-	for (i = 0; i < MAX_CONNS && ctl.conn[i] >= 0; i++)
+	for (i = 0; i < ctl.nr_conn && ctl.conn[i] >= 0; i++)
 		;
 	if (i == MAX_CONNS) {
 		vmm_log(LOG_WARNING, "control: too many connections");
@@ -100,6 +105,8 @@ static void conn_accept(void)
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 	pthread_mutex_lock(&ctl.lock);
 	ctl.conn[i] = fd;
+	if (i == ctl.nr_conn)
+		ctl.nr_conn++;
 	pthread_mutex_unlock(&ctl.lock);
 	if (events_watch_control(fd, i))
 		conn_close(i);
@@ -187,13 +194,15 @@ static int enqueue(unsigned conn, const void *fdt, const int *fds, unsigned nr_f
 
 	pthread_mutex_lock(&ctl.lock);
 	for (unsigned i = 0; i < MAX_REQUESTS && !r; i++)
-		if (!ctl.req[i].id)
+		if (i == ctl.nr_req || !ctl.req[i].id)
 			r = &ctl.req[i];
 	if (!r) {
 		pthread_mutex_unlock(&ctl.lock);
 		close_fds(fds, nr_fds);
 		return -EBUSY;
 	}
+	if (r == &ctl.req[ctl.nr_req])
+		ctl.nr_req++;
 	*r = (struct request){ .id = ctl.next_id++, .conn = conn };
 	if (!ctl.next_id)
 		ctl.next_id = 1;
@@ -277,13 +286,38 @@ static void receive(unsigned conn)
 
 void control_event(uint32_t index, uint32_t events)
 {
-	if (index == LISTENER)
+	if (index == CONTROL_LISTENER)
 		conn_accept();
-	else if (index < MAX_CONNS && ctl.conn[index] >= 0)
+	else if (index < ctl.nr_conn && ctl.conn[index] >= 0)
 		receive(index);
 }
 
 /* ---- hostcalls ------------------------------------------------------------------------------------------------- */
+
+/* Of a connection that has closed. Caller holds the lock. */
+static int64_t next_gone(uint64_t addr, uint64_t size)
+{
+	uint8_t buf[256];
+	int64_t rc;
+
+	for (unsigned i = 0; i < ctl.nr_req; i++) {
+		struct request *r = &ctl.req[i];
+		if (!r->id || !r->gone)
+			continue;
+		if (fdt_create(buf, sizeof(buf)) || fdt_finish_reservemap(buf) || fdt_begin_node(buf, "") ||
+		    fdt_property_string(buf, "type", "closed") || fdt_property_u32(buf, "request", r->id) ||
+		    fdt_end_node(buf) || fdt_finish(buf))
+			return -EIO;
+		rc = fdt_totalsize(buf);
+		if ((uint64_t)rc > size)
+			return -EMSGSIZE;
+		if (hc_copy_out(addr, buf, rc))
+			return -EFAULT;
+		r->gone = false;
+		return rc;
+	}
+	return 0;
+}
 
 int64_t hc_CTL_NEXT(struct vmm_vcpu *v, const uint64_t a[6])
 {
@@ -291,12 +325,14 @@ int64_t hc_CTL_NEXT(struct vmm_vcpu *v, const uint64_t a[6])
 	int64_t rc = 0;
 
 	pthread_mutex_lock(&ctl.lock);
-	for (unsigned i = 0; i < MAX_REQUESTS; i++) {
+	for (unsigned i = 0; i < ctl.nr_req; i++) {
 		struct request *q = &ctl.req[i];
 		if (q->id && q->data && (!r || (int32_t)(q->id - r->id) < 0))
 			r = q;
 	}
-	if (r) {
+	if (!r) {
+		rc = next_gone(a[0], a[1]);
+	} else {
 		if ((uint64_t)r->len > a[1])
 			rc = -EMSGSIZE;
 		else
@@ -327,14 +363,15 @@ int64_t hc_CTL_REPLY(struct vmm_vcpu *v, const uint64_t a[6])
 		return -EFAULT;
 	}
 	pthread_mutex_lock(&ctl.lock);
-	for (unsigned i = 0; i < MAX_REQUESTS; i++) {
+	for (unsigned i = 0; i < ctl.nr_req; i++) {
 		struct request *r = &ctl.req[i];
 		if (!a[0] || r->id != a[0] || r->data)
 			continue;
 		rc = 0;
 		if (r->conn >= 0)
 			send_tree(ctl.conn[r->conn], copy, a[2]);
-		request_free(r);
+		if (!a[3])
+			request_free(r);
 		break;
 	}
 	pthread_mutex_unlock(&ctl.lock);

@@ -4,7 +4,7 @@
  *
  * Their open file descriptions are shared with whoever started runsc, so O_NONBLOCK is never set on them. Instead, in
  * this order: sockets use MSG_DONTWAIT; pipes and terminals are opened once more (non-blocking, a description of our
- * own) before the root is emptied, where /proc allows it; else RWF_NOWAIT; else the descriptor is polled first and little is written at a time.
+ * own) before the root is emptied, or by who sends them, where /proc allows it; else RWF_NOWAIT; else the descriptor is polled first and little is written at a time.
  * Regular files and memory devices never block.
  */
 #define _GNU_SOURCE
@@ -41,12 +41,14 @@ struct io {
 	int own;           /* a non-blocking description of our own, or -1 */
 	enum io_kind kind;
 	bool try_nowait;   /* RWF_NOWAIT may work; only ever cleared */
+	bool nonblocking;  /* the descriptor is so already; its sender made it for us */
 	bool closing;      /* protected by io_lock */
 	unsigned users;    /* protected by io_lock */
 };
 
 static pthread_mutex_t io_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct io ios[IO_MAX];
+static unsigned nr_ios; /* entries from here on were never used; protected by io_lock */
 
 static int reopen(int fd)
 {
@@ -75,8 +77,10 @@ void vmm_prepare_io(struct vmm_config *cfg)
 static void describe(struct io *io, int fd, int own)
 {
 	struct stat st = { 0 };
+	int flags = fcntl(fd, F_GETFL);
 
 	*io = (struct io){ .fd = fd, .own = own, .kind = IO_STREAM, .try_nowait = true };
+	io->nonblocking = flags >= 0 && (flags & O_NONBLOCK);
 	if (fstat(fd, &st))
 		return;
 	if (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode) || S_ISDIR(st.st_mode) ||
@@ -88,13 +92,14 @@ static void describe(struct io *io, int fd, int own)
 
 int io_init(const int *fds, const int *own, unsigned n)
 {
-	for (unsigned i = 0; i < IO_MAX; i++)
-		ios[i].fd = ios[i].own = -1;
 	if (n > IO_MAX)
 		return -EINVAL;
-	for (unsigned i = 0; i < n; i++)
+	for (unsigned i = 0; i < n; i++) {
+		ios[i].fd = ios[i].own = -1;
 		if (fds[i] >= 0)
 			describe(&ios[i], fds[i], own[i]);
+	}
+	nr_ios = n;
 	return terminal_init(n ? fds[0] : -1);
 }
 
@@ -104,8 +109,9 @@ int io_add(int fd)
 
 	pthread_mutex_lock(&io_lock);
 	for (unsigned i = 0; i < IO_MAX; i++) {
-		if (ios[i].fd < 0) {
+		if (i == nr_ios || ios[i].fd < 0) {
 			describe(&ios[i], fd, -1);
+			nr_ios += i == nr_ios;
 			n = i;
 			break;
 		}
@@ -121,7 +127,7 @@ static struct io *io_get(uint64_t n)
 	if (n >= IO_MAX)
 		return NULL;
 	pthread_mutex_lock(&io_lock);
-	if (ios[n].fd >= 0 && !ios[n].closing) {
+	if (n < nr_ios && ios[n].fd >= 0 && !ios[n].closing) {
 		io = &ios[n];
 		io->users++;
 	}
@@ -212,8 +218,8 @@ static int64_t stream_transfer(struct io *io, struct iovec *iov, int n, bool wri
 	uint32_t want = write ? POLLOUT : POLLIN;
 	ssize_t rc;
 
-	if (io->own >= 0) {
-		rc = transfer(io->own, iov, n, write, 0);
+	if (io->own >= 0 || io->nonblocking) {
+		rc = transfer(usable_fd(io), iov, n, write, 0);
 		return rc < 0 ? -errno : rc;
 	}
 	if (io->try_nowait) {
@@ -348,7 +354,8 @@ static int64_t tty_set(int fd, unsigned io, uint64_t op, uint64_t buf)
 
 	if (hc_copy_in(&u, buf, op == TIOCSWINSZ ? sizeof(u.ws) : sizeof(u.termios)))
 		return -EFAULT;
-	if (op != TIOCSWINSZ)
+	/* Those of the container itself; others are put back by whoever sent them. */
+	if (op != TIOCSWINSZ && io < vmm.cfg.nr_io)
 		terminal_save(fd, io);
 	return ioctl(fd, op, &u) ? -errno : 0;
 }

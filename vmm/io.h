@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-#define IO_MAX 256
+#define IO_MAX 1024
 
 /* Takes the configured descriptors over, with what vmm_prepare_io opened for them. */
 int io_init(const int *fds, const int *own, unsigned n);

@@ -1,25 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Control messages from runsc's commands (abi/control.h), answered by a kernel task: signal, wait, processes. "exec"
- * and "debug" are answered with EOPNOTSUPP.
+ * Control messages from runsc's commands, taken by a kernel task one after the other. What lasts is done by others: a
+ * process that is being started answers for itself, a wait is answered by the process that ends.
  */
+#include "boot/control.h"
+
 #include "abi/control.h"
-
-#include <linux/eventpoll.h>
-
 #include "boot/boot.h"
 #include "boot/events.h"
-#include "lib/fdt_write.h"
 #include "lib/log.h"
 #include "lib/string.h"
 #include "mm/page.h"
-#include "fs/tty/tty.h"
-#include "signal/signal.h"
 #include "task/task.h"
 
-#define REPLY_MAX 0x10000u
 #define MESSAGE_ORDER 6 /* 256 KiB = CTL_MESSAGE_MAX */
-#define REPLY_ORDER   4
+#define REPLY_ORDER   4 /* 64 KiB = CONTROL_REPLY_MAX */
 
 static struct {
 	struct wait_queue wait;
@@ -32,62 +27,49 @@ void control_wake(void)
 	wake_up_all(&control.wait);
 }
 
-/* Every process but init gets the signal, as kill(-1) would, and init too. */
-static int signal_everyone(const siginfo_t *si)
+struct container *control_container(const struct fdt *f)
 {
-	struct process *p;
-	int n = 0;
-
-	spin_lock(&tasklist_lock);
-	list_for_each_entry(p, &process_list, all_link)
-		if (!p->zombie && signal_send_process_locked(p, si) == 0)
-			n++;
-	spin_unlock(&tasklist_lock);
-	return n ? 0 : -ESRCH;
+	return container_find(fdt_string(f, 0, "container"));
 }
 
-static int handle_signal(const struct fdt *f)
+void control_reply(uint32_t request, struct fdt_writer *w, int err, const char *message, bool more)
 {
-	int signo = (int)fdt_u32(f, 0, "signo", 0), pid = (int)fdt_u32(f, 0, "pid", 0);
-	siginfo_t si;
-	uint32_t len;
-
-	if (signo < 0 || signo > NSIG_)
-		return -EINVAL;
-	/* The terminal of the command outside changed its size: whoever is in its foreground here hears of it. */
-	if (signo == SIGWINCH && !pid && tty_host_check_size())
-		return 0;
-	siginfo_kernel(&si, signo); /* from outside the container: init may be killed by it */
-	si.si_code = SI_USER;
-	if (fdt_prop(f, 0, "all", &len) && (len == 0 || fdt_u32(f, 0, "all", 0)))
-		return signo ? signal_everyone(&si) : 0;
-	struct process *p = pid ? process_find(pid) : container0.init;
-	if (!p)
-		return -ESRCH;
-	int err = p->zombie ? -ESRCH : signo ? signal_send_from_host(p, &si) : 0;
-	if (pid)
-		process_put(p);
-	return err;
+	fdtw_u32(w, "error", (uint32_t)err);
+	if (message)
+		fdtw_string(w, "message", message);
+	uint32_t len = fdtw_finish(w);
+	int64_t r = hostcall4(HC_CTL_REPLY, request, w->buf, len, more);
+	if (r < 0)
+		pr_debug("control reply %u refused: %ld", request, -r);
 }
 
-static void handle_processes(struct fdt_writer *w)
+static int dispatch(const struct fdt *f, const char *type, uint32_t request, struct fdt_writer *w)
 {
-	struct process *p;
-	uint8_t *pids = kmalloc(REPLY_MAX / 2);
-	uint32_t n = 0;
+	if (strcmp(type, "signal") == 0)
+		return control_signal(f);
+	if (strcmp(type, "processes") == 0)
+		return control_processes(f, w);
+	if (strcmp(type, "wait") == 0)
+		return control_wait(f, request);
+	if (strcmp(type, "exec") == 0)
+		return control_exec(f, request);
+	if (strcmp(type, "pause") == 0 || strcmp(type, "resume") == 0)
+		return control_pause(f, *type == 'p');
+	return -EOPNOTSUPP;
+}
 
-	if (!pids)
-		return;
-	spin_lock(&tasklist_lock);
-	list_for_each_entry(p, &process_list, all_link) {
-		if (p->zombie || n + 4 > REPLY_MAX / 2)
-			continue;
-		fdt_store32(pids + n, (uint32_t)p->pid);
-		n += 4;
+static const char *error_message(int err)
+{
+	switch (err) {
+	case -EOPNOTSUPP:
+		return "the sandbox does not know this request";
+	case -ENOENT:
+		return "the container does not exist in the sandbox";
+	case -ESRCH:
+		return "no such process";
+	default:
+		return NULL;
 	}
-	spin_unlock(&tasklist_lock);
-	fdtw_prop(w, "pids", pids, n);
-	kfree(pids);
 }
 
 static void answer(const struct fdt *f, void *reply)
@@ -95,24 +77,15 @@ static void answer(const struct fdt *f, void *reply)
 	const char *type = fdt_string(f, 0, "type");
 	uint32_t id = fdt_u32(f, 0, "id", 0);
 	struct fdt_writer w;
-	int err = 0;
 
-	fdtw_init(&w, reply, REPLY_MAX);
-	if (!type)
-		err = -EINVAL;
-	else if (strcmp(type, "signal") == 0)
-		err = handle_signal(f);
-	else if (strcmp(type, "processes") == 0)
-		handle_processes(&w);
-	else
-		err = -EOPNOTSUPP;
-	fdtw_u32(&w, "error", (uint32_t)err);
-	if (err == -EOPNOTSUPP)
-		fdtw_string(&w, "message", "the sandbox does not know this request");
-	uint32_t len = fdtw_finish(&w);
-	int64_t r = hostcall3(HC_CTL_REPLY, id, reply, len);
-	if (r < 0)
-		pr_debug("control reply %u refused: %ld", id, -r);
+	if (type && strcmp(type, "closed") == 0) {
+		control_closed(fdt_u32(f, 0, "request", 0));
+		return;
+	}
+	fdtw_init(&w, reply, CONTROL_REPLY_MAX);
+	int err = type ? dispatch(f, type, id, &w) : -EINVAL;
+	if (err != CONTROL_LATER)
+		control_reply(id, &w, err, error_message(err), false);
 }
 
 static void control_main(void *arg)

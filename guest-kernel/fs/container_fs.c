@@ -279,12 +279,11 @@ static int mount_node(const struct fdt *f, int node, bool root_read_only)
 	return mount_one(f, node, &m);
 }
 
-/* Makes "/" of the mount namespace the root and the working directory of the current task. */
-static void enter_root(void)
+int container_enter_root(void)
 {
 	struct fs_context *fs = current->fs;
-	if (!fs)
-		return;
+	if (!mnt_ns0.root)
+		return -EAGAIN; /* its first process is still mounting */
 	struct path root = {mnt_ns0.root, mnt_ns0.root->root};
 	path_get(&root);
 	path_get(&root);
@@ -296,6 +295,7 @@ static void enter_root(void)
 		path_put(&old_root);
 	if (old_cwd.mnt)
 		path_put(&old_cwd);
+	return 0;
 }
 
 static int mount_root(const struct fdt *f, int root, bool shared)
@@ -335,7 +335,9 @@ int container_mount_all(const struct fdt *f, int node)
 	int r = mount_root(f, root, access && !strcmp(access, "shared"));
 	if (r)
 		return r;
-	enter_root();
+	r = container_enter_root();
+	if (r)
+		return r;
 	const char *type = fdt_string(f, root, "type");
 	bool readonly = fdt_flag(f, root, "readonly");
 	bool synthetic = readonly && type && !strcmp(type, "gofer");
@@ -357,33 +359,47 @@ int container_mount_all(const struct fdt *f, int node)
 }
 
 /* ---- descriptors ---- */
-static struct file *open_io(uint32_t io, int fd, bool terminal)
-{
-	struct hostio *h = hostio_get(io);
-	if (IS_ERR(h))
-		return (void *)h;
-	return terminal && hostio_is_tty(h) ? tty_host_open(h) : hostio_open(h, fd);
-}
-
-int container_open_stdio(const struct fdt *f, int node)
+void container_drop_io(const struct fdt *f, int node, uint32_t first)
 {
 	uint32_t len;
 	const uint8_t *io = fdt_prop(f, node, "io", &len);
-	bool terminal = fdt_flag(f, node, "terminal");
+
+	for (uint32_t i = first; io && i < len / 4; i++)
+		(void)hostcall1(HC_IO_CLOSE, fdt_load32(io + 4 * i));
+}
+
+static int open_io(uint32_t io, int number, bool terminal)
+{
+	struct hostio *h = hostio_get(io);
+	if (IS_ERR(h))
+		return PTR_ERR(h);
+	struct file *file = terminal && hostio_is_tty(h) ? tty_host_open(h) : hostio_open(h, number);
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	if (terminal && number == 0)
+		tty_become_controlling(file);
+	int fd = fd_reserve(number);
+	if (fd < 0) {
+		file_put(file);
+		return fd;
+	}
+	fd_install(fd, file, false);
+	return 0;
+}
+
+int container_open_stdio(const struct fdt *f, int node, bool terminal)
+{
+	uint32_t len;
+	const uint8_t *io = fdt_prop(f, node, "io", &len);
 	if (!io)
 		return 0;
 	for (uint32_t i = 0; i < len / 4; i++) {
-		struct file *file = open_io(fdt_load32(io + 4 * i), (int)i, terminal);
-		if (IS_ERR(file))
-			return container_refuse(PTR_ERR(file), "descriptor %u", i);
-		if (terminal && i == 0)
-			tty_become_controlling(file);
-		int fd = fd_reserve((int)i);
-		if (fd < 0) {
-			file_put(file);
-			return fd;
+		/* Whatever becomes of it, the number is not ours any more. */
+		int r = open_io(fdt_load32(io + 4 * i), (int)i, terminal);
+		if (r) {
+			container_drop_io(f, node, i + 1);
+			return container_refuse(r, "descriptor %u", i);
 		}
-		fd_install(fd, file, false);
 	}
 	return 0;
 }

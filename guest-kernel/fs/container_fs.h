@@ -9,9 +9,13 @@
 /* Root file system and every mount of the /container node, in order; sets the current task's root and cwd to "/".
  * 0 or -errno after a pr_err that names the mount. */
 int container_mount_all(const struct fdt *f, int node);
-/* Opens the io numbers of the node as descriptors 0, 1, 2, ... of the current task; a terminal becomes the controlling
- * tty of the current session. */
-int container_open_stdio(const struct fdt *f, int node);
+/* Makes "/" of the container's mount namespace the root and the working directory of the current task. */
+int container_enter_root(void);
+/* Opens the io numbers of the node as descriptors 0, 1, 2, ... of the current task, or none of them. terminal: they are a
+ * terminal of the container's own, the controlling tty of the current session. */
+int container_open_stdio(const struct fdt *f, int node, bool terminal);
+/* Closes the io numbers of the node, from the first-th on. */
+void container_drop_io(const struct fdt *f, int node, uint32_t first);
 /* EV_IO from the event ring. */
 void host_io_event(uint32_t io, uint32_t events);
 /* A file system backed by gofer mount index (super block or ERR_PTR). flags: MS_RDONLY, and GOFER_SHARED when others

@@ -26,7 +26,7 @@
 
 static struct {
 	spinlock_t lock;
-	struct hostio *io[HOSTIO_MAX]; /* lock to change */
+	struct hostio *io[HOSTIO_MAX]; /* made when a number is first used, never freed: events may be on their way */
 	struct super_block *sb;        /* set once, by container_open_stdio's task */
 	/* Transfers and seeks of regular files: one lock for all, as descriptors may share a position. */
 	struct mutex seek_lock;
@@ -47,7 +47,7 @@ void hostio_arm(struct hostio *h, uint32_t events)
 void host_io_event(uint32_t io, uint32_t events)
 {
 	struct hostio *h = io < HOSTIO_MAX ? READ_ONCE(hostios.io[io]) : NULL;
-	if (!h)
+	if (!h || !READ_ONCE(h->used))
 		return;
 	spin_lock(&h->lock);
 	/* The watch is spent. An error or hang-up answers everything that was asked. */
@@ -57,8 +57,9 @@ void host_io_event(uint32_t io, uint32_t events)
 	if (rest)
 		hostcall2(HC_IO_WATCH, h->io, rest);
 	spin_unlock(&h->lock);
-	if (h->on_event)
-		h->on_event(h, events);
+	void (*on_event)(struct hostio *, uint32_t) = READ_ONCE(h->on_event);
+	if (on_event)
+		on_event(h, events);
 	wake_up_poll(&h->wait, events);
 }
 
@@ -351,42 +352,66 @@ static const struct inode_ops hostio_iops = {.getattr = hostio_getattr, .setattr
 
 static void hostio_evict(struct inode *inode)
 {
-	struct hostio *h = inode->private;
-	if (!h)
-		return;
-	spin_lock(&hostios.lock);
-	hostios.io[h->io] = NULL;
-	spin_unlock(&hostios.lock);
-	hostcall1(HC_IO_CLOSE, h->io);
-	/* h itself stays: an event may be on its way to it. There are few, and each is used once. */
+	if (inode->private)
+		hostio_release(inode->private);
 }
 
 static const struct super_ops hostio_super_ops = {.evict_inode = hostio_evict};
 static const struct fs_type hostio_type = {.name = "hostio", .nodev = true};
+
+void hostio_release(struct hostio *h)
+{
+	uint32_t io = h->io;
+	spin_lock(&hostios.lock);
+	h->used = false;
+	h->on_event = NULL;
+	spin_unlock(&hostios.lock);
+	/* From here on the host may give the number to another descriptor. */
+	hostcall1(HC_IO_CLOSE, io);
+}
+
+/* The object of a number, unused. */
+static struct hostio *object_of(uint32_t io)
+{
+	struct hostio *h = READ_ONCE(hostios.io[io]);
+	if (h)
+		return h;
+	h = kzalloc(sizeof(*h));
+	if (!h)
+		return NULL;
+	h->io = io;
+	spin_init(&h->lock);
+	wait_queue_init(&h->wait);
+	spin_lock(&hostios.lock);
+	hostios.io[io] = h;
+	spin_unlock(&hostios.lock);
+	return h;
+}
 
 struct hostio *hostio_get(uint32_t io)
 {
 	struct hc_attr a;
 	if (io >= HOSTIO_MAX)
 		return ERR_PTR(-EBADF);
-	if (hostios.io[io])
-		return hostios.io[io];
+	struct hostio *h = hostios.io[io];
+	if (h && READ_ONCE(h->used))
+		return h;
 	int64_t r = hostcall2(HC_IO_STAT, io, &a);
 	if (r < 0)
 		return ERR_PTR(r);
-	struct hostio *h = kzalloc(sizeof(*h));
+	h = object_of(io);
 	if (!h)
 		return ERR_PTR(-ENOMEM);
-	h->io = io;
+	spin_lock(&h->lock);
+	h->armed = h->ready = 0;
+	h->private = NULL;
+	h->last_pos = 0;
 	h->mode = a.mode;
 	h->host_rdev = MKDEV(a.rdev_major, a.rdev_minor);
 	h->host_dev = a.dev;
 	h->host_ino = a.ino;
-	spin_init(&h->lock);
-	wait_queue_init(&h->wait);
-	spin_lock(&hostios.lock);
-	hostios.io[io] = h;
-	spin_unlock(&hostios.lock);
+	spin_unlock(&h->lock);
+	atomic_store(&h->used, true);
 	return h;
 }
 
@@ -411,23 +436,28 @@ static struct file *open_mem_device(struct inode *inode, const char *name)
 	return f;
 }
 
+static struct inode *new_inode(struct hostio *h, const struct hc_attr *a)
+{
+	if (!hostios.sb)
+		hostios.sb = super_alloc(&hostio_type, &hostio_super_ops, 0x686f7374);
+	struct inode *inode = hostios.sb ? inode_alloc(hostios.sb) : NULL;
+	if (!inode)
+		return NULL;
+	inode->ops = &hostio_iops;
+	fill(inode, a);
+	return inode;
+}
+
 struct file *hostio_open(struct hostio *h, int fd)
 {
 	struct hc_attr a;
 	char name[16];
-	if (!hostios.sb) {
-		hostios.sb = super_alloc(&hostio_type, &hostio_super_ops, 0x686f7374);
-		if (!hostios.sb)
-			return ERR_PTR(-ENOMEM);
-	}
 	int64_t r = hostcall2(HC_IO_STAT, h->io, &a);
-	if (r < 0)
-		return ERR_PTR(r);
-	struct inode *inode = inode_alloc(hostios.sb);
-	if (!inode)
-		return ERR_PTR(-ENOMEM);
-	inode->ops = &hostio_iops;
-	fill(inode, &a);
+	struct inode *inode = r < 0 ? NULL : new_inode(h, &a);
+	if (!inode) {
+		hostio_release(h);
+		return ERR_PTR(r < 0 ? r : -ENOMEM);
+	}
 	/* The VFS adds "[ino]" to a name with a colon. */
 	const char *kind = S_ISFIFO(a.mode) ? "pipe" : S_ISSOCK(a.mode) ? "socket" : S_ISREG(a.mode) ? "file" : "host";
 	snprintf(name, sizeof(name), "%s:", kind);
@@ -436,8 +466,9 @@ struct file *hostio_open(struct hostio *h, int fd)
 	inode->private = mem ? NULL : h;
 	struct file *f = mem ? open_mem_device(inode, name)
 	                     : file_from_inode(inode, name, inode->fops, NULL, open_mode(h, fd));
+	if (mem)
+		hostio_release(h);
 	if (!f) {
-		inode->private = NULL;
 		inode_put(inode);
 		return ERR_PTR(-ENOMEM);
 	}

@@ -5,7 +5,7 @@
 
 #include "fs/vfs.h"
 
-#define HOSTIO_MAX 256
+#define HOSTIO_MAX 1024 /* as the VMM's */
 
 struct hostio {
 	uint32_t io;             /* immutable */
@@ -16,14 +16,18 @@ struct hostio {
 	uint32_t armed;          /* EPOLL* bits that the host will tell us about; lock */
 	uint32_t ready;          /* told since the last hostio_wait looked; lock */
 	struct wait_queue wait;
+	bool used;               /* the number is open; hostios.lock */
 	uint64_t last_pos;       /* where the last transfer or seek left a file's position; hostios.seek_lock */
 	/* Runs for each event, in any context: must not sleep. NULL: waiters are woken. */
 	void (*on_event)(struct hostio *h, uint32_t events);
-	void *private;
+	void *private;           /* of on_event, which knows its lock */
 };
 
-/* The descriptor's object (created at the first call, never freed before hostio_free), or ERR_PTR. */
+/* The descriptor's object, or ERR_PTR. It lives until hostio_release; after that the same object may stand for another
+ * descriptor with this number. */
 struct hostio *hostio_get(uint32_t io);
+/* Closes it. */
+void hostio_release(struct hostio *h);
 /* Asks to be told of events (EPOLL*); adds to what is asked for already. */
 void hostio_arm(struct hostio *h, uint32_t events);
 /* Sleeps until the host reports one of events. 0 or -ERESTARTSYS. */
@@ -34,7 +38,7 @@ int64_t hostio_write_ram(struct hostio *h, const void *buf, size_t n);
 /* Is the descriptor a terminal? */
 bool hostio_is_tty(struct hostio *h);
 /* An open file of it for descriptor number fd: plain files, pipes, sockets, and terminals that stay under the host's
- * line discipline. */
+ * line discipline. Takes h over, also on failure. */
 struct file *hostio_open(struct hostio *h, int fd);
 
 #endif

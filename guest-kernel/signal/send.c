@@ -60,7 +60,7 @@ void signal_wake(struct task *t, bool fatal)
 
 bool signal_unkillable(struct process *p)
 {
-	return p == container0.init && !p->sig.unkillable_cleared;
+	return p == p->container->init && !p->sig.unkillable_cleared;
 }
 
 static bool handler_ignores(const struct k_sigaction *a, int signo)

@@ -15,7 +15,7 @@ static int64_t kill_many(int pgid, int signo, const siginfo_t *si)
 
 	spin_lock(&tasklist_lock);
 	list_for_each_entry(p, &process_list, all_link) {
-		if (pgid ? p->pgid != pgid : p == container0.init || p == self)
+		if (pgid ? p->pgid != pgid : p == p->container->init || p == self)
 			continue;
 		if (p->leader && p->leader->is_kthread)
 			continue;

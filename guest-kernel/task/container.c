@@ -1,307 +1,88 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The container's first process, from the /container node of the boot tree (abi/control.h): credentials, limits,
- * file systems, descriptors, program. What goes wrong ends the sandbox with one clear message and the exit status that
- * runc and shells use: 127 for a program that does not exist, 126 for one that cannot be run, 128 for the rest.
+ * Containers: the list of them, and their first processes. The first container comes with the boot tree (/container,
+ * abi/control.h); if it cannot be started, the sandbox ends with one clear message and status 128.
  */
-#include <linux/resource.h>
+#include "task/container.h"
 
 #include "boot/boot.h"
 #include "fs/container_fs.h"
-#include "fs/vfs.h"
 #include "lib/log.h"
 #include "lib/string.h"
 #include "mm/mm.h"
 #include "signal/signal.h"
-#include "task/exec.h"
 #include "task/futex.h"
 #include "task/task.h"
 
-#define EXIT_SETUP      128
-#define PASSWD_MAX      65536u
+#define EXIT_SETUP 128
 
-#define REASON_MAX      480
+struct container container0 = {
+	.refs = {1}, .link = LIST_INIT(container0.link), .domainname = "(none)", .thaw = WAIT_QUEUE_INIT(container0.thaw),
+};
 
-/* On the heap since the host takes addresses of RAM only. */
-static char *reason;
+static struct {
+	spinlock_t lock; /* "containers_lock" */
+	struct list_node list;
+} containers = {.list = LIST_INIT(containers.list)};
 
-static const char *error_text(int err)
+/* ---- the list ---- */
+struct container *container_find(const char *id)
 {
-	static const struct {
-		int err;
-		const char *text;
-	} texts[] = {
-		{ENOENT, "no such file or directory"}, {ENOTDIR, "not a directory"}, {EACCES, "permission denied"},
-		{EPERM, "operation not permitted"}, {ENOEXEC, "exec format error"}, {EROFS, "read-only file system"},
-		{ENOMEM, "out of memory"}, {EINVAL, "invalid argument"}, {ELOOP, "too many levels of symbolic links"},
-		{ENAMETOOLONG, "name too long"}, {E2BIG, "argument list too long"}, {EIO, "input/output error"},
-		{ENODEV, "no such file system"}, {EISDIR, "is a directory"}, {ELIBBAD, "the interpreter is not an ELF program"},
-		{ENOSPC, "no space left on device"}, {EEXIST, "file exists"},
-	};
+	struct container *c, *found = NULL;
 
-	for (uint32_t i = 0; i < ARRAY_SIZE(texts); i++)
-		if (texts[i].err == -err)
-			return texts[i].text;
-	return NULL;
+	spin_lock(&containers.lock);
+	list_for_each_entry(c, &containers.list, link) {
+		if (id && *id ? strcmp(c->id, id) == 0 : c == &container0) {
+			found = c;
+			container_get(c);
+			break;
+		}
+	}
+	spin_unlock(&containers.lock);
+	return found;
 }
 
-int container_refuse(int err, const char *fmt, ...)
+void container_put(struct container *c)
 {
-	const char *text = error_text(err);
-	va_list ap;
-
-	if (reason)
-		return err;
-	reason = kmalloc(REASON_MAX);
-	if (!reason)
-		return err;
-	va_start(ap, fmt);
-	size_t n = MIN((size_t)vsnprintf(reason, REASON_MAX, fmt, ap), REASON_MAX - 1);
-	va_end(ap);
-	if (text)
-		(void)snprintf(reason + n, REASON_MAX - n, ": %s", text);
-	else if (err)
-		(void)snprintf(reason + n, REASON_MAX - n, ": error %d", -err);
-	return err;
+	if (!ref_put(&c->refs))
+		return;
+	BUG_ON(c == &container0);
+	spin_lock(&containers.lock);
+	list_del(&c->link);
+	spin_unlock(&containers.lock);
+	kfree(c);
 }
 
+static void add_to_list(struct container *c)
+{
+	spin_lock(&containers.lock);
+	list_add_tail(&c->link, &containers.list);
+	spin_unlock(&containers.lock);
+}
+
+int container_charge_task(struct container *c)
+{
+	uint64_t limit = READ_ONCE(c->pids_limit);
+
+	if (atomic_add(&c->nr_tasks, 1) > limit && limit) {
+		atomic_sub(&c->nr_tasks, 1);
+		return -EAGAIN;
+	}
+	return 0;
+}
+
+void container_uncharge_task(struct container *c)
+{
+	atomic_sub(&c->nr_tasks, 1);
+}
+
+/* ---- first processes ---- */
 static NORETURN void fail(int err)
 {
 	(void)container_refuse(err, "the Sentry cannot start it");
-	(void)hostcall3(HC_EXIT, EXIT_SETUP << 8, reason, reason ? strlen(reason) : 0);
+	(void)hostcall3(HC_EXIT, EXIT_SETUP << 8, current->refusal, current->refusal ? strlen(current->refusal) : 0);
 	for (;;)
 		(void)hostcall1(HC_IDLE, UINT64_MAX);
-}
-
-/* ---- identity ---- */
-static int read_groups(const struct fdt *f, int node, struct cred *c)
-{
-	uint32_t len;
-	const uint8_t *p = fdt_prop(f, node, "additional-gids", &len);
-
-	if (!p || len < 4)
-		return 0;
-	c->ngroups = MIN(len / 4, 65536u);
-	c->groups = kmalloc(c->ngroups * sizeof(*c->groups));
-	if (!c->groups)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < c->ngroups; i++) {
-		uint32_t g = fdt_load32(p + 4 * i), j = i;
-		for (; j > 0 && c->groups[j - 1] > g; j--)
-			c->groups[j] = c->groups[j - 1];
-		c->groups[j] = g;
-	}
-	return 0;
-}
-
-static bool read_no_new_privs(const struct fdt *f, int node)
-{
-	uint32_t len;
-
-	return fdt_prop(f, node, "no-new-privs", &len) && (len == 0 || fdt_u32(f, node, "no-new-privs", 0));
-}
-
-static struct cred *read_cred(const struct fdt *f, int node)
-{
-	struct cred *c = cred_copy(&kernel_cred);
-
-	if (!c)
-		return NULL;
-	c->uid = c->euid = c->suid = c->fsuid = fdt_u32(f, node, "uid", 0);
-	c->gid = c->egid = c->sgid = c->fsgid = fdt_u32(f, node, "gid", 0);
-	c->cap_bounding = fdt_u64(f, node, "caps-bounding", 0) & CAP_ALL;
-	c->cap_effective = fdt_u64(f, node, "caps-effective", 0) & CAP_ALL;
-	c->cap_permitted = fdt_u64(f, node, "caps-permitted", 0) & CAP_ALL;
-	c->cap_inheritable = fdt_u64(f, node, "caps-inheritable", 0) & CAP_ALL;
-	c->cap_ambient = fdt_u64(f, node, "caps-ambient", 0) & CAP_ALL;
-	if (read_groups(f, node, c)) {
-		cred_put(c);
-		return NULL;
-	}
-	return c;
-}
-
-/* Linux's defaults for init (INIT_RLIMITS), then the container's own. */
-static void set_limits(const struct fdt *f, int node, struct process *p)
-{
-	for (int i = 0; i < RLIM_NLIMITS; i++)
-		p->rlim[i] = (struct rlimit64){RLIM64_INFINITY, RLIM64_INFINITY};
-	p->rlim[RLIMIT_STACK].rlim_cur = 8UL << 20;
-	p->rlim[RLIMIT_CORE].rlim_cur = 0;
-	p->rlim[RLIMIT_NOFILE] = (struct rlimit64){1024, 1048576};
-	p->rlim[RLIMIT_MEMLOCK] = (struct rlimit64){8UL << 20, 8UL << 20};
-	p->rlim[RLIMIT_SIGPENDING] = p->rlim[RLIMIT_NPROC] = (struct rlimit64){PID_MAX, PID_MAX};
-	p->rlim[RLIMIT_MSGQUEUE] = (struct rlimit64){819200, 819200};
-	p->rlim[RLIMIT_NICE] = p->rlim[RLIMIT_RTPRIO] = (struct rlimit64){0, 0};
-	uint32_t len;
-	const uint8_t *r = fdt_prop(f, node, "rlimits", &len);
-	for (; r && len >= 20; r += 20, len -= 20) {
-		uint32_t which = fdt_load32(r);
-		if (which < RLIM_NLIMITS)
-			p->rlim[which] = (struct rlimit64){fdt_load64(r + 4), fdt_load64(r + 12)};
-	}
-}
-
-/* ---- program ---- */
-static int count_strings(const struct fdt *f, int node, const char *name)
-{
-	int n = 0;
-
-	while (fdt_stringlist(f, node, name, n))
-		n++;
-	return n;
-}
-
-static char **copy_strings(const struct fdt *f, int node, const char *name, int extra, int *count)
-{
-	int n = count_strings(f, node, name);
-	char **v = kzalloc(sizeof(char *) * (size_t)(n + extra + 1));
-
-	for (int i = 0; v && i < n; i++) {
-		v[i] = kstrdup(fdt_stringlist(f, node, name, i));
-		if (!v[i])
-			return NULL; /* the sandbox ends */
-	}
-	*count = n;
-	return v;
-}
-
-static const char *env_value(const struct exec_args *a, const char *name)
-{
-	size_t n = strlen(name);
-
-	for (int i = 0; i < a->envc; i++)
-		if (strncmp(a->envp[i], name, n) == 0 && a->envp[i][n] == '=')
-			return a->envp[i] + n + 1;
-	return NULL;
-}
-
-/* The i-th field of a line of /etc/passwd. */
-static const char *passwd_field(const char *line, const char *end, int i, size_t *len)
-{
-	while (i-- > 0) {
-		while (line < end && *line != ':')
-			line++;
-		if (line == end)
-			return NULL;
-		line++;
-	}
-	const char *stop = line;
-	while (stop < end && *stop != ':')
-		stop++;
-	*len = (size_t)(stop - line);
-	return line;
-}
-
-static bool passwd_home(const char *text, size_t size, uint32_t uid, char *out, size_t out_size)
-{
-	const char *p = text, *text_end = text + size;
-
-	while (p < text_end) {
-		const char *end = memchr(p, '\n', (size_t)(text_end - p));
-		end = end ? end : text_end;
-		size_t n = 0, home_len = 0;
-		const char *id = passwd_field(p, end, 2, &n), *home = passwd_field(p, end, 5, &home_len);
-		char number[12];
-		uint64_t value;
-		if (id && home && n > 0 && n < sizeof(number) && home_len > 0 && home_len < out_size) {
-			memcpy(number, id, n);
-			number[n] = 0;
-			if (parse_u64(number, 10, &value) == 0 && value == uid) {
-				memcpy(out, home, home_len);
-				out[home_len] = 0;
-				return true;
-			}
-		}
-		p = end + 1;
-	}
-	return false;
-}
-
-/* HOME, when the environment has none, as runc sets it: from /etc/passwd, else "/". */
-static void add_home(struct exec_args *a)
-{
-	char home[256] = "/", var[264];
-	char *text = env_value(a, "HOME") ? NULL : kmalloc(PASSWD_MAX);
-
-	if (!text)
-		return;
-	struct file *f = vfs_open(AT_FDCWD, "/etc/passwd", O_RDONLY, 0, LOOKUP_FOLLOW);
-	if (!IS_ERR(f)) {
-		ssize_t_ n = file_read_kernel(f, text, PASSWD_MAX, 0);
-		if (n > 0)
-			(void)passwd_home(text, (size_t)n, current->cred->uid, home, sizeof(home));
-		file_put(f);
-	}
-	kfree(text);
-	snprintf(var, sizeof(var), "HOME=%s", home);
-	a->envp[a->envc] = kstrdup(var);
-	if (a->envp[a->envc])
-		a->envc++;
-}
-
-/* Looks the program up in PATH. On success *path is a kmalloc'ed name that works from the current directory. */
-static struct file *find_in_path(struct exec_args *a, char **path)
-{
-	const char *name = a->argv[0], *dir = env_value(a, "PATH");
-	struct file *best = ERR_PTR(-ENOENT);
-
-	*path = NULL;
-	if (strchr(name, '/')) {
-		*path = kstrdup(name);
-		return *path ? exec_file_open(AT_FDCWD, name, LOOKUP_FOLLOW) : ERR_PTR(-ENOMEM);
-	}
-	while (dir && *dir) {
-		const char *end = strchr(dir, ':');
-		size_t n = end ? (size_t)(end - dir) : strlen(dir);
-		size_t size = n + strlen(name) + 3;
-		char *full = kmalloc(size);
-		if (!full)
-			return ERR_PTR(-ENOMEM);
-		memcpy(full, n ? dir : ".", n ? n : 1);
-		snprintf(full + (n ? n : 1), size - (n ? n : 1), "/%s", name);
-		struct file *f = exec_file_open(AT_FDCWD, full, LOOKUP_FOLLOW);
-		if (!IS_ERR(f)) {
-			*path = full;
-			return f;
-		}
-		kfree(full);
-		if (PTR_ERR(f) != -ENOENT && PTR_ERR(f) != -ENOTDIR)
-			best = f;
-		dir = end ? end + 1 : NULL;
-	}
-	return best;
-}
-
-static int enter_directory(const char *cwd)
-{
-	struct path p;
-	int err = path_lookup(AT_FDCWD, cwd, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &p);
-
-	if (err == -ENOENT) {
-		/* As runc does: a missing working directory is made. */
-		char *partial = kstrdup(cwd);
-		for (char *s = partial; s && *s; s++) {
-			if (*s != '/' || s == partial)
-				continue;
-			*s = 0;
-			(void)vfs_mkdir(AT_FDCWD, partial, 0755);
-			*s = '/';
-		}
-		(void)vfs_mkdir(AT_FDCWD, cwd, 0755);
-		kfree(partial);
-		err = path_lookup(AT_FDCWD, cwd, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &p);
-	}
-	if (err)
-		return err;
-	struct fs_context *fs = current->fs;
-	spin_lock(&fs->lock);
-	struct path old = fs->cwd;
-	fs->cwd = p;
-	spin_unlock(&fs->lock);
-	if (old.dentry)
-		path_put(&old);
-	return 0;
 }
 
 static void read_identity(const struct fdt *f, int node)
@@ -314,104 +95,87 @@ static void read_identity(const struct fdt *f, int node)
 	container0.pids_limit = fdt_u64(f, node, "pids-limit", 0);
 }
 
-static int start_program(const struct fdt *f, int node)
+static int container_start(const struct fdt *f, int node)
 {
-	struct exec_args a = {0};
-	char *path;
-
-	a.argv = copy_strings(f, node, "args", 0, &a.argc);
-	a.envp = copy_strings(f, node, "env", 1, &a.envc);
-	if (!a.argv || !a.envp)
-		return -ENOMEM;
-	if (a.argc == 0) {
-		return container_refuse(-EINVAL, "process.args is empty");
-	}
-	add_home(&a);
-	a.file = find_in_path(&a, &path);
-	if (IS_ERR(a.file)) {
-		int e = PTR_ERR(a.file);
-		if (e == -ENOENT && !strchr(a.argv[0], '/'))
-			return container_refuse(0, "exec: \"%s\": not found in $PATH", a.argv[0]), e;
-		return container_refuse(e, "exec: \"%s\"", a.argv[0]);
-	}
-	a.filename = path;
-	char name[128];
-	strlcpy(name, a.argv[0], sizeof(name));
-	int err = task_exec(&a);
-	if (err)
-		return container_refuse(err, "exec: \"%s\"", name);
-	exec_args_free(&a);
-	kfree(path);
-	return 0;
-}
-
-int container_start(const struct fdt *f, int node)
-{
-	struct task *t = current;
-
 	read_identity(f, node);
-	set_limits(f, node, t->proc);
-	t->proc->oom_score_adj = (int)fdt_u32(f, node, "oom-score-adj", 0);
 	int err = container_mount_all(f, node);
-	if (!err)
-		err = container_open_stdio(f, node);
-	if (err)
-		return err;
-	t->fs->umask = fdt_u32(f, node, "umask", 022) & 0777;
-	const char *cwd = fdt_string(f, node, "cwd");
-	err = enter_directory(cwd && *cwd ? cwd : "/");
-	if (err)
-		return container_refuse(err, "process.cwd: \"%s\"", cwd);
-	struct cred *c = read_cred(f, node);
-	if (!c)
-		return -ENOMEM;
-	cred_commit(c);
-	t->no_new_privs = read_no_new_privs(f, node);
-	return start_program(f, node);
+	return err ? err : container_process_start(f, node, node);
 }
 
 static void init_main(void *arg)
 {
-	struct task *t = arg;
-
 	sched_first_switch();
 	int node = fdt_child(&boot.fdt, 0, "container");
 	int err = node < 0 ? container_refuse(-EINVAL, "the boot tree has no /container") : container_start(&boot.fdt, node);
 	if (err)
 		fail(err);
-	task_user_loop(t);
+	task_user_loop(current);
 }
 
-void container_spawn(const struct fdt *f)
+/* Everything that a task and its process need; what was done stays with them for task_discard. */
+static int fill_process(struct task *t, struct container *c, const char *name)
 {
-	struct task *t = task_alloc();
-	struct process *p = process_alloc();
+	struct process *p = t->proc;
 
-	if (!t || !p)
-		panic("no memory for the first process");
+	if (process_signal_init(p, NULL) || process_timers_init(p))
+		return -ENOMEM;
+	task_signal_init(t);
+	futex_task_init(t);
 	t->tid = pid_alloc();
-	t->proc = p;
+	if (t->tid < 0) {
+		t->tid = 0;
+		return -EAGAIN;
+	}
 	t->cred = cred_copy(&kernel_cred);
 	t->files = files_create();
 	t->fs = fs_context_create();
-	if (!t->cred || !t->files || !t->fs || process_signal_init(p, NULL) || process_timers_init(p))
-		panic("no memory for the first process");
+	if (!t->cred || !t->files || !t->fs)
+		return -ENOMEM;
 	task_fpu_reset(t);
-	strlcpy(t->comm, "init", sizeof(t->comm));
+	strlcpy(t->comm, name, sizeof(t->comm));
 	p->pid = p->pgid = p->sid = t->tid;
 	p->leader = t;
 	p->session_leader = true;
 	p->exit_signal = SIGCHLD;
 	p->start_ns = t->start_ns = clock_since_start();
-	container0.init = p;
-	container0.nr_tasks = 1;
 	for (int i = 0; i < RLIM_NLIMITS; i++)
 		p->rlim[i] = (struct rlimit64){RLIM64_INFINITY, RLIM64_INFINITY};
-	task_signal_init(t);
-	futex_task_init(t);
+	return 0;
+}
+
+struct task *container_new_process(struct container *c, const char *name, void (*fn)(void *), void *arg)
+{
+	int err = container_charge_task(c);
+
+	if (err)
+		return ERR_PTR(err);
+	struct task *t = task_alloc();
+	struct process *p = t ? process_alloc(c) : NULL;
+	if (!p) {
+		if (t)
+			task_put(t);
+		container_uncharge_task(c);
+		return ERR_PTR(-ENOMEM);
+	}
+	t->proc = p;
+	err = fill_process(t, c, name);
+	if (err) {
+		task_discard(t);
+		container_uncharge_task(c);
+		return ERR_PTR(err);
+	}
 	sched_fork(t, current);
 	sched_cpu_mask(t->sched.affinity);
-	t->sched.ksp = arch_new_context(t->kstack, init_main, t);
+	t->sched.policy = 0;
+	t->sched.nice = 0;
+	t->sched.ksp = arch_new_context(t->kstack, fn, arg);
+	return t;
+}
+
+void container_start_process(struct task *t)
+{
+	struct process *p = t->proc;
+
 	task_get(t);    /* the running task's */
 	process_get(p); /* the tree's */
 	spin_lock(&tasklist_lock);
@@ -423,4 +187,59 @@ void container_spawn(const struct fdt *f)
 	spin_unlock(&p->sig.lock);
 	spin_unlock(&tasklist_lock);
 	task_start(t);
+}
+
+void container_spawn(const struct fdt *f)
+{
+	struct task *t = container_new_process(&container0, "init", init_main, NULL);
+
+	if (IS_ERR(t))
+		panic("no memory for the first process");
+	container0.init = t->proc;
+	add_to_list(&container0);
+	container_start_process(t);
+}
+
+/* ---- pause ---- */
+#define FREEZE_STEP_NS  1000000UL
+#define FREEZE_LIMIT_NS 5000000000UL
+
+static void sleep_ns(uint64_t ns)
+{
+	task_prepare_wait(false);
+	(void)task_sleep(clock_monotonic() + ns);
+	task_finish_wait();
+}
+
+int container_freeze(struct container *c)
+{
+	uint64_t deadline = clock_monotonic() + FREEZE_LIMIT_NS;
+
+	/* Before ring 3 a task first counts its passage and then looks here (user_loop.c). */
+	(void)atomic_xchg(&c->frozen, true);
+	for (unsigned cpu = 0; cpu < sched_nr_cpus(); cpu++) {
+		uint32_t seen = atomic_load(&user_passages[cpu]);
+		while ((seen & 1) && atomic_load(&user_passages[cpu]) == seen) {
+			(void)hostcall1(HC_KICK, cpu);
+			sleep_ns(FREEZE_STEP_NS);
+			if (clock_monotonic() > deadline) {
+				container_thaw(c);
+				return -EBUSY;
+			}
+		}
+	}
+	return 0;
+}
+
+void container_thaw(struct container *c)
+{
+	atomic_store(&c->frozen, false);
+	wake_up_all(&c->thaw);
+}
+
+void container_wait_thawed(void)
+{
+	struct container *c = current->proc->container;
+
+	(void)!wait_event_killable(&c->thaw, !atomic_load(&c->frozen));
 }

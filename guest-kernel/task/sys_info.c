@@ -175,9 +175,9 @@ int64_t sys_reboot(const struct sysargs *a)
 	default:
 		return -EINVAL;
 	}
-	if (current->proc == container0.init)
+	if (current->proc == current->proc->container->init)
 		task_exit_group(signo);
 	siginfo_t si;
 	siginfo_kernel(&si, SIGKILL);
-	return signal_send_process(container0.init, &si);
+	return signal_send_process(current->proc->container->init, &si);
 }

@@ -12,7 +12,6 @@
 #include "signal/signal.h"
 #include "task/futex.h"
 
-struct container container0 = {.domainname = "(none)"};
 const struct cred kernel_cred = {.refs = {1u << 30}, .cap_effective = CAP_ALL, .cap_permitted = CAP_ALL,
 	.cap_bounding = CAP_ALL};
 struct process kernel_process = {
@@ -24,6 +23,7 @@ struct process kernel_process = {
 	.child_wait = WAIT_QUEUE_INIT(kernel_process.child_wait),
 	.exit_wait = WAIT_QUEUE_INIT(kernel_process.exit_wait),
 	.rlim = {[0 ... RLIM_NLIMITS - 1] = {RLIM64_INFINITY, RLIM64_INFINITY}},
+	.container = &container0,
 };
 
 /* ---- FPU state ---- */
@@ -87,6 +87,7 @@ void task_put(struct task *t)
 		cred_put(t->cred);
 	kstack_free(t->kstack);
 	kfree(t->fpu_area);
+	kfree(t->refusal);
 	kfree(t);
 }
 
@@ -100,7 +101,7 @@ void task_link(struct task *t)
 }
 
 /* ---- processes ---- */
-struct process *process_alloc(void)
+struct process *process_alloc(struct container *c)
 {
 	struct process *p = kzalloc(sizeof(*p));
 
@@ -113,7 +114,8 @@ struct process *process_alloc(void)
 	list_init(&p->all_link);
 	wait_queue_init(&p->child_wait);
 	wait_queue_init(&p->exit_wait);
-	p->container = &container0;
+	p->container = c;
+	container_get(c);
 	return p;
 }
 
@@ -122,6 +124,7 @@ void process_put(struct process *p)
 	if (p == &kernel_process || !ref_put(&p->refs))
 		return;
 	process_signal_destroy(p);
+	container_put(p->container);
 	kfree(p);
 }
 

@@ -16,6 +16,7 @@
 #include "lib/atomic.h"
 #include "lib/list.h"
 #include "signal/signal_types.h"
+#include "task/container.h"
 #include "task/cred.h"
 #include "task/ptrace.h"
 #include "task/sched.h"
@@ -90,6 +91,7 @@ struct task {
 	uint64_t restart_data[6];
 	void *futex_state;              /* signal/… see task/futex.c: PI state held */
 	struct list_node pi_held;       /* futex PI locks owned */
+	char *refusal;                  /* container_refuse: why a container's program cannot be started */
 };
 
 struct process {
@@ -125,7 +127,8 @@ struct process {
 		    syscr, syscw;
 	} self, children_acc;           /* of exited threads; of reaped children; tasklist_lock */
 	uint64_t start_ns;
-	struct container *container;
+	struct container *container;    /* a reference; immutable */
+	bool watched;                   /* control_watch.c is to hear of its end; atomic, set only */
 	struct task *exec_task;         /* thread that execs and waits for the others to leave; tasklist_lock */
 	struct wait_queue exit_wait;    /* exec waits for threads, pidfd pollers for the end */
 	bool reaped;                    /* unlinked from the tree; tasklist_lock */
@@ -133,16 +136,6 @@ struct process {
 	bool thp_disable;
 	bool mce_kill_default;
 };
-
-/* The one container of this sandbox (more in time): limits and the init process. */
-struct container {
-	char id[128];
-	char hostname[65], domainname[65];
-	struct process *init;           /* its exit ends the sandbox */
-	uint64_t memory_limit, pids_limit;
-	uint32_t nr_tasks;              /* atomic */
-};
-extern struct container container0;
 
 extern struct process kernel_process; /* of kernel tasks and idle tasks; on no list */
 
@@ -205,7 +198,10 @@ void process_usage(const struct process *p, struct rusage_acc *out);
 void rusage_add(struct rusage_acc *to, const struct rusage_acc *from);
 /* task.c: an unlinked task with a stack, FPU area and one reference; NULL: no memory. */
 struct task *task_alloc(void);
-struct process *process_alloc(void);
+/* With one reference; takes another one on the container. */
+struct process *process_alloc(struct container *c);
+/* A task that was never linked, and its process if that is its own; not its charge. */
+void task_discard(struct task *t);
 /* The FPU state that a new program starts with; the task's own, live nowhere. */
 void task_fpu_reset(struct task *t);
 /* Takes the FPU state from the registers into memory; current task only. */
@@ -237,13 +233,5 @@ struct exec_args {
  * current task runs the new program when it next enters ring 3. -errno: nothing happened. After the point of no return
  * a failure kills the process. */
 int task_exec(struct exec_args *a) MUST_CHECK;
-
-/* Starts the first process of the container from the boot tree. */
-struct fdt;
-int container_start(const struct fdt *f, int node);
-/* Notes why the container cannot be started: the first reason is what the user is told. Returns err. */
-int container_refuse(int err, const char *fmt, ...) PRINTF(2, 3);
-/* Creates the container's first task, which will call container_start. */
-void container_spawn(const struct fdt *f);
 
 #endif

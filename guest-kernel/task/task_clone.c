@@ -50,7 +50,7 @@ static int check_flags(const struct clone_params *p)
 		return -EINVAL;
 	if ((f & CLONE_CLEAR_SIGHAND) && (f & CLONE_SIGHAND))
 		return -EINVAL;
-	if ((f & CLONE_PARENT) && current->proc == container0.init)
+	if ((f & CLONE_PARENT) && current->proc == current->proc->container->init)
 		return -EINVAL;
 	if ((f & CLONE_PIDFD) && (f & (CLONE_THREAD | CLONE_DETACHED)))
 		return -EINVAL;
@@ -78,18 +78,7 @@ static bool too_many_processes(void)
 	return n >= limit;
 }
 
-static int charge_task(void)
-{
-	uint64_t limit = container0.pids_limit;
-
-	if (atomic_add(&container0.nr_tasks, 1) > limit && limit) {
-		atomic_sub(&container0.nr_tasks, 1);
-		return -EAGAIN;
-	}
-	return 0;
-}
-
-/* ---- parts of the new task; each returns 0 or -errno and leaves what it did to destroy_task ---- */
+/* ---- parts of the new task; each returns 0 or -errno and leaves what it did to task_discard ---- */
 static int copy_registers(struct task *t, const struct clone_params *p)
 {
 	struct task *me = current;
@@ -151,12 +140,12 @@ static int copy_process(struct task *t, const struct clone_params *p)
 		t->proc = me;
 		return 0;
 	}
-	struct process *n = process_alloc();
+	struct process *n = process_alloc(me->container);
 	if (!n)
 		return -ENOMEM;
 	int err = process_signal_init(n, me);
 	if (err) {
-		kfree(n);
+		process_put(n);
 		return err;
 	}
 	t->proc = n; /* the task's reference; process_link adds the tree's */
@@ -207,8 +196,7 @@ static void child_main(void *arg)
 	task_user_loop(t);
 }
 
-/* A task that was never linked. */
-static void destroy_task(struct task *t)
+void task_discard(struct task *t)
 {
 	bool own_process = t->proc && t->proc != current->proc;
 
@@ -235,7 +223,6 @@ static void destroy_task(struct task *t)
 		spin_unlock(&tasklist_lock);
 	}
 	task_put(t);
-	atomic_sub(&container0.nr_tasks, 1);
 }
 
 /* set_tid of clone3: the number for the one pid namespace there is. */
@@ -421,18 +408,20 @@ int64_t task_clone(const struct clone_params *p)
 		return -ERESTARTNOINTR;
 	if (too_many_processes())
 		return -EAGAIN;
-	err = charge_task();
+	err = container_charge_task(current->proc->container);
 	if (err)
 		return err;
 	struct task *t = task_alloc();
 	if (!t) {
-		atomic_sub(&container0.nr_tasks, 1);
+		container_uncharge_task(current->proc->container);
 		return -ENOMEM;
 	}
 	err = build_task(t, p);
 	int64_t r = err ? err : start_task(t, p);
-	if (r < 0)
-		destroy_task(t);
+	if (r < 0) {
+		task_discard(t);
+		container_uncharge_task(current->proc->container);
+	}
 	return r;
 }
 

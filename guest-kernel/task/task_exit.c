@@ -9,6 +9,7 @@
  */
 #include <linux/ptrace.h>
 
+#include "boot/control.h"
 #include "fs/tty/tty.h"
 #include "fs/vfs.h"
 #include "ipc/ipc.h"
@@ -155,6 +156,12 @@ void process_notify_exit(struct process *p)
 		return;
 	}
 
+	/* Started from outside the container: whoever did that watches (boot/control_watch.c), nobody waits. */
+	if (!parent) {
+		p->autoreap = true;
+		wake_up_all(&p->exit_wait);
+		return;
+	}
 	/* A parent that ignores SIGCHLD, or asks for it with SA_NOCLDWAIT, gets no zombies (wait(2)). */
 	const struct k_sigaction *act = &parent->sig.action[SIGCHLD - 1];
 	if (signo == SIGCHLD && (act->handler == (uint64_t)SIG_IGN || (act->flags & SA_NOCLDWAIT))) {
@@ -179,7 +186,7 @@ static struct process *new_parent(const struct process *p)
 	for (struct process *a = p->parent; a; a = a->parent)
 		if (a->child_subreaper && !a->zombie && a->nr_threads > 0)
 			return a;
-	return container0.init;
+	return p->container->init;
 }
 
 /* A group that lost its last link to the rest of its session and has stopped members: SIGHUP, SIGCONT (exit(3)). */
@@ -287,7 +294,7 @@ struct task *process_unlink(struct process *p)
 	pid_unref(leader->tid);
 	p->leader = NULL;
 	p->reaped = true;
-	atomic_sub(&container0.nr_tasks, 1);
+	container_uncharge_task(p->container);
 	return leader;
 }
 
@@ -327,8 +334,8 @@ static void release_tracees(struct task *t, struct list_node *dropped, struct li
 	}
 }
 
-/* The current thread leaves its process. Afterwards only the scheduler knows the task. */
-static void leave_process(struct task *t, int status)
+/* The current thread leaves its process. Afterwards only the scheduler knows the task. True: it was the last one. */
+static bool leave_process(struct task *t, int status)
 {
 	struct process *p = t->proc;
 	struct list_node dead = LIST_INIT(dead), dropped = LIST_INIT(dropped);
@@ -354,7 +361,7 @@ static void leave_process(struct task *t, int status)
 		} else {
 			pid_unref(t->tid);
 		}
-		atomic_sub(&container0.nr_tasks, 1);
+		container_uncharge_task(p->container);
 		drop = true;
 	}
 	wake_up_all(&p->exit_wait);
@@ -367,12 +374,15 @@ static void leave_process(struct task *t, int status)
 	ptrace_put_dropped(&dropped);
 	if (drop)
 		task_put(t); /* the tree's reference */
+	return last;
 }
 
 static void end_sandbox(struct process *p, int status)
 {
 	int code = p->sig.group_exit ? p->sig.group_exit_status : status;
 
+	if (p->watched)
+		control_process_ended(p, code);
 	tty_host_restore();
 	(void)hostcall3(HC_EXIT, code, 0, 0);
 	for (;;)
@@ -402,7 +412,8 @@ NORETURN void task_exit(int status)
 	if (last && p == container0.init)
 		end_sandbox(p, status);
 	task_signal_destroy(t);
-	leave_process(t, status);
+	if (leave_process(t, status) && unlikely(p->watched))
+		control_process_ended(p, p->exit_status);
 	seccomp_put(t);
 	sched_exit();
 }
@@ -449,7 +460,7 @@ static struct task *become_leader(struct task *t)
 		task_put(held); /* the tree's reference is left */
 	pid_set_task(t->tid, NULL);
 	pid_unref(t->tid);
-	atomic_sub(&container0.nr_tasks, 1);
+	container_uncharge_task(p->container);
 	t->tid = p->pid;
 	pid_set_task(p->pid, t);
 	p->leader = t;

@@ -169,6 +169,11 @@ NORETURN void task_user_loop(void *task)
 		account(t, false);
 		struct vcpu *v = this_vcpu();
 		(void)atomic_xchg(&user_passages[v->id], user_passages[v->id] + 1);
+		if (unlikely(READ_ONCE(t->proc->container->frozen))) {
+			(void)atomic_xchg(&user_passages[v->id], user_passages[v->id] + 1);
+			container_wait_thawed();
+			continue;
+		}
 		int64_t r = v->run_user(v, &t->uc);
 		(void)atomic_xchg(&user_passages[v->id], user_passages[v->id] + 1);
 		account(t, true);

@@ -24,9 +24,17 @@
  *            | "cgroup"; source; options = stringlist; readonly; mount = <gofer mount index>; overlay; } }
  *
  * Control message (CTL_NEXT) and its reply (CTL_REPLY):
- *   / { type = "signal" | "exec" | "wait" | "processes" | "debug"; id = <u32>; ... }
- *   signal: signo, pid (0: the container's init), all
+ *   / { type; id = <u32> (the VMM's number of the request); container = ID (absent: the first one); ... }
  *   reply:  / { error = <i32>; message; ... }
+ *   signal: signo; all; or pid = a process of the container, or exec = the id of an exec request; neither: its init
+ *   wait:   pid or exec as above; the reply, when the process has ended: status = <u32>, as of wait(2)
+ *   exec:   io = <u32>* for the descriptors that came with it; host-pid = <u32>: who stands for the process on the host;
+ *           process { args ... as in a container node }. The first reply: pid, exec; the second one: status. The process is
+ *           killed when the connection closes before.
+ *   pause, resume
+ *   processes: the reply: host-pids = <u32>* as told by exec; pids, ppids, uids, ttys (major << 20 | minor), starts (seconds
+ *           of uptime), cpu-ms = <u32>*; names = stringlist; uptime = <u32>
+ *   closed: request = <u32>: its connection has closed; from the VMM, without an id, not answered
  */
 #ifndef ABI_CONTROL_H
 #define ABI_CONTROL_H

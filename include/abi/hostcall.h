@@ -64,7 +64,7 @@
 	H(50, IO_SEEK,     stdio,   "io, offset, whence",    "lseek(2) on an inherited regular file") \
 	H(51, IO_CLOSE,    stdio,   "io",                    "the container closed its last reference") \
 	H(52, CTL_NEXT,    control, "buf*, len",             "next control message (an FDT, see control.h); result: its length, 0 if none") \
-	H(53, CTL_REPLY,   control, "id, buf*, len",         "answer a control message") \
+	H(53, CTL_REPLY,   control, "id, buf*, len, more",   "answer a control message; more: the request stays open for another answer") \
 	H(56, AS_CREATE,   as,      "cr3",                   "a new address space exists (host placement)") \
 	H(57, AS_DESTROY,  as,      "cr3",                   "it is gone; no vCPU runs it. Result 1: its page-table pages must not become such again before AS_PURGE") \
 	H(58, AS_MAP,      as,      "cr3, hc_map*, n",       "entries that were absent or less permissive are now present: a hint to mirrors") \

@@ -16,7 +16,6 @@
 #include "vmm/io.h"
 #include "vmm/vcpu.h"
 
-#define LISTENER 32 /* of control.c */
 #define RAM_AT   (DIRECT_BASE + BOOT_RESERVED_END)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -59,7 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	fuzz_begin();
 	ENSURE(connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0);
-	control_event(LISTENER, EPOLLIN);
+	control_event(CONTROL_LISTENER, EPOLLIN);
 	send_message(fd, data, len);
 	if (len)
 		control_event(0, EPOLLIN);
@@ -68,8 +67,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		memcpy((void *)(RAM_AT + CTL_MESSAGE_MAX), mark ? mark + 2 : data, rest);
 		id++;
-		for (unsigned k = 0; k < 2; k++) /* the second finds nothing */
-			n = hostcall_dispatch(&v, HC_CTL_REPLY, (uint64_t[6]){id, RAM_AT + CTL_MESSAGE_MAX, rest});
+		for (unsigned k = 0; k < 3; k++) /* the first leaves it open, the third finds nothing */
+			n = hostcall_dispatch(&v, HC_CTL_REPLY, (uint64_t[6]){id, RAM_AT + CTL_MESSAGE_MAX, rest, k == 0});
 		ENSURE(n < 0);
 	}
 	close(fd);

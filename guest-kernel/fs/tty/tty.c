@@ -305,11 +305,13 @@ static void tty_release(struct file *file)
 	if (!t)
 		return;
 	tty_lock(t);
-	t->slaves--;
+	bool last = --t->slaves == 0;
 	t->pending |= TTY_DO_MASTER;
-	if (!t->slaves)
+	if (last)
 		t->exclusive = false;
 	tty_unlock(t);
+	if (last && t->driver->close)
+		t->driver->close(t);
 	tty_put(t);
 }
 

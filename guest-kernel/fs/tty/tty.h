@@ -40,6 +40,7 @@ struct tty_driver {
 	void (*set_winsize)(struct tty *t);                       /* without tty->lock; may be NULL */
 	void (*free)(struct tty *t);                              /* last reference; may be NULL */
 	bool (*output_empty)(struct tty *t);                      /* nothing on its way out */
+	void (*close)(struct tty *t);                             /* the last file was closed; may sleep, may be NULL */
 };
 
 struct tty {
@@ -181,7 +182,8 @@ void devpts_remove(uint32_t index);
 bool devpts_path(uint32_t index, struct path *out);
 
 /* ---- tty_host.c ---- */
-/* A host terminal as the container's own: raw on the host side, its line discipline here. */
+/* A host terminal as the container's own: raw on the host side, its line discipline here. Takes h over. The first one of
+ * a container is its /dev/console. */
 struct file *tty_host_open(struct hostio *h);
 /* Puts host terminals back as they were; called when the sandbox ends. */
 void tty_host_restore(void);

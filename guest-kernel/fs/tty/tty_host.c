@@ -16,14 +16,16 @@
 #include "fs/poll.h"
 #include "lib/log.h"
 #include "lib/string.h"
+#include "task/task.h"
 #include "time/timer.h"
 
 #define CHUNK 256u
 #define OUT_MASK (PTY_BUF - 1)
-#define MAX_HOST_TTYS 4
+#define CLOSE_WAIT_NS 1000000000UL
 
 struct host_tty {
-	struct tty *tty;
+	struct list_node link;  /* host_ttys.lock */
+	struct tty *tty;        /* whose last reference frees this */
 	struct hostio *io;
 	struct termios saved;   /* the host's settings before ours */
 	bool raw_by_us;         /* saved must be put back */
@@ -32,8 +34,8 @@ struct host_tty {
 
 static struct {
 	spinlock_t lock;
-	struct host_tty *tty[MAX_HOST_TTYS]; /* lock to add; never removed */
-} host_ttys;
+	struct list_node list; /* lock */
+} host_ttys = {.list = LIST_INIT(host_ttys.list)};
 
 static struct host_tty *host_of(struct tty *t)
 {
@@ -119,8 +121,13 @@ static void fetch_winsize(struct tty *t)
 
 static void host_event(struct hostio *h, uint32_t events)
 {
-	struct tty *t = ((struct host_tty *)h->private)->tty;
+	spin_lock(&host_ttys.lock);
+	struct host_tty *ht = h->private;
+	struct tty *t = ht && ref_get_unless_zero(&ht->tty->refs) ? ht->tty : NULL;
+	spin_unlock(&host_ttys.lock);
 	bool alive = true;
+	if (!t)
+		return; /* it was closed a moment ago */
 	tty_lock(t);
 	if (events & EPOLLOUT) {
 		push_output(t);
@@ -137,6 +144,7 @@ static void host_event(struct hostio *h, uint32_t events)
 	}
 	if (!alive)
 		tty_hangup(t);
+	tty_put(t);
 }
 
 static void host_set_winsize(struct tty *t)
@@ -148,7 +156,34 @@ static void host_set_winsize(struct tty *t)
 	hostcall3(HC_IO_TTY, host_of(t)->io->io, TIOCSWINSZ, &ws);
 }
 
+/* What was written last may still wait for a slow reader: it gets a second. */
+static void host_close(struct tty *t)
+{
+	uint64_t deadline = clock_monotonic() + CLOSE_WAIT_NS;
+	tty_lock(t);
+	push_output(t);
+	tty_unlock(t);
+	(void)!wait_event_common(&t->write_wait, host_output_empty(t), false, deadline);
+}
+
+static void host_free(struct tty *t)
+{
+	struct host_tty *ht = host_of(t);
+	if (!ht)
+		return;
+	spin_lock(&host_ttys.lock);
+	list_del(&ht->link);
+	ht->io->private = NULL;
+	spin_unlock(&host_ttys.lock);
+	if (ht->raw_by_us)
+		hostcall3(HC_IO_TTY, ht->io->io, TCSETS, &ht->saved);
+	hostio_release(ht->io);
+	kfree(ht);
+}
+
 static const struct tty_driver host_driver = {
+	.free = host_free,
+	.close = host_close,
 	.room = host_room,
 	.put = host_put,
 	.flush_output = host_flush_output,
@@ -202,33 +237,33 @@ static struct host_tty *host_create(struct hostio *h)
 			if (i != VMIN && i != VTIME && ht->saved.c_cc[i])
 				t->termios.c_cc[i] = ht->saved.c_cc[i];
 	}
+	spin_lock(&host_ttys.lock);
+	list_add_tail(&ht->link, &host_ttys.list);
 	h->private = ht;
-	h->on_event = host_event;
+	spin_unlock(&host_ttys.lock);
+	WRITE_ONCE(h->on_event, host_event);
 	return ht;
 }
 
+/* The terminal that h is one more descriptor of, with a reference, or NULL. */
 static struct host_tty *host_find(struct hostio *h)
 {
-	for (int i = 0; i < MAX_HOST_TTYS; i++) {
-		struct host_tty *ht = host_ttys.tty[i];
-		if (ht && ht->io->host_dev == h->host_dev && ht->io->host_ino == h->host_ino)
-			return ht;
+	struct host_tty *ht, *found = NULL;
+	spin_lock(&host_ttys.lock);
+	list_for_each_entry(ht, &host_ttys.list, link) {
+		if (ht->io->host_dev == h->host_dev && ht->io->host_ino == h->host_ino && ref_get_unless_zero(&ht->tty->refs)) {
+			found = ht;
+			break;
+		}
 	}
-	return NULL;
+	spin_unlock(&host_ttys.lock);
+	return found;
 }
 
 static void host_start(struct host_tty *ht)
 {
 	make_raw(ht);
 	fetch_winsize(ht->tty);
-	spin_lock(&host_ttys.lock);
-	for (int i = 0; i < MAX_HOST_TTYS; i++) {
-		if (!host_ttys.tty[i]) {
-			host_ttys.tty[i] = ht;
-			break;
-		}
-	}
-	spin_unlock(&host_ttys.lock);
 	hostio_arm(ht->io, EPOLLIN | EPOLLPRI);
 }
 
@@ -244,12 +279,32 @@ static int host_reopen(struct inode *inode, struct file *file)
 
 static const struct file_ops host_inode_fops = {.open = host_reopen};
 
+static void unnamed_evict(struct inode *inode)
+{
+	tty_put(inode->private);
+}
+
+static const struct super_ops unnamed_ops = {.evict_inode = unnamed_evict};
+static const struct fs_type unnamed_type = {.name = "hosttty", .nodev = true};
+
 /* A file without a name in the container, when it has no /dev/console. */
 static struct file *open_unnamed(struct tty *t)
 {
-	struct inode *inode = inode_anon(S_IFCHR | 0620);
+	static struct super_block *sb; /* set once */
+	struct super_block *none = NULL, *made;
+	if (!atomic_load(&sb)) {
+		made = super_alloc(&unnamed_type, &unnamed_ops, 0x686f7374);
+		if (made && !__atomic_compare_exchange_n(&sb, &none, made, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+			super_put(made);
+	}
+	struct inode *inode = atomic_load(&sb) ? inode_alloc(sb) : NULL;
 	if (!inode)
 		return ERR_PTR(-ENOMEM);
+	inode->mode = S_IFCHR | 0620;
+	inode->nlink = 1;
+	inode->uid = current->cred->fsuid;
+	inode_touch(inode, ATTR_ATIME | ATTR_MTIME | ATTR_CTIME);
+	tty_get(t);
 	inode->rdev = MKDEV(t->major, t->minor);
 	inode->private = t;
 	inode->fops = &host_inode_fops;
@@ -268,44 +323,84 @@ static struct file *open_unnamed(struct tty *t)
 	return f;
 }
 
+/* /dev/console of the container is the terminal of its first process. */
+static void become_console(struct tty *t)
+{
+	struct container *c = current->proc->container;
+	if (c->console || (c->init && c->init != current->proc))
+		return;
+	tty_get(t);
+	c->console = t;
+}
+
 struct file *tty_host_open(struct hostio *h)
 {
 	struct host_tty *ht = host_find(h);
-	if (!ht) {
+	if (ht) {
+		hostio_release(h); /* one descriptor of a terminal is enough */
+	} else {
 		ht = host_create(h);
-		if (!ht)
+		if (!ht) {
+			hostio_release(h);
 			return ERR_PTR(-ENOMEM);
+		}
 		host_start(ht);
 	}
+	struct tty *t = ht->tty;
+	become_console(t);
 	/* ttyname(3) wants to find the name it reads in /proc. */
-	if (ht == host_ttys.tty[0]) {
-		struct file *f = vfs_open(AT_FDCWD, "/dev/console", O_RDWR | O_NOCTTY, 0, LOOKUP_FOLLOW);
-		if (!IS_ERR(f) && tty_is_tty_file(f) && file_tty(f) == ht->tty)
-			return f;
-		if (!IS_ERR(f))
-			file_put(f);
+	struct file *f = ERR_PTR(-ENXIO);
+	if (current->proc->container->console == t)
+		f = vfs_open(AT_FDCWD, "/dev/console", O_RDWR | O_NOCTTY, 0, LOOKUP_FOLLOW);
+	if (!IS_ERR(f) && !(tty_is_tty_file(f) && file_tty(f) == t)) {
+		file_put(f);
+		f = ERR_PTR(-ENXIO);
 	}
-	return open_unnamed(ht->tty);
+	if (IS_ERR(f))
+		f = open_unnamed(t);
+	tty_put(t);
+	return f;
 }
 
 struct tty *tty_host_console(void)
 {
-	struct host_tty *ht = host_ttys.tty[0];
-	if (!ht)
-		return NULL;
-	tty_get(ht->tty);
-	return ht->tty;
+	struct tty *t = current->proc->container->console;
+	if (t)
+		tty_get(t);
+	return t;
+}
+
+/* Some terminal after prev, whose reference goes, with a reference; NULL at the end. */
+static struct tty *next_host_tty(struct tty *prev)
+{
+	struct tty *found = NULL;
+	struct host_tty *ht;
+	bool take = !prev;
+	spin_lock(&host_ttys.lock);
+	list_for_each_entry(ht, &host_ttys.list, link) {
+		if (take && ref_get_unless_zero(&ht->tty->refs)) {
+			found = ht->tty;
+			break;
+		}
+		if (ht->tty == prev)
+			take = true;
+	}
+	spin_unlock(&host_ttys.lock);
+	tty_put(prev);
+	return found;
 }
 
 bool tty_host_check_size(void)
 {
-	for (int i = 0; i < MAX_HOST_TTYS; i++)
-		if (host_ttys.tty[i])
-			fetch_winsize(host_ttys.tty[i]->tty);
-	return host_ttys.tty[0] != NULL;
+	bool any = false;
+	for (struct tty *t = next_host_tty(NULL); t; t = next_host_tty(t)) {
+		fetch_winsize(t);
+		any = true;
+	}
+	return any;
 }
 
-/* What the container wrote last may still wait for a slow reader: it gets a second. */
+/* At the end of the sandbox: what was written last may still wait for a slow reader. */
 static void drain_output(struct tty *t)
 {
 	for (int tries = 0; tries < 100; tries++) {
@@ -320,11 +415,9 @@ static void drain_output(struct tty *t)
 
 void tty_host_restore(void)
 {
-	for (int i = 0; i < MAX_HOST_TTYS; i++) {
-		struct host_tty *ht = host_ttys.tty[i];
-		if (!ht)
-			continue;
-		drain_output(ht->tty);
+	for (struct tty *t = next_host_tty(NULL); t; t = next_host_tty(t)) {
+		struct host_tty *ht = host_of(t);
+		drain_output(t);
 		if (ht->raw_by_us)
 			hostcall3(HC_IO_TTY, ht->io->io, TCSETSW, &ht->saved);
 		ht->raw_by_us = false;

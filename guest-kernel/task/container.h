@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Containers of the sandbox: what the host knows by an ID. container0 comes with the boot tree and lives as long as the
+ * sandbox; others are made by control messages.
+ *
+ * A process belongs to the container of its parent for ever (process->container) and holds a reference on it.
+ */
+#ifndef TASK_CONTAINER_H
+#define TASK_CONTAINER_H
+
+#include "lib/atomic.h"
+#include "lib/list.h"
+#include "task/wait_queue.h"
+
+struct fdt;
+struct process;
+struct task;
+struct tty;
+
+struct container {
+	ref_t refs;
+	struct list_node link;          /* list of containers; containers_lock */
+	char id[128];
+	char hostname[65], domainname[65];
+	struct process *init;           /* NULL before it exists and after it ended; tasklist_lock to change */
+	uint64_t memory_limit, pids_limit;
+	uint32_t nr_tasks;              /* atomic */
+	bool frozen;                    /* nothing of it enters ring 3; atomic */
+	struct wait_queue thaw;         /* its tasks sleep here while it is frozen */
+	struct tty *console;            /* the terminal that its first process was given, or NULL; set once */
+};
+extern struct container container0;
+
+/* By ID (NULL or "": the first one), with a reference, or NULL. */
+struct container *container_find(const char *id);
+static inline void container_get(struct container *c) { ref_get(&c->refs); }
+void container_put(struct container *c);
+/* One more task, within the limit: 0 or -EAGAIN. */
+int container_charge_task(struct container *c) MUST_CHECK;
+void container_uncharge_task(struct container *c);
+
+/* Nothing of c is in ring 3 when container_freeze returns (0), or -EBUSY: it did not stop within seconds and goes on. */
+int container_freeze(struct container *c) MUST_CHECK;
+void container_thaw(struct container *c);
+/* The current task, about to enter ring 3, waits until its container is thawed or it is killed. */
+void container_wait_thawed(void);
+
+/* A task and process of c outside the tree, in a session of its own, without a parent; fn(arg) will be its first code, to
+ * begin with sched_first_switch(). Charged to c; ERR_PTR. */
+struct task *container_new_process(struct container *c, const char *name, void (*fn)(void *), void *arg);
+/* Makes it visible and lets it run. */
+void container_start_process(struct task *t);
+/* Creates the first container's first task. */
+void container_spawn(const struct fdt *f);
+
+/* container_process.c: the current task, whose root and mounts are set up, becomes the program that a node describes.
+ * io_node: the node with its io numbers. After -errno the reason may be in current->refusal. */
+int container_process_start(const struct fdt *f, int node, int io_node) MUST_CHECK;
+/* Notes why the program cannot be started: the first reason is what the user is told. Returns err. */
+int container_refuse(int err, const char *fmt, ...) PRINTF(2, 3);
+
+/* container_exec.c: one more process in a running container, from the control message f ("exec"), whose request is told of
+ * its start and its end. 0: the answer will come; -errno: answer at once. */
+int container_exec(const struct fdt *f, uint32_t request) MUST_CHECK;
+
+#endif
