@@ -37,18 +37,6 @@ static void follow_parent(int status_fd)
 		_exit(EXIT_RUNTIME);
 }
 
-/* Memory is charged to the cgroup of whoever touches it first, and helper processes are born into their parent's: nothing
- * of either before runsc has moved us. */
-static bool told_to_go(int status_fd)
-{
-	char byte;
-	ssize_t n;
-
-	while ((n = read(status_fd, &byte, 1)) < 0 && errno == EINTR)
-		;
-	return n == 1;
-}
-
 static unsigned cpu_count(unsigned wanted)
 {
 	cpu_set_t set;
@@ -84,7 +72,7 @@ static struct error *read_config(const void *t, struct vmm_config *c)
 	if (c->nr_io > VMM_MAX_IO || len / sizeof(*readonly) > VMM_MAX_MOUNTS)
 		return error_new("the launch tree names too many descriptors");
 	for (unsigned i = 0; i < c->nr_io; i++)
-		c->io_fd[i] = i;
+		c->io_fd[i] = i < 3 ? i : launch_u32(t, node, "first-preserved", 3) + i - 3;
 	c->nr_mounts = len / sizeof(*readonly);
 	for (unsigned i = 0; i < VMM_MAX_MOUNTS; i++) {
 		c->mount_fd[i] = -1;
@@ -123,11 +111,13 @@ static struct error *boot(int *status)
 	if (err)
 		return error_errno(err, "cannot empty the sandbox's root");
 	close(SPAWN_FIRST_FD);
+	/* Memory is charged to the cgroup of whoever touches it first, and helper processes are born into their parent's:
+	 * nothing of either before runsc has moved us. */
+	if (launch_flag(t, node, "wait-for-go") && !status_wait_for_go())
+		return error_new("runsc has died");
 	e = gofer_receive_mounts(c.gofer_fd, c.nr_mounts, c.mount_fd, c.mount_flags);
 	if (e)
 		return e;
-	if (launch_flag(t, node, "wait-for-go") && !told_to_go(c.ready_fd))
-		return error_new("runsc has died");
 	err = vmm_run(&c);
 	if (err < 0 && vmm_reason())
 		return error_new("%s", vmm_reason());

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* runsc delete: remove what is left of a stopped container; with --force also of a running one. */
+/* runsc delete: remove what is left of a stopped container, or one that was never started; with --force also a running one. */
 #include <signal.h>
 
 #include "oci/command.h"
@@ -35,7 +35,7 @@ static struct error *delete_one(const struct options *o, const char *id)
 		error_free(control_signal(s.dir, SIGKILL, 0, false)); /* the sandbox ends, and the gofer with it */
 		s.pid = s.gofer_pid = 0;
 		s.cgroup_paths = NULL;
-	} else if (!values.force && state_status(&s) != STATE_STOPPED) {
+	} else if (!values.force && state_status(&s) != STATE_STOPPED && state_status(&s) != STATE_CREATED) {
 		return error_new("delete: container \"%s\" is %s; stop it first, or use --force", id,
 		                 state_status_name(state_status(&s)));
 	}

@@ -69,7 +69,12 @@ static struct error *gofer(void)
 	prctl(PR_SET_NAME, "runsc-gofer");
 	umask(0);
 	raise_nofile();
-	e = read_mounts(t, node, m, &n);
+	e = mounts_detach();
+	/* Hooks run in between. */
+	if (!e && launch_flag(t, node, "wait-for-go") && !status_wait_for_go())
+		e = error_new("runsc has died");
+	if (!e)
+		e = read_mounts(t, node, m, &n);
 	if (!e)
 		e = mounts_prepare(launch_string(t, node, "work-dir"), m, n, launch_flag(t, node, "hide-system"));
 	if (!e)

@@ -63,8 +63,12 @@ static struct error *run(const struct options *o, int argc, char **argv, int *st
 		e = state_open(o->root, argv[0], false, &s);
 	if (e)
 		return e;
-	if (state_status(&s) != STATE_RUNNING)
-		return error_new("kill: container \"%s\" is not running", argv[0]);
+	/* There is none left to be signalled, which is what --all is for. */
+	if (state_status(&s) == STATE_STOPPED && values.all)
+		return NULL;
+	/* Engines look for "container not running". */
+	if (state_status(&s) == STATE_STOPPED || state_status(&s) == STATE_CREATING)
+		return error_new("kill \"%s\": container not running (it is %s)", argv[0], state_status_name(state_status(&s)));
 	e = control_signal(s.dir, signo, values.pid, values.all);
 	/* SIGKILL works on a sandbox that does not answer any more, too. */
 	if (e && signo == SIGKILL && !values.pid) {

@@ -64,21 +64,8 @@ static void print_json(const struct state *list, unsigned n)
 {
 	cJSON *a = cJSON_CreateArray();
 
-	for (unsigned i = 0; i < n; i++) {
-		enum state_status st = state_status(&list[i]);
-		cJSON *o = cJSON_CreateObject();
-
-		cJSON_AddStringToObject(o, "ociVersion", list[i].version);
-		cJSON_AddStringToObject(o, "id", list[i].id);
-		cJSON_AddNumberToObject(o, "pid", st == STATE_RUNNING ? list[i].pid : 0);
-		cJSON_AddStringToObject(o, "status", state_status_name(st));
-		cJSON_AddStringToObject(o, "bundle", list[i].bundle);
-		cJSON_AddStringToObject(o, "rootfs", list[i].rootfs);
-		cJSON_AddStringToObject(o, "created", list[i].created);
-		if (list[i].annotations)
-			cJSON_AddItemToObject(o, "annotations", cJSON_Duplicate(list[i].annotations, true));
-		cJSON_AddItemToArray(a, o);
-	}
+	for (unsigned i = 0; i < n; i++)
+		cJSON_AddItemToArray(a, state_json(&list[i]));
 	puts(cJSON_PrintUnformatted(a));
 	cJSON_Delete(a);
 }
@@ -102,8 +89,8 @@ static struct error *run(const struct options *o, int argc, char **argv, int *st
 			enum state_status st = state_status(&list[i]);
 			struct passwd *pw = getpwuid(list[i].owner);
 
-			printf("%-24s %-8d %-9s %-32s %-21s %s\n", list[i].id, st == STATE_RUNNING ? list[i].pid : 0,
-			       state_status_name(st), list[i].bundle, list[i].created, pw ? pw->pw_name : "?");
+			printf("%-24s %-8d %-9s %-32s %-21s %s\n", list[i].id, st == STATE_STOPPED ? 0 : list[i].pid,
+			       state_status_name(st), list[i].bundle, list[i].created_at, pw ? pw->pw_name : "?");
 		}
 	}
 	return NULL;

@@ -1,35 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* runsc run: create and start the container of a bundle. */
 #include "oci/command.h"
-#include "oci/sandbox.h"
-#include "oci/spec.h"
+#include "oci/create_flags.h"
 
-static struct {
-	const char *bundle, *pid_file, *console_socket;
-	bool detach;
-} values = {.bundle = "."};
-
-#define OFF(field) __builtin_offsetof(__typeof__(values), field)
+static struct create_flags values = CREATE_FLAGS_DEFAULT;
 
 static const struct flag flags[] = {
-    {"bundle", 'b', FLAG_STRING, OFF(bundle), "DIR", "directory of config.json (default: the current one)"},
-    {"detach", 'd', FLAG_BOOL, OFF(detach), NULL, "return when the container runs"},
-    {"pid-file", 0, FLAG_STRING, OFF(pid_file), "FILE", "where to write the sandbox's process id"},
-    {"console-socket", 0, FLAG_STRING, OFF(console_socket), "PATH", "unix socket that receives the container's terminal"},
+    CREATE_FLAGS,
+    {"detach", 'd', FLAG_BOOL, CREATE_OFF(detach), NULL, "return when the container runs"},
+    {"keep", 0, FLAG_BOOL, CREATE_OFF(keep), NULL, "do not delete the container when it has ended"},
     {0},
 };
 
 static struct error *run(const struct options *o, int argc, char **argv, int *status)
 {
-	struct sandbox_config c = {.options = o, .id = argv[0], .detach = values.detach, .pid_file = values.pid_file,
-	                           .console_socket = values.console_socket, .use_cgroups = !o->ignore_cgroups};
-	struct spec spec;
-	struct error *e = spec_load(values.bundle, &spec);
+	enum sandbox_mode mode = values.detach ? SANDBOX_DETACHED : SANDBOX_FOREGROUND;
 
-	c.spec = &spec;
-	if (!e)
-		e = options_overlay(o, OVERLAY_NONE, &c.overlay);
-	return e ? e : error_wrap(sandbox_run(&c, status), "cannot run container \"%s\"", argv[0]);
+	return error_wrap(create_container(o, &values, mode, argv[0], status), "cannot run container \"%s\"", argv[0]);
 }
 
 const struct command cmd_run = {

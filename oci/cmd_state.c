@@ -9,24 +9,10 @@ static struct error *run(const struct options *o, int argc, char **argv, int *st
 {
 	struct state s;
 	struct error *e = state_open(o->root, argv[0], false, &s);
-	enum state_status st;
-	cJSON *j;
 
 	if (e)
 		return e;
-	st = state_status(&s);
-	j = cJSON_CreateObject();
-	cJSON_AddStringToObject(j, "ociVersion", s.version);
-	cJSON_AddStringToObject(j, "id", s.id);
-	cJSON_AddStringToObject(j, "status", state_status_name(st));
-	if (st == STATE_RUNNING)
-		cJSON_AddNumberToObject(j, "pid", s.pid);
-	cJSON_AddStringToObject(j, "bundle", s.bundle);
-	cJSON_AddStringToObject(j, "rootfs", s.rootfs);
-	cJSON_AddStringToObject(j, "created", s.created);
-	if (s.annotations)
-		cJSON_AddItemToObject(j, "annotations", cJSON_Duplicate(s.annotations, true));
-	puts(cJSON_Print(j));
+	puts(cJSON_Print(state_json(&s)));
 	state_close(&s);
 	return NULL;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "oci/util.h"
+#include "vmm/vmm.h"
 
 bool container_root_readonly(const struct launch *l)
 {
@@ -60,9 +61,9 @@ static void put_rlimits(struct tree *t, const struct spec *s)
 
 static void put_io(struct tree *t, const struct launch *l)
 {
-	fdt32_t io[16];
+	fdt32_t io[VMM_MAX_IO];
 
-	for (uint32_t i = 0; i < l->nr_io && i < 16; i++)
+	for (uint32_t i = 0; i < l->nr_io; i++)
 		io[i] = cpu_to_fdt32(i);
 	tree_prop(t, "io", io, l->nr_io * sizeof(io[0]));
 }
@@ -107,6 +108,8 @@ void container_fdt_write(struct tree *t, const struct launch *l)
 	tree_u64(t, "memory-limit", s->memory_limit);
 	tree_u64(t, "pids-limit", s->pids_limit);
 	put_io(t, l);
+	if (l->hold)
+		tree_flag(t, "hold");
 	tree_node(t, "root");
 	tree_string(t, "type", l->overlay == OVERLAY_NONE ? "gofer" : "overlay");
 	tree_u32(t, "mount", 0);

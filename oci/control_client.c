@@ -16,7 +16,9 @@
 #include "oci/tree.h"
 #include "oci/util.h"
 
+/* A hostile sandbox may be silent; a start brings in a whole program. */
 #define TIMEOUT_SECONDS 5
+#define START_SECONDS   60
 
 /* Through /proc/self/fd, since the name of the directory may be longer than a socket address. */
 static void address(int dir, struct sockaddr_un *sa)
@@ -38,10 +40,10 @@ struct error *control_listen(int dir, int *out)
 	return NULL;
 }
 
-static struct error *call(int dir, struct tree *t, char *reply, size_t reply_size)
+static struct error *call(int dir, struct tree *t, unsigned seconds, char *reply, size_t reply_size)
 {
 	AUTO_FD fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	struct timeval timeout = {.tv_sec = TIMEOUT_SECONDS};
+	struct timeval timeout = {.tv_sec = seconds};
 	struct sockaddr_un sa;
 	const char *msg;
 	ssize_t n;
@@ -83,7 +85,21 @@ struct error *control_signal(int dir, int signo, pid_t pid, bool all)
 	tree_u32(&t, "signo", signo);
 	tree_u32(&t, "pid", pid);
 	tree_u32(&t, "all", all);
-	e = call(dir, &t, reply, CTL_MESSAGE_MAX);
+	e = call(dir, &t, TIMEOUT_SECONDS, reply, CTL_MESSAGE_MAX);
+	free(reply);
+	return e;
+}
+
+struct error *control_start(int dir)
+{
+	char *reply = xcalloc(1, CTL_MESSAGE_MAX);
+	struct error *e;
+	struct tree t;
+
+	tree_begin(&t);
+	tree_string(&t, "type", "start");
+	tree_u32(&t, "id", 0);
+	e = call(dir, &t, START_SECONDS, reply, CTL_MESSAGE_MAX);
 	free(reply);
 	return e;
 }

@@ -14,5 +14,7 @@
 struct error *control_listen(int dir, int *fd) MUST_CHECK;
 /* Sends a signal to the container's process pid (0: its init), or to all of its processes. */
 struct error *control_signal(int dir, int signo, pid_t pid, bool all) MUST_CHECK;
+/* Lets a held container run; returns when its program runs. */
+struct error *control_start(int dir) MUST_CHECK;
 
 #endif

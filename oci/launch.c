@@ -46,6 +46,7 @@ static void put_boot(struct tree *t, const struct launch *l)
 	tree_u64(t, "memory", o->memory ? o->memory : l->spec->memory_limit ? l->spec->memory_limit : host_memory());
 	tree_string(t, "empty-root-on", l->work_dir);
 	tree_u32(t, "nr-io", l->nr_io);
+	tree_u32(t, "first-preserved", l->first_preserved);
 	readonly[n++] = cpu_to_fdt32(container_root_readonly(l));
 	for (unsigned i = 0; i < l->spec->nmounts && n < VMM_MAX_MOUNTS; i++)
 		if (strcmp(l->spec->mounts[i].type, "gofer") == 0)
@@ -92,6 +93,7 @@ static void put_gofer(struct tree *t, const struct launch *l)
 	tree_string(t, "work-dir", l->work_dir);
 	put_flag(t, "directfs", l->options->directfs);
 	put_flag(t, "hide-system", l->hide_system);
+	put_flag(t, "wait-for-go", l->wait_for_go);
 	put_fd(t, "sandbox-fd", l->gofer.sandbox);
 	put_fd(t, "status-fd", l->gofer.status);
 	put_gofer_mount(t, n++, s->root, container_root_readonly(l), true, NULL);

@@ -4,10 +4,10 @@
  * that both inherit.
  *
  *   /container   for the Sentry, as abi/control.h says
- *   /boot        platform, sentry; cpus <u32>; memory <u64>; empty-root-on; mount-readonly <u32 per gofer mount>;
+ *   /boot        platform, sentry; cpus <u32>; memory <u64>; nr-io, first-preserved <u32>; empty-root-on; mount-readonly <u32 per gofer mount>;
  *                flags: directfs, file-access-shared, debug, strace, foreground, wait-for-go;
  *                descriptors <u32>: gofer-fd, control-fd, status-fd, kvm-fd, debug-log-fd (absent: none)
- *   /gofer       work-dir; flags: directfs, hide-system; sandbox-fd, status-fd <u32>;
+ *   /gofer       work-dir; flags: directfs, hide-system, wait-for-go; sandbox-fd, status-fd <u32>;
  *                mount@N { source; flags: readonly, recursive, nosuid, noexec, noatime }   mount@0 is the root
  */
 #ifndef OCI_LAUNCH_H
@@ -34,8 +34,10 @@ struct launch {
 	const char *id, *platform, *work_dir;
 	enum overlay_mode overlay;
 	bool foreground, hide_system;
-	bool wait_for_go; /* the sandbox waits for a byte on its status socket before it sets anything up */
-	uint32_t nr_io;             /* the container's descriptors 0.. are the sandbox process's */
+	bool hold;        /* the container waits for `start` */
+	bool wait_for_go; /* both wait for a message of one byte on the status socket before they set anything up */
+	uint32_t nr_io;             /* descriptors that the container starts with */
+	uint32_t first_preserved;   /* its descriptors from 3 on are those of the sandbox process from here on */
 	struct boot_fds boot;       /* numbers inside the processes */
 	struct gofer_fds gofer;
 };

@@ -23,6 +23,13 @@ struct child {
 	int go_read, go_write; /* the child waits until the last writer is gone; -1 if it need not wait */
 };
 
+/* A process in between, which leaves the child to the init of the pid namespace that both are in. */
+struct orphan {
+	struct child child;
+	char *stack;
+	int pidfd, result;
+};
+
 static long raw(long nr, long a, long b, long c, long d, long e)
 {
 	register long r10 __asm__("r10") = d;
@@ -63,6 +70,68 @@ static int child_main(void *arg)
 	return 0;
 }
 
+/* Shares memory and descriptors with its parent, which waits. */
+static int orphan_main(void *arg)
+{
+	struct orphan *o = arg;
+	unsigned long flags = o->child.spawn->flags | CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD;
+
+	o->result = clone(child_main, o->stack + CHILD_STACK, (int)flags, &o->child, &o->pidfd) < 0 ? errno : 0;
+	raw(SYS_exit_group, 0, 0, 0, 0, 0);
+	return 0;
+}
+
+/* The process id behind a pidfd as we see it; 0 if it is gone. */
+static pid_t pidfd_number(int pidfd)
+{
+	char path[48], *text, *line;
+	int pid = 0;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", pidfd);
+	text = read_file_at(AT_FDCWD, path, 4096, NULL);
+	line = text ? strstr(text, "Pid:") : NULL;
+	if (line)
+		pid = atoi(line + 4);
+	free(text);
+	return pid > 0 ? pid : 0;
+}
+
+/*
+ * A process whose parent dies goes to the init of its parent's pid namespace. So we make a child in the namespace of
+ * s->under, let it make the process, and end.
+ */
+static struct error *spawn_under(const struct spawn *s, pid_t *pid)
+{
+	char *stacks = aligned_alloc(16, 2 * CHILD_STACK), *path = xasprintf("/proc/%d/ns/pid", s->under);
+	struct orphan o = {.child = {.spawn = s, .go_read = -1, .go_write = -1}, .stack = stacks, .pidfd = -1};
+	AUTO_FD own = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
+	AUTO_FD theirs = open(path, O_RDONLY | O_CLOEXEC);
+	pid_t middle = -1;
+	int err;
+
+	*pid = 0;
+	free(path);
+	if (own < 0 || theirs < 0 || setns(theirs, CLONE_NEWPID) < 0) {
+		free(stacks);
+		return error_errno(errno, "cannot enter the sandbox's pid namespace");
+	}
+	middle = clone(orphan_main, stacks + 2 * CHILD_STACK, CLONE_VM | CLONE_VFORK | CLONE_FILES | SIGCHLD, &o);
+	err = middle < 0 ? errno : o.result;
+	if (setns(own, CLONE_NEWPID) < 0 && !err)
+		err = errno;
+	while (middle > 0 && waitpid(middle, NULL, 0) < 0 && errno == EINTR)
+		;
+	if (o.pidfd >= 0) {
+		*pid = pidfd_number(o.pidfd);
+		if (s->pidfd)
+			*s->pidfd = o.pidfd;
+		else
+			close(o.pidfd);
+	}
+	free(stacks);
+	return err ? error_errno(err, "cannot start a process in namespaces") : NULL;
+}
+
 /* Every id that we have, mapped to itself. */
 static struct error *map_ids(pid_t pid, const char *which)
 {
@@ -91,17 +160,35 @@ static struct error *map_ids(pid_t pid, const char *which)
 	return NULL;
 }
 
+static char **copy_argv(char *const *argv)
+{
+	unsigned n = 0;
+	char **copy;
+
+	while (argv[n])
+		n++;
+	copy = xcalloc(n + 1, sizeof(*copy));
+	memcpy(copy, argv, n * sizeof(*copy));
+	return copy;
+}
+
 struct error *spawn_process(const struct spawn *s, pid_t *pid)
 {
 	bool user = s->flags & CLONE_NEWUSER;
-	/* Both live until the child has executed, which is not awaited when it is told to go on by the pipe. */
-	char *stack = aligned_alloc(16, CHILD_STACK);
-	struct child *c = xcalloc(1, sizeof(*c));
-	struct spawn *copy = xcalloc(1, sizeof(*copy));
+	/* These live until the child has executed, which is not awaited when it is told to go on by the pipe. */
+	char *stack;
+	struct child *c;
+	struct spawn *copy;
 	int go[2] = {-1, -1}, flags, pidfd = -1;
 	struct error *e = NULL;
 
+	if (s->under)
+		return spawn_under(s, pid);
+	stack = aligned_alloc(16, CHILD_STACK);
+	c = xcalloc(1, sizeof(*c));
+	copy = xcalloc(1, sizeof(*copy));
 	*copy = *s;
+	copy->argv = copy_argv(s->argv);
 	if (user && pipe2(go, O_CLOEXEC) < 0)
 		return error_errno(errno, "pipe");
 	*c = (struct child){.spawn = copy, .go_read = go[0], .go_write = go[1]};

@@ -11,19 +11,21 @@
 
 #include "oci/error.h"
 
-#define SPAWN_FDS_MAX 16
+#define SPAWN_FDS_MAX 80 /* VMM_MAX_IO and ours */
 #define SPAWN_FIRST_FD 3
 
 struct spawn {
-	char *const *argv;
+	char *const *argv;       /* the strings must outlive the caller */
 	unsigned long flags;     /* CLONE_NEW* */
 	int stdio[3];            /* become descriptors 0, 1, 2 */
 	int fds[SPAWN_FDS_MAX];  /* become descriptors 3, 4, ... */
 	unsigned nfds;
 	int *pidfd;              /* where a pidfd of the child goes, or NULL */
+	pid_t under;             /* init of a pid namespace, or 0 */
 };
 
-/* Starts /proc/self/exe. With CLONE_NEWUSER the child's user namespace maps every id to itself. */
+/* Starts /proc/self/exe. With CLONE_NEWUSER the child's user namespace maps every id to itself. With `under` the process
+ * becomes a child of that init, in its pid namespace (not with CLONE_NEWUSER), and ends with it; *pid is as we see it. */
 struct error *spawn_process(const struct spawn *s, pid_t *pid) MUST_CHECK;
 
 /* In a new mount namespace: make an empty, read-only tmpfs the root. dir is any directory to mount it on. */

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -92,7 +93,7 @@ static struct error *parse(struct state *s)
 	struct error *e;
 
 	if (access(file, F_OK) < 0 && errno == ENOENT) {
-		s->bundle = s->version = s->rootfs = s->created = s->platform = "";
+		s->bundle = s->version = s->rootfs = s->created_at = s->platform = s->boot_id = "";
 		s->cgroup_paths = xcalloc(1, sizeof(char *));
 		return NULL;
 	}
@@ -102,7 +103,13 @@ static struct error *parse(struct state *s)
 	s->version = json_string(j, j->root, "ociVersion", true);
 	s->bundle = json_string(j, j->root, "bundle", true);
 	s->rootfs = json_string(j, j->root, "rootfs", true);
-	s->created = json_string(j, j->root, "created", true);
+	s->created_at = json_string(j, j->root, "created", true);
+	s->boot_id = json_string(j, j->root, "bootId", true);
+	if (!s->boot_id)
+		s->boot_id = "";
+	s->created = json_bool(j, j->root, "isCreated", false);
+	s->started = json_bool(j, j->root, "isStarted", false);
+	s->hooks = json_object(j, j->root, "hooks", false);
 	s->platform = json_string(j, j->root, "platform", true);
 	s->pid = json_int(j, j->root, "sandboxPid", 0, 0, INT32_MAX);
 	s->pid_start = json_u64(j, j->root, "sandboxStart", true);
@@ -121,6 +128,7 @@ struct error *state_open(const char *root, const char *id, bool locked, struct s
 
 	memset(s, 0, sizeof(*s));
 	s->dir = -1;
+	s->boot_id = "";
 	if (e)
 		return e;
 	s->id = xstrdup(id);
@@ -146,7 +154,12 @@ struct error *state_save(struct state *s)
 	cJSON_AddStringToObject(o, "id", s->id);
 	cJSON_AddStringToObject(o, "bundle", s->bundle);
 	cJSON_AddStringToObject(o, "rootfs", s->rootfs);
-	cJSON_AddStringToObject(o, "created", s->created);
+	cJSON_AddStringToObject(o, "created", s->created_at);
+	cJSON_AddStringToObject(o, "bootId", s->boot_id);
+	cJSON_AddBoolToObject(o, "isCreated", s->created);
+	cJSON_AddBoolToObject(o, "isStarted", s->started);
+	if (s->hooks)
+		cJSON_AddItemToObject(o, "hooks", cJSON_Duplicate(s->hooks, true));
 	cJSON_AddStringToObject(o, "platform", s->platform);
 	cJSON_AddNumberToObject(o, "sandboxPid", s->pid);
 	cJSON_AddNumberToObject(o, "sandboxStart", s->pid_start);
@@ -240,16 +253,53 @@ uint64_t state_process_start(pid_t pid)
 	return start;
 }
 
+const char *state_boot_id(void)
+{
+	static char *id;
+	size_t len;
+
+	if (!id)
+		id = read_file_at(AT_FDCWD, "/proc/sys/kernel/random/boot_id", 64, &len);
+	if (id)
+		id[strcspn(id, "\n")] = 0;
+	return id ? id : "";
+}
+
 enum state_status state_status(const struct state *s)
 {
 	if (!s->pid)
 		return s->abandoned ? STATE_STOPPED : STATE_CREATING;
-	return s->pid_start && state_process_start(s->pid) == s->pid_start ? STATE_RUNNING : STATE_STOPPED;
+	if (strcmp(s->boot_id, state_boot_id()) != 0 || !s->pid_start || state_process_start(s->pid) != s->pid_start)
+		return STATE_STOPPED;
+	return s->started ? STATE_RUNNING : s->created ? STATE_CREATED : STATE_CREATING;
 }
 
 const char *state_status_name(enum state_status st)
 {
-	return st == STATE_CREATING ? "creating" : st == STATE_RUNNING ? "running" : "stopped";
+	static const char *const names[] = {
+	    [STATE_CREATING] = "creating", [STATE_CREATED] = "created", [STATE_RUNNING] = "running", [STATE_STOPPED] = "stopped",
+	};
+
+	return names[st];
+}
+
+cJSON *state_json(const struct state *s)
+{
+	enum state_status st = state_status(s);
+	struct passwd *pw = getpwuid(s->owner);
+	cJSON *o = cJSON_CreateObject();
+
+	cJSON_AddStringToObject(o, "ociVersion", s->version);
+	cJSON_AddStringToObject(o, "id", s->id);
+	cJSON_AddNumberToObject(o, "pid", st == STATE_STOPPED ? 0 : s->pid);
+	cJSON_AddStringToObject(o, "status", state_status_name(st));
+	cJSON_AddStringToObject(o, "bundle", s->bundle);
+	cJSON_AddStringToObject(o, "rootfs", s->rootfs);
+	cJSON_AddStringToObject(o, "created", s->created_at);
+	if (s->annotations)
+		cJSON_AddItemToObject(o, "annotations", cJSON_Duplicate(s->annotations, true));
+	cJSON_AddStringToObject(o, "owner", pw ? pw->pw_name : "");
+	return o;
 }
 
 static struct error *kill_process(pid_t pid, uint64_t start, const char *what)
@@ -275,7 +325,10 @@ static struct error *kill_process(pid_t pid, uint64_t start, const char *what)
 
 struct error *state_kill_processes(const struct state *s)
 {
-	struct error *e = kill_process(s->pid, s->pid_start, "sandbox");
+	struct error *e;
 
+	if (strcmp(s->boot_id, state_boot_id()) != 0)
+		return NULL;
+	e = kill_process(s->pid, s->pid_start, "sandbox");
 	return e ? e : kill_process(s->gofer_pid, s->gofer_start, "gofer");
 }

@@ -2,7 +2,8 @@
 /*
  * What runsc remembers of a container: ROOT/ID/state.json, beside the control socket of its sandbox. The directory is
  * the container's existence (made exclusively, removed last); its flock serializes commands; state.json is replaced
- * atomically. Whether the container runs is not stored but asked of the kernel: the sandbox's pid and start time.
+ * atomically. Whether the container lives is not stored but asked of the kernel: the sandbox's pid and start time, on
+ * this boot of the machine.
  */
 #ifndef OCI_STATE_H
 #define OCI_STATE_H
@@ -15,7 +16,7 @@
 #include "oci/json.h"
 
 struct state {
-	const char *id, *bundle, *version, *rootfs, *created;
+	const char *id, *bundle, *version, *rootfs, *created_at;
 	const char *platform;
 	const cJSON *annotations;    /* or NULL */
 	pid_t pid, gofer_pid;        /* on the host; 0 before they exist */
@@ -23,6 +24,10 @@ struct state {
 	unsigned owner;              /* uid of the creator */
 	const cJSON *cgroup;         /* cgroup_to_json, NULL: none */
 	char **cgroup_paths;         /* directories that we made, parents first; NULL-terminated */
+	const cJSON *hooks;          /* of config.json, or NULL */
+	const char *boot_id;         /* of the machine that the pids were valid on */
+	bool created;                /* set up completely: waits for `start`, or ... */
+	bool started;                /* ... was started */
 	bool abandoned;              /* whoever was creating it has died on the way */
 	int dir;                     /* the directory */
 	const char *path;            /* its name */
@@ -39,9 +44,13 @@ void state_unlock(struct state *s);
 struct error *state_remove(struct state *s) MUST_CHECK;
 void state_close(struct state *s);
 
-enum state_status { STATE_CREATING, STATE_RUNNING, STATE_STOPPED };
+enum state_status { STATE_CREATING, STATE_CREATED, STATE_RUNNING, STATE_STOPPED };
 enum state_status state_status(const struct state *s);
 const char *state_status_name(enum state_status st);
+/* The state object of the OCI runtime specification, with what runc adds. */
+cJSON *state_json(const struct state *s);
+/* Names this boot of the machine. */
+const char *state_boot_id(void);
 /* Start time of a process (field 22 of its stat), 0 if it is gone or a zombie. */
 uint64_t state_process_start(pid_t pid);
 /* Kills and waits (at most 10 s) until the processes of the sandbox are gone. */

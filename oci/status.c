@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "oci/status.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -14,6 +15,16 @@ static int status_fd = -1;
 void status_attach(int fd)
 {
 	status_fd = fd;
+}
+
+bool status_wait_for_go(void)
+{
+	char byte;
+	ssize_t n;
+
+	while ((n = recv(status_fd, &byte, 1, 0)) < 0 && errno == EINTR)
+		;
+	return n == 1;
 }
 
 bool status_send_error(const struct error *e)

@@ -8,6 +8,8 @@
 #include "oci/error.h"
 
 void status_attach(int fd);
+/* Waits for the message that lets us go on. False: whoever would send it has died. */
+bool status_wait_for_go(void);
 /* False if nobody listens (any more). */
 bool status_send_error(const struct error *e);
 

@@ -15,6 +15,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "vmm/events.h"
 #include "vmm/image.h"
 #include "vmm/memory.h"
 #include "vmm/terminal.h"
@@ -115,11 +116,25 @@ static void on_fault(int sig, siginfo_t *info, void *ctx)
 	vcpu_park();
 }
 
+/* What the kernel itself sends (of the terminal: its hang-up, its size) is not meant for the container's init. */
+static void on_forward(int sig, siginfo_t *info, void *ctx)
+{
+	int saved = errno;
+
+	if (info->si_code <= 0 && info->si_code != SI_TIMER) {
+		atomic_fetch_or(&vmm.signals, 1UL << (sig - 1));
+		events_wake();
+	}
+	errno = saved;
+}
+
 static void on_kick(int sig, siginfo_t *info, void *ctx)
 {
 	struct vmm_vcpu *vv = vcpu_self;
 	int saved = errno;
 
+	if (info->si_code == SI_USER || info->si_code == SI_QUEUE)
+		on_forward(sig, info, ctx);
 	if (vv) {
 		if (info->si_code == SI_TIMER && info->si_value.sival_int != PLATFORM_TIMER) {
 			__atomic_store_n(&vv->timer_deadline, ~0UL, __ATOMIC_RELAXED);
@@ -131,11 +146,11 @@ static void on_kick(int sig, siginfo_t *info, void *ctx)
 	errno = saved;
 }
 
-static void on_terminate(int sig, siginfo_t *info, void *ctx)
+static void on_parent_death(int sig, siginfo_t *info, void *ctx)
 {
 	int saved = errno;
 
-	vmm_stop(128 + sig);
+	vmm_stop(SIGKILL);
 	errno = saved;
 }
 
@@ -166,8 +181,10 @@ static int install(int sig, void (*fn)(int, siginfo_t *, void *), int flags)
 
 int crash_init(void)
 {
-	/* The terminal and the shell's jobs are the container's business, which hears of them over the control socket. */
-	static const int ignored[] = { SIGPIPE, SIGHUP, SIGINT, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU };
+	/* A reader that has gone, and the host's terminal, of which the container hears through its own. */
+	static const int ignored[] = { SIGPIPE, SIGTSTP, SIGTTIN, SIGTTOU };
+	static const int forwarded[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGIO, SIGPWR,
+		SIGURG, SIGCONT, SIGWINCH, SIGXCPU };
 	sigset_t kick;
 	int rc = 0;
 
@@ -178,7 +195,11 @@ int crash_init(void)
 	if (!rc)
 		rc = install(KICK_SIGNAL, on_kick, SA_RESTART);
 	if (!rc)
-		rc = install(SIGTERM, on_terminate, SA_RESTART);
+		rc = install(PARENT_DEATH_SIGNAL, on_parent_death, SA_RESTART);
+	for (unsigned i = 0; !rc && i < sizeof(forwarded) / sizeof(forwarded[0]); i++)
+		rc = install(forwarded[i], on_forward, SA_RESTART);
+	for (int sig = SIGRTMIN; !rc && sig <= SIGRTMAX; sig++)
+		rc = install(sig, on_forward, SA_RESTART);
 	/* Other threads than vCPUs never take a kick. */
 	sigemptyset(&kick);
 	sigaddset(&kick, KICK_SIGNAL);

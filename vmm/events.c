@@ -174,8 +174,11 @@ static void woken(void)
 {
 	uint64_t n;
 
-	if (read(vmm.stop_fd, &n, sizeof(n)) == sizeof(n))
-		terminal_poll_resized();
+	if (read(vmm.stop_fd, &n, sizeof(n)) != sizeof(n))
+		return;
+	terminal_poll_resized();
+	for (uint64_t set = atomic_exchange(&vmm.signals, 0); set; set &= set - 1)
+		event_post(EV_SIGNAL, __builtin_ctzll(set) + 1, 0);
 }
 
 void events_run(void)

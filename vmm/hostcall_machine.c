@@ -71,6 +71,12 @@ int64_t hc_EXIT(struct vmm_vcpu *v, const uint64_t a[6])
 	return 0;
 }
 
+int64_t hc_CREATED(struct vmm_vcpu *v, const uint64_t a[6])
+{
+	vcpu_tell_ready();
+	return 0;
+}
+
 int64_t hc_PANIC(struct vmm_vcpu *v, const uint64_t a[6])
 {
 	char text[TEXT_MAX + 1];

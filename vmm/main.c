@@ -127,7 +127,7 @@ static int start(void)
 	vmm.stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	rc = vmm.stop_fd < 0 ? -errno : crash_init();
 	/* From now on there is a handler, which puts the terminal back. */
-	if (!rc && vmm.cfg.foreground && prctl(PR_SET_PDEATHSIG, SIGTERM))
+	if (!rc && vmm.cfg.foreground && prctl(PR_SET_PDEATHSIG, PARENT_DEATH_SIGNAL))
 		rc = -errno;
 	if (!rc)
 		rc = events_init();

@@ -232,8 +232,7 @@ int64_t vcpu_do_hostcall(struct vmm_vcpu *vv, uint64_t nr, const uint64_t args[6
 	return rc;
 }
 
-/* The runsc that waits for the container hears once that it runs. */
-static void tell_ready(void)
+void vcpu_tell_ready(void)
 {
 	if (vmm.cfg.ready_fd < 0 || atomic_exchange(&told_ready, true))
 		return;
@@ -259,7 +258,7 @@ int64_t vcpu_do_run_user(struct vmm_vcpu *vv, struct user_context *uc)
 	if (!memory_is_ram((uint64_t)uc, sizeof(*uc)))
 		return -EFAULT;
 	if (!atomic_load_explicit(&told_ready, memory_order_relaxed))
-		tell_ready();
+		vcpu_tell_ready();
 	if (atomic_load(&vmm.stopping)) {
 		uc->trap_kind = TRAP_STOPPED;
 		return 0;

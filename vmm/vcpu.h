@@ -65,6 +65,8 @@ int64_t vcpu_hostcall_thunk(struct vcpu *v, uint64_t nr, const uint64_t args[6])
 int64_t vcpu_run_user_thunk(struct vcpu *v, struct user_context *uc);
 int64_t vcpu_fpu_save_thunk(struct vcpu *v, struct user_context *uc);
 /* What the thunks call, on the host stack. */
+/* The container runs, or is held for its start: the waiting runsc hears of it, once. */
+void vcpu_tell_ready(void);
 /* The container cannot be started: the waiting runsc is told why. Nothing happens once it runs. */
 void vcpu_tell_refused(const char *reason);
 int64_t vcpu_do_hostcall(struct vmm_vcpu *vv, uint64_t nr, const uint64_t args[6]);

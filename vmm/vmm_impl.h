@@ -18,6 +18,7 @@ struct vmm {
 	_Atomic bool stopping;             /* the sandbox is ending: nothing returns to the Sentry or to ring 3 */
 	int stop_fd;                       /* eventfd: the main thread shall end the sandbox */
 	_Atomic int result;                /* what vmm_run returns; valid once stopping */
+	_Atomic uint64_t signals;          /* bit n - 1: signal n came from outside and is to go to the container's init */
 };
 extern struct vmm vmm;
 

@@ -47,6 +47,8 @@ static int dispatch(const struct fdt *f, const char *type, uint32_t request, str
 {
 	if (strcmp(type, "signal") == 0)
 		return control_signal(f);
+	if (strcmp(type, "start") == 0)
+		return control_start(f, request);
 	if (strcmp(type, "processes") == 0)
 		return control_processes(f, w);
 	if (strcmp(type, "wait") == 0)
@@ -63,6 +65,8 @@ static const char *error_message(int err)
 	switch (err) {
 	case -EOPNOTSUPP:
 		return "the sandbox does not know this request";
+	case -EALREADY:
+		return "the container has been started already";
 	case -ENOENT:
 		return "the container does not exist in the sandbox";
 	case -ESRCH:

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Control messages about processes: signal, wait, processes, exec, pause, resume. */
+/* Control messages about processes: signal, wait, processes, start, exec, pause, resume. */
 #include "boot/control.h"
 
 #include "fs/tty/tty.h"
@@ -82,7 +82,7 @@ int control_signal(const struct fdt *f)
 	return err;
 }
 
-/* ---- wait, exec, pause ---- */
+/* ---- wait, start, exec, pause ---- */
 int control_wait(const struct fdt *f, uint32_t request)
 {
 	struct container *c = control_container(f);
@@ -102,6 +102,17 @@ int control_exec(const struct fdt *f, uint32_t request)
 {
 	int err = container_exec(f, request);
 
+	return err ? err : CONTROL_LATER;
+}
+
+int control_start(const struct fdt *f, uint32_t request)
+{
+	struct container *c = control_container(f);
+
+	if (!c)
+		return -ENOENT;
+	int err = container_release(c, request);
+	container_put(c);
 	return err ? err : CONTROL_LATER;
 }
 

@@ -10,6 +10,7 @@
 #include "fs/container_fs.h"
 #include "lib/log.h"
 #include "net/host_sock.h"
+#include "task/container.h"
 #include "task/wait_queue.h"
 
 #define ASYNC_SLOTS 64
@@ -115,6 +116,9 @@ static void handle(const struct event *e)
 		break;
 	case EV_CONTROL:
 		control_wake();
+		break;
+	case EV_SIGNAL:
+		container_host_signal((int)e->id);
 		break;
 	case EV_DONE:
 		async_complete(e->id, e->arg);

@@ -18,6 +18,7 @@
 
 struct container container0 = {
 	.refs = {1}, .link = LIST_INIT(container0.link), .domainname = "(none)", .thaw = WAIT_QUEUE_INIT(container0.thaw),
+	.start_wait = WAIT_QUEUE_INIT(container0.start_wait),
 };
 
 static struct {
@@ -80,6 +81,7 @@ void container_uncharge_task(struct container *c)
 static NORETURN void fail(int err)
 {
 	(void)container_refuse(err, "the Sentry cannot start it");
+	container_started(&container0, err);
 	(void)hostcall3(HC_EXIT, EXIT_SETUP << 8, current->refusal, current->refusal ? strlen(current->refusal) : 0);
 	for (;;)
 		(void)hostcall1(HC_IDLE, UINT64_MAX);
@@ -109,6 +111,7 @@ static void init_main(void *arg)
 	int err = node < 0 ? container_refuse(-EINVAL, "the boot tree has no /container") : container_start(&boot.fdt, node);
 	if (err)
 		fail(err);
+	container_started(&container0, 0);
 	task_user_loop(current);
 }
 

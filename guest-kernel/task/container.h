@@ -27,6 +27,9 @@ struct container {
 	uint32_t nr_tasks;              /* atomic */
 	bool frozen;                    /* nothing of it enters ring 3; atomic */
 	struct wait_queue thaw;         /* its tasks sleep here while it is frozen */
+	uint32_t start_state;           /* atomic; of container_hold.c */
+	uint32_t start_request;         /* that released it; written before start_state */
+	struct wait_queue start_wait;   /* init sleeps here between creation and start */
 	struct tty *console;            /* the terminal that its first process was given, or NULL; set once */
 };
 extern struct container container0;
@@ -58,6 +61,16 @@ void container_spawn(const struct fdt *f);
 int container_process_start(const struct fdt *f, int node, int io_node) MUST_CHECK;
 /* Notes why the program cannot be started: the first reason is what the user is told. Returns err. */
 int container_refuse(int err, const char *fmt, ...) PRINTF(2, 3);
+
+/* container_hold.c: between creation and start. In the init task: tells the host that all is set up and sleeps until
+ * container_release(); a fatal signal ends the container. */
+void container_hold(struct container *c);
+/* Lets a held container go on; the request is answered when its program runs or cannot. -EALREADY: it is not held. */
+int container_release(struct container *c, uint32_t request) MUST_CHECK;
+/* In the init task, once its program runs (0) or cannot run: answers that request, if there is one. */
+void container_started(struct container *c, int err);
+/* A signal to the sandbox process is one to the first container's init. No locks held, does not sleep. */
+void container_host_signal(int signo);
 
 /* container_exec.c: one more process in a running container, from the control message f ("exec"), whose request is told of
  * its start and its end. 0: the answer will come; -errno: answer at once. */

@@ -294,7 +294,8 @@ static int enter_directory(const char *cwd)
 	return 0;
 }
 
-static int run_program(struct exec_args *a)
+/* hold: wait for the container's start once the program has been found. */
+static int run_program(struct exec_args *a, bool hold)
 {
 	char *path;
 
@@ -311,6 +312,8 @@ static int run_program(struct exec_args *a)
 	}
 	a->filename = path;
 	char name[128];
+	if (hold)
+		container_hold(current->proc->container);
 	strlcpy(name, a->argv[0], sizeof(name)); /* task_exec may replace it */
 	int err = task_exec(a);
 	kfree(path);
@@ -321,11 +324,12 @@ static int start_program(const struct fdt *f, int node)
 {
 	struct exec_args a = {0};
 	int err = -ENOMEM;
+	uint32_t len;
 
 	a.argv = copy_strings(f, node, "args", 0, &a.argc);
 	a.envp = copy_strings(f, node, "env", 1, &a.envc);
 	if (a.argv && a.envp)
-		err = run_program(&a);
+		err = run_program(&a, fdt_prop(f, node, "hold", &len) != NULL);
 	exec_args_free(&a);
 	return err;
 }

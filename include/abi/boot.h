@@ -120,6 +120,7 @@ enum event_type {
 	EV_IO,        /* id = io number, arg = EPOLL* events that are ready; the watch is one-shot */
 	EV_CONTROL,   /* a control message waits: call HC_CTL_NEXT */
 	EV_DONE,      /* id = token of an asynchronous hostcall, arg = its result */
+	EV_SIGNAL,    /* id = number of a signal that the sandbox process got: it is meant for the container's init */
 	EV_NET,       /* id = number of a watched host socket, arg = EPOLL* events; told at each change (edge-triggered) */
 };
 

@@ -18,6 +18,7 @@
  *   caps-effective, caps-permitted, caps-inheritable, caps-bounding, caps-ambient = <u64>; no-new-privs;
  *   terminal = <0|1>; hostname; rlimits = <resource soft hard as u32 u64 u64>*; oom-score-adj;
  *   memory-limit, pids-limit = <u64> (0: none)
+ *   hold (flag): set everything up, call HC_CREATED and wait for a "start" message before the program runs
  *   io = <u32>* : io numbers of descriptors 0, 1, 2, ...
  *   root { type = "gofer" | "overlay"; mount = <gofer mount index>; readonly; }   overlay: upper in memory
  *   mounts { mount@N { destination; type = "gofer" | "proc" | "sysfs" | "tmpfs" | "devtmpfs" | "devpts" | "mqueue"
@@ -27,6 +28,7 @@
  *   / { type; id = <u32> (the VMM's number of the request); container = ID (absent: the first one); ... }
  *   reply:  / { error = <i32>; message; ... }
  *   signal: signo; all; or pid = a process of the container, or exec = the id of an exec request; neither: its init
+ *   start:  releases a container that is held; the reply comes when its program runs or cannot
  *   wait:   pid or exec as above; the reply, when the process has ended: status = <u32>, as of wait(2)
  *   exec:   io = <u32>* for the descriptors that came with it; host-pid = <u32>: who stands for the process on the host;
  *           process { args ... as in a container node }. The first reply: pid, exec; the second one: status. The process is

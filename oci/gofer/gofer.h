@@ -15,6 +15,8 @@ struct gofer_mount {
 	int fd;             /* O_PATH, of the root (of its directory if is_file) */
 };
 
+/* gofer_mounts.c: nothing mounted in our mount namespace from now on shows outside. */
+struct error *mounts_detach(void) MUST_CHECK;
 /* gofer_mounts.c: in our own mount namespace, bind all mounts below an empty root and make that the root; work_dir is a
  * directory to build it on. hide_system: unmount /proc, /sys and /dev below the first mount. */
 struct error *mounts_prepare(const char *work_dir, struct gofer_mount *m, unsigned n, bool hide_system) MUST_CHECK;

@@ -132,14 +132,18 @@ static struct error *reopen(struct gofer_mount *m, unsigned n)
 	return NULL;
 }
 
+struct error *mounts_detach(void)
+{
+	return mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0 ? error_errno(errno, "cannot detach the gofer's mounts") : NULL;
+}
+
 struct error *mounts_prepare(const char *work_dir, struct gofer_mount *m, unsigned n, bool hide_system)
 {
 	struct error *e = open_sources(m, n);
 
 	if (e)
 		return e;
-	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0 ||
-	    mount("none", work_dir, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0755,size=1m") < 0 || chdir(work_dir) < 0)
+	if (mount("none", work_dir, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0755,size=1m") < 0 || chdir(work_dir) < 0)
 		return error_errno(errno, "cannot build the gofer's root on %s", work_dir);
 	for (unsigned i = 0; i < n; i++) {
 		e = place(&m[i], i);

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A container between `create` and `start`: its first process is set up and waits in here for the "start" message.
+ *
+ * start_state only grows: NONE (nobody holds it), HELD, GO (released by start_request, which is not answered yet), DONE.
+ * Init moves NONE to HELD and GO to DONE, the control task HELD to GO.
+ */
+#include "boot/control.h"
+#include "lib/log.h"
+#include "lib/string.h"
+#include "mm/page.h"
+#include "signal/signal.h"
+#include "task/container.h"
+#include "task/task.h"
+
+#define REPLY_MAX 1024u
+
+enum { START_NONE, START_HELD, START_GO, START_DONE };
+
+void container_hold(struct container *c)
+{
+	atomic_store(&c->start_state, START_HELD);
+	(void)hostcall0(HC_CREATED);
+	/* There are no handlers yet, so a signal is ignored, stops us, or is the end. */
+	while (wait_event_interruptible(&c->start_wait, atomic_load(&c->start_state) >= START_GO))
+		signal_deliver();
+}
+
+int container_release(struct container *c, uint32_t request)
+{
+	/* One control task: nobody else moves HELD. */
+	if (atomic_load(&c->start_state) != START_HELD)
+		return -EALREADY;
+	c->start_request = request;
+	atomic_store(&c->start_state, START_GO);
+	wake_up_all(&c->start_wait);
+	return 0;
+}
+
+void container_started(struct container *c, int err)
+{
+	struct fdt_writer w;
+	uint8_t *buf;
+
+	if (atomic_load(&c->start_state) != START_GO)
+		return;
+	atomic_store(&c->start_state, START_DONE);
+	buf = kmalloc(REPLY_MAX);
+	if (!buf)
+		return; /* whoever asked gives up in time */
+	fdtw_init(&w, buf, REPLY_MAX);
+	control_reply(c->start_request, &w, err, err ? current->refusal : NULL, false);
+	kfree(buf);
+}
+
+void container_host_signal(int signo)
+{
+	struct process *p;
+	siginfo_t si;
+
+	if (signo < 1 || signo > NSIG_)
+		return;
+	spin_lock(&tasklist_lock);
+	p = container0.init;
+	if (p)
+		process_get(p);
+	spin_unlock(&tasklist_lock);
+	if (!p)
+		return;
+	siginfo_kernel(&si, signo);
+	si.si_code = SI_USER;
+	(void)signal_send_from_host(p, &si);
+	process_put(p);
+}

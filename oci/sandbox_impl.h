@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A sandbox as the runsc that starts it sees it. Private to sandbox*.c. */
+#ifndef OCI_SANDBOX_IMPL_H
+#define OCI_SANDBOX_IMPL_H
+
+#include "oci/cgroup.h"
+#include "oci/sandbox.h"
+
+#define NR_STDIO 3
+
+struct sandbox {
+	const struct sandbox_config *cfg;
+	struct state state;
+	struct cgroup cgroup;
+	const char *platform;
+	int kvm, status, signals, boot_pidfd;
+	int stdio[NR_STDIO]; /* of the container */
+	bool hold;           /* the container waits for sandbox_start once it is set up */
+	bool ready;          /* it waits, or runs */
+	int ended_by; /* signal for which forward_signal killed the sandbox, or 0 */
+};
+
+/* sandbox_spawn.c */
+struct error *sandbox_choose_platform(struct sandbox *sb) MUST_CHECK;
+/* Descriptors of the container, its terminal. */
+struct error *sandbox_prepare_stdio(struct sandbox *sb) MUST_CHECK;
+/* Starts both processes and moves them to where they belong. The state is saved with their numbers. */
+struct error *sandbox_spawn(struct sandbox *sb) MUST_CHECK;
+
+/* sandbox_watch.c */
+/* Blocks the signals that are passed on, from here on; before anything is made. */
+struct error *sandbox_watch_signals(struct sandbox *sb) MUST_CHECK;
+/* Until the boot process has ended, or (until_ready) the container is held or runs. *ended tells. */
+struct error *sandbox_watch(struct sandbox *sb, bool until_ready, bool *ended) MUST_CHECK;
+/* The status of the boot process, which has ended. */
+struct error *sandbox_collect(struct sandbox *sb, int *status) MUST_CHECK;
+
+#endif
