@@ -22,7 +22,7 @@ static struct process *find_process(const struct fdt *f, struct container *c)
 	if (request) {
 		p = control_watched(request);
 	} else if (pid) {
-		p = process_find((int)pid);
+		p = process_find_ns((int)pid, c->nsproxy->pid_for_children);
 	} else {
 		spin_lock(&tasklist_lock);
 		p = c->init;
@@ -149,8 +149,9 @@ static void list_process(struct listing *l, const struct process *p)
 	const struct task *t = p->leader;
 
 	process_usage(p, &use);
-	fdt_store32(l->pid + at, (uint32_t)p->pid);
-	fdt_store32(l->ppid + at, p->parent ? (uint32_t)p->parent->pid : 0);
+	const struct pid_ns *ns = p->container->nsproxy->pid_for_children;
+	fdt_store32(l->pid + at, (uint32_t)pid_nr_ns(p->pid, ns));
+	fdt_store32(l->ppid + at, p->parent ? (uint32_t)pid_nr_ns(p->parent->pid, ns) : 0);
 	fdt_store32(l->uid + at, t && t->cred ? t->cred->uid : 0);
 	fdt_store32(l->tty + at, p->tty ? p->tty->major << 20 | p->tty->minor : 0);
 	fdt_store32(l->start + at, (uint32_t)(p->start_ns / 1000000000));

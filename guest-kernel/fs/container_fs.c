@@ -282,9 +282,10 @@ static int mount_node(const struct fdt *f, int node, bool root_read_only)
 int container_enter_root(void)
 {
 	struct fs_context *fs = current->fs;
-	if (!mnt_ns0.root)
+	struct mount *m = current->nsproxy->mnt->root;
+	if (!m)
 		return -EAGAIN; /* its first process is still mounting */
-	struct path root = {mnt_ns0.root, mnt_ns0.root->root};
+	struct path root = {m, m->root};
 	path_get(&root);
 	path_get(&root);
 	spin_lock(&fs->lock);
@@ -354,7 +355,7 @@ int container_mount_all(const struct fdt *f, int node)
 			return r;
 	}
 	if (readonly)
-		atomic_or(&mnt_ns0.root->flags, MS_RDONLY);
+		atomic_or(&current->nsproxy->mnt->root->flags, MS_RDONLY);
 	return 0;
 }
 

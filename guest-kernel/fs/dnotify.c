@@ -63,7 +63,7 @@ int dnotify_set(struct file *f, int fd, uint32_t arg)
 	if (!fresh)
 		return -ENOMEM;
 	if (!f->owner_pid)
-		(void)file_set_owner(f, current->proc->pid);
+		(void)file_set_owner(f, current->proc->vpid);
 	mutex_lock(&notify_lock);
 	struct dnotify *dn = f->dnotify;
 	if (!dn) {

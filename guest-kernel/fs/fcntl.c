@@ -43,13 +43,14 @@ static bool owner_exists(int type, int pid)
 	return found;
 }
 
-/* pid: 0 for nobody. */
+/* pid: a number of the current pid namespace, 0 for nobody. */
 static int set_owner(struct file *f, int type, int pid)
 {
-	if (pid < 0 || (pid && !owner_exists(type, pid)))
+	int id = pid > 0 ? pid_from_user(pid) : 0;
+	if (pid && !(id && owner_exists(type, id)))
 		return -ESRCH;
 	f->owner_tid = type == F_OWNER_TID;
-	f->owner_pid = type == F_OWNER_PGRP ? -pid : pid;
+	f->owner_pid = type == F_OWNER_PGRP ? -id : id;
 	f->owner_uid = current->cred->uid;
 	f->owner_euid = current->cred->euid;
 	return 0;
@@ -67,7 +68,7 @@ static int owner_ex(struct file *f, uva_t arg, bool set)
 	struct f_owner_ex o;
 	if (!set) {
 		o.type = f->owner_pid < 0 ? F_OWNER_PGRP : f->owner_tid ? F_OWNER_TID : F_OWNER_PID;
-		o.pid = f->owner_pid < 0 ? -f->owner_pid : f->owner_pid;
+		o.pid = pid_vnr(f->owner_pid < 0 ? -f->owner_pid : f->owner_pid);
 		return copy_out_struct(arg, &o);
 	}
 	if (copy_in_struct(&o, arg))
@@ -134,7 +135,7 @@ static int64_t do_fcntl(struct file *f, int fd, uint32_t cmd, uint64_t arg)
 	case F_OFD_SETLKW:
 		return locks_fcntl(f, fd, cmd, uva(arg));
 	case F_GETOWN:
-		return f->owner_pid;
+		return f->owner_pid < 0 ? -pid_vnr(-f->owner_pid) : pid_vnr(f->owner_pid);
 	case F_SETOWN:
 		return file_set_owner(f, arg);
 	case F_GETOWN_EX:

@@ -50,7 +50,7 @@ static int64_t compare_files(struct task *a, uint64_t fa, struct task *b, uint64
 
 int64_t sys_kcmp(const struct sysargs *a)
 {
-	struct task *x = task_find(arg_int(a, 0)), *y = task_find(arg_int(a, 1));
+	struct task *x = task_find_user(arg_int(a, 0)), *y = task_find_user(arg_int(a, 1));
 	int64_t r;
 	if (!x || !y)
 		r = -ESRCH;

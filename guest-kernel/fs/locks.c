@@ -283,7 +283,7 @@ static int64_t get_lock(struct file *f, struct flock *u, struct file_lock *l, uv
 		u->l_whence = 0;
 		u->l_start = k->start;
 		u->l_len = k->end == OFFSET_MAX ? 0 : k->end - k->start + 1;
-		u->l_pid = k->pid;
+		u->l_pid = k->pid < 0 ? k->pid : pid_vnr(k->pid);
 	} else {
 		u->l_type = F_UNLCK;
 	}

@@ -16,11 +16,13 @@
 #include "fs/namei.h"
 #include "lib/string.h"
 #include "task/task.h"
+#include "task/user_ns.h"
 
 #define MOUNT_HASH 64
 
 spinlock_t mount_lock = SPINLOCK_INIT;
-struct mnt_ns mnt_ns0 = {.refs = {1}, .mounts = LIST_INIT(mnt_ns0.mounts), .wait = WAIT_QUEUE_INIT(mnt_ns0.wait)};
+struct mnt_ns mnt_ns0 = {.ns = NS_STATIC(NS_MNT, 0xf0000001u, &init_user_ns),
+	.mounts = LIST_INIT(mnt_ns0.mounts), .wait = WAIT_QUEUE_INIT(mnt_ns0.wait)};
 static struct mount *mount_hash[MOUNT_HASH]; /* mount_lock */
 static int next_mount_id = 20;
 
@@ -152,7 +154,7 @@ struct mount *mount_alloc_tree(struct super_block *sb, struct dentry *root, uint
 		mount_put(m);
 		return ERR_PTR(-ENOMEM);
 	}
-	ref_init(&ns->refs);
+	ref_init(&ns->ns.refs);
 	list_init(&ns->mounts);
 	wait_queue_init(&ns->wait);
 	ns->root = m;
@@ -208,7 +210,7 @@ int mount_graft(struct mount *m, const struct path *at)
 	path_put(&p);
 	kfree(own);
 	if (r == 0)
-		mount_changed(&mnt_ns0);
+		mount_changed(m->ns);
 	return r;
 }
 
@@ -223,14 +225,16 @@ int mount_attach(struct super_block *sb, const struct path *at, uint32_t flags, 
 			mount_put(m);
 		return r;
 	}
+	struct mnt_ns *ns = current->nsproxy->mnt;
 	spin_lock(&mount_lock);
-	struct mount *old = mnt_ns0.root;
-	mnt_ns0.root = m;
-	list_add(&m->link, &mnt_ns0.mounts);
+	struct mount *old = ns->root;
+	ns->root = m;
+	m->ns = ns;
+	list_add(&m->link, &ns->mounts);
 	spin_unlock(&mount_lock);
 	if (old)
 		mount_put(old);
-	mount_changed(&mnt_ns0);
+	mount_changed(ns);
 	return 0;
 }
 
@@ -279,6 +283,36 @@ static void release_all(struct list_node *out)
 	}
 }
 
+struct mnt_ns *mnt_ns_create(struct user_ns *owner)
+{
+	struct mnt_ns *ns = kzalloc(sizeof(*ns));
+	if (!ns)
+		return ERR_PTR(-ENOMEM);
+	ns_init(&ns->ns, NS_MNT, owner);
+	list_init(&ns->mounts);
+	wait_queue_init(&ns->wait);
+	return ns;
+}
+
+void mnt_ns_free(struct mnt_ns *ns)
+{
+	struct list_node out;
+	list_init(&out);
+	spin_lock(&mount_lock);
+	struct mount *root = ns->root;
+	ns->root = NULL;
+	if (root)
+		collect(root, &out);
+	spin_unlock(&mount_lock);
+	release_all(&out);
+	kfree(ns);
+}
+
+bool mount_is_ns_root(const struct path *p)
+{
+	return p->mnt->root == p->dentry && p->mnt == current->nsproxy->mnt->root;
+}
+
 void mount_dissolve(struct mount *m)
 {
 	struct list_node out;
@@ -317,8 +351,9 @@ int mount_detach(struct mount *m, bool detach, uint32_t held)
 	spin_unlock(&mount_lock);
 	if (r)
 		return r;
+	struct mnt_ns *ns = m->ns;
 	release_all(&out);
-	mount_changed(&mnt_ns0);
+	mount_changed(ns);
 	return 0;
 }
 
@@ -333,15 +368,19 @@ const struct fs_type *fs_type_find(const char *name)
 /* ---- per-task root, cwd, umask ---- */
 struct fs_context *fs_context_create(void)
 {
+	return fs_context_create_in(current->nsproxy->mnt);
+}
+
+struct fs_context *fs_context_create_in(struct mnt_ns *ns)
+{
 	struct fs_context *fs = kzalloc(sizeof(*fs));
 	if (!fs)
 		return NULL;
 	ref_init(&fs->refs);
 	spin_init(&fs->lock);
 	fs->umask = 022;
-	fs->ns = &mnt_ns0;
 	spin_lock(&mount_lock);
-	struct mount *m = mnt_ns0.root;
+	struct mount *m = ns->root;
 	if (m) {
 		fs->root = fs->cwd = (struct path){m, m->root};
 		path_get(&fs->root);
@@ -366,7 +405,6 @@ struct fs_context *fs_context_copy(struct fs_context *old)
 	if (fs->cwd.mnt)
 		path_get(&fs->cwd);
 	fs->umask = old->umask;
-	fs->ns = old->ns;
 	spin_unlock(&old->lock);
 	return fs;
 }
@@ -384,7 +422,8 @@ void fs_context_put(struct fs_context *fs)
 static void get_ns_root(struct path *out)
 {
 	spin_lock(&mount_lock);
-	struct mount *m = mnt_ns0.root ? mnt_ns0.root : &anon_mount;
+	struct mnt_ns *ns = current->nsproxy ? current->nsproxy->mnt : &mnt_ns0;
+	struct mount *m = ns->root ? ns->root : &anon_mount;
 	*out = (struct path){m, m->root};
 	path_get(out);
 	spin_unlock(&mount_lock);

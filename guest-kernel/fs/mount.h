@@ -31,6 +31,9 @@ int mount_detach(struct mount *m, bool detach, uint32_t held);
 void mount_link(struct mount *m, struct mount *parent, struct dentry *mountpoint);
 struct dentry *mount_unlink(struct mount *m);
 bool mount_is_below(const struct mount *m, const struct mount *top);
+/* A mount namespace without mounts (ERR_PTR), and the end of one with all its mounts; may sleep. */
+struct mnt_ns *mnt_ns_create(struct user_ns *owner);
+void mnt_ns_free(struct mnt_ns *ns);
 /* Pollers of /proc/mounts look again. */
 void mount_changed(struct mnt_ns *ns);
 

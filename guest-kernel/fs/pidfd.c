@@ -31,9 +31,13 @@ static uint32_t pidfd_poll(struct file *f, struct poll_table *pt)
 static int pidfd_fdinfo(struct file *f, char *buf, size_t size)
 {
 	const struct process *p = f->private;
-	int pid = p->reaped ? -1 : p->pid;
+	const struct pid_ns *ns = current->proc->pid_ns;
+	int pid = p->reaped ? -1 : pid_number(p->numbers, ns);
+	int n = snprintf(buf, size, "Pid:\t%d\nNSpid:\t%d", pid, pid);
 
-	return snprintf(buf, size, "Pid:\t%d\nNSpid:\t%d\n", pid, pid);
+	for (int level = ns->level + 1; pid > 0 && level <= p->pid_ns->level; level++)
+		n += snprintf(buf + n, size - (size_t)n, "\t%d", pid_number_at(p->numbers, level));
+	return n + snprintf(buf + n, size - (size_t)n, "\n");
 }
 
 static const struct file_ops pidfd_ops = {
@@ -80,8 +84,8 @@ int64_t sys_pidfd_open(const struct sysargs *a)
 	if (pid <= 0)
 		return -EINVAL;
 	spin_lock(&tasklist_lock);
-	struct task *t = task_lookup(pid);
-	struct process *p = t && t->proc->pid == pid ? t->proc : NULL;
+	struct task *t = task_lookup_user(pid);
+	struct process *p = t && t->proc->pid == t->tid ? t->proc : NULL;
 	if (p)
 		process_get(p);
 	spin_unlock(&tasklist_lock);

@@ -40,6 +40,7 @@ static struct inode *pseudo_inode(struct super_block *sb, const struct pseudo_re
 		return NULL;
 	}
 	*own = *ref;
+	own->sb = sb;
 	inode->private = own;
 	inode->ino = pseudo_ino(ref);
 	inode->mode = ref->entry->mode;
@@ -58,7 +59,7 @@ static struct inode *pseudo_inode(struct super_block *sb, const struct pseudo_re
 	return inode;
 }
 
-static void pseudo_evict(struct inode *inode)
+void pseudo_evict(struct inode *inode)
 {
 	struct pseudo_ref *ref = inode->private;
 	if (!ref)
@@ -87,7 +88,7 @@ static bool pseudo_alive(const struct pseudo_ref *ref)
 	return !ref->entry->alive || ref->entry->alive(ref);
 }
 
-static int pseudo_revalidate(struct dentry *dentry)
+int pseudo_revalidate(struct dentry *dentry)
 {
 	return !dentry->inode || pseudo_alive(pseudo_ref_of(dentry->inode));
 }
@@ -154,7 +155,7 @@ static int dir_lookup(struct inode *dir, struct dentry *dentry)
 		return -ESRCH;
 	for (const struct pseudo_entry *e = ref->entry->children; e && e->name; e++) {
 		if (strlen(e->name) == dentry->name_len && !memcmp(e->name, dentry->name, dentry->name_len)) {
-			found = (struct pseudo_ref){e, ref->task, ref->number};
+			found = (struct pseudo_ref){e, ref->task, ref->number, dir->sb};
 			if (found.task)
 				task_get(found.task);
 			if (!pseudo_alive(&found)) {
@@ -206,7 +207,7 @@ static int dir_readdir(struct file *file, struct dir_context *ctx)
 		for (; e && e->name; e++, i++) {
 			if (i < ctx->pos)
 				continue;
-			struct pseudo_ref r = {e, ref->task, ref->number};
+			struct pseudo_ref r = {e, ref->task, ref->number, ref->sb};
 			if (e->alive && !e->alive(&r))
 				continue;
 			if (!ctx->emit(ctx, e->name, strlen(e->name), pseudo_ino(&r), DT_OF_MODE(e->mode), i + 1))
@@ -270,6 +271,7 @@ struct text {
 	struct seq seq;  /* contents as of the last read at offset 0; lock */
 	bool made;
 	uint32_t seen;   /* of the entry's poll */
+	struct ns_common *held; /* a reference, or NULL */
 };
 
 static int text_open(struct inode *inode, struct file *file)
@@ -281,9 +283,10 @@ static int text_open(struct inode *inode, struct file *file)
 	if (!t)
 		return -ENOMEM;
 	mutex_init(&t->lock);
+	t->held = e->hold ? e->hold(pseudo_ref_of(inode)) : NULL;
+	file->private = t;
 	if (e->poll)
 		e->poll(file, NULL, &t->seen);
-	file->private = t;
 	return 0;
 }
 
@@ -292,8 +295,14 @@ static void text_release(struct file *file)
 	struct text *t = file->private;
 	if (t) {
 		seq_free(&t->seq);
+		ns_put(t->held);
 		kfree(t);
 	}
+}
+
+struct ns_common *pseudo_held(const struct file *file)
+{
+	return ((const struct text *)file->private)->held;
 }
 
 /* Contents are made anew by each read at offset 0, so that a reader that rewinds sees the present. */
@@ -376,21 +385,26 @@ static const struct file_ops text_fops = {
 
 /* ---- mount ------------------------------------------------------------------------------------------------- */
 
-static int pseudo_statfs(struct super_block *sb, struct hc_statfs *st)
+int pseudo_statfs(struct super_block *sb, struct hc_statfs *st)
 {
 	*st = (struct hc_statfs){.type = sb->magic, .bsize = 4096, .frsize = 4096, .namelen = 255};
 	return 0;
 }
 
-static const struct super_ops pseudo_sops = {
-	.evict_inode = pseudo_evict, .revalidate = pseudo_revalidate, .statfs = pseudo_statfs};
+static const struct super_ops pseudo_sops = {PSEUDO_SUPER_OPS};
 
 struct super_block *pseudo_mount(const struct fs_type *type, const struct pseudo_entry *root, uint32_t magic)
 {
-	struct super_block *sb = super_alloc(type, &pseudo_sops, magic);
+	return pseudo_mount_private(type, root, magic, &pseudo_sops, NULL);
+}
+
+struct super_block *pseudo_mount_private(const struct fs_type *type, const struct pseudo_entry *root, uint32_t magic,
+                                         const struct super_ops *ops, void *private)
+{
+	struct super_block *sb = super_alloc(type, ops, magic);
 	if (!sb)
 		return ERR_PTR(-ENOMEM);
-	struct pseudo_ref ref = {root, NULL, 0};
+	struct pseudo_ref ref = {root, NULL, 0, sb};
 	struct inode *inode = pseudo_inode(sb, &ref);
 	if (inode)
 		inode->ino = 1;
@@ -399,5 +413,6 @@ struct super_block *pseudo_mount(const struct fs_type *type, const struct pseudo
 		super_put(sb);
 		return ERR_PTR(-ENOMEM);
 	}
+	sb->private = private;
 	return sb;
 }

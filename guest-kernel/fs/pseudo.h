@@ -20,6 +20,7 @@ struct pseudo_ref {
 	const struct pseudo_entry *entry;
 	struct task *task;   /* a reference, or NULL */
 	uint64_t number;     /* entry-specific: a cpu, a descriptor */
+	struct super_block *sb; /* the mounted file system, filled in by pseudo.c; its private belongs to it */
 };
 
 struct pseudo_entry {
@@ -30,6 +31,8 @@ struct pseudo_entry {
 	/* S_IFREG: poll of a file whose contents change; *seen belongs to the open file and is zero until the open's own
 	 * call, which sets it. Default: always ready. */
 	uint32_t (*poll)(struct file *file, struct poll_table *pt, uint32_t *seen);
+	/* S_IFREG: what an open file keeps a reference on, for poll (pseudo_held); optional. */
+	struct ns_common *(*hold)(const struct pseudo_ref *ref);
 	/* S_IFREG: one write(2) with NUL-terminated text, at most a page. Bytes taken or -errno. */
 	ssize_t_ (*store)(const struct pseudo_ref *ref, char *text, size_t len);
 	/* S_IFLNK: target as a kmalloc'ed string or ERR_PTR; and for magic links the object itself. */
@@ -53,10 +56,22 @@ struct pseudo_entry {
 
 static inline const struct pseudo_ref *pseudo_ref_of(const struct inode *i) { return i->private; }
 
+/* What hold gave to an open text file, or NULL. */
+struct ns_common *pseudo_held(const struct file *file);
 /* The entry of an open pseudo directory; NULL for other files. */
 const struct pseudo_ref *pseudo_dir_ref(const struct file *f);
 
 /* A super block whose root is the directory entry `root`. */
 struct super_block *pseudo_mount(const struct fs_type *type, const struct pseudo_entry *root, uint32_t magic);
+/* The same with what the file system's private is, and who puts it; private is the caller's again on failure. */
+struct super_block *pseudo_mount_private(const struct fs_type *type, const struct pseudo_entry *root, uint32_t magic,
+                                         const struct super_ops *ops, void *private);
+/* For struct super_ops of such a file system: */
+#define PSEUDO_SUPER_OPS \
+	.evict_inode = pseudo_evict, .revalidate = pseudo_revalidate, .statfs = pseudo_statfs
+void pseudo_evict(struct inode *inode);
+int pseudo_revalidate(struct dentry *dentry);
+struct hc_statfs;
+int pseudo_statfs(struct super_block *sb, struct hc_statfs *st);
 
 #endif

@@ -195,8 +195,9 @@ static int do_remount(const struct path *at, uint32_t flags, const char *data)
 	}
 	spin_lock(&mount_lock);
 	m->flags = keep | new;
+	struct mnt_ns *ns = m->ns;
 	spin_unlock(&mount_lock);
-	mount_changed(&mnt_ns0);
+	mount_changed(ns);
 	return 0;
 }
 
@@ -228,8 +229,9 @@ int mount_change(const struct path *p, uint32_t set, uint32_t clear, uint32_t pr
 		if (propagation)
 			set_propagation(c, propagation);
 	}
+	struct mnt_ns *ns = m->ns;
 	spin_unlock(&mount_lock);
-	mount_changed(&mnt_ns0);
+	mount_changed(ns);
 	return 0;
 }
 
@@ -268,7 +270,7 @@ int mount_move(const struct path *from, const struct path *at)
 		r = -ENOENT;
 	else if (mount_is_below(at->mnt, m))
 		r = -ELOOP;
-	else if (m->ns == &mnt_ns0 ? !m->parent || at->mnt->ns != m->ns : m != m->ns->root)
+	else if (m->ns == current->nsproxy->mnt ? !m->parent || at->mnt->ns != m->ns : m != m->ns->root)
 		r = -EINVAL; /* from the namespace any mount but its root, from a tree of its own only the root */
 	if (r == 0) {
 		old = mount_unlink(m);
@@ -281,7 +283,7 @@ int mount_move(const struct path *from, const struct path *at)
 		dentry_put(old);
 	kfree(own);
 	if (r == 0)
-		mount_changed(&mnt_ns0);
+		mount_changed(at->mnt->ns);
 	return r;
 }
 
@@ -395,7 +397,7 @@ int64_t sys_umount2(const struct sysargs *a)
 	if (r)
 		return r;
 	struct mount *m = mount_at(&p);
-	if (!m || m->ns != &mnt_ns0) {
+	if (!m || m->ns != current->nsproxy->mnt) {
 		r = -EINVAL;
 	} else if (flags & MNT_EXPIRE_) {
 		r = flags & (MNT_FORCE_ | MNT_DETACH_) ? -EINVAL : -EAGAIN;
@@ -502,7 +504,7 @@ int64_t sys_pivot_root(const struct sysargs *a)
 		r = do_pivot(&new, &put, &root);
 		if (r == 0) {
 			replace_root(&root, &new);
-			mount_changed(&mnt_ns0);
+			mount_changed(current->nsproxy->mnt);
 		}
 		path_put(&root);
 		path_put(&put);

@@ -7,6 +7,7 @@
 
 #include "fs/namei.h"
 #include "syscall/syscall.h"
+#include "task/task.h"
 
 static int64_t do_fsync(int fd, bool datasync)
 {
@@ -45,7 +46,7 @@ int64_t sys_sync(const struct sysargs *a)
 		uint32_t n = 0;
 		spin_lock(&mount_lock);
 		struct mount *c;
-		list_for_each_entry(c, &mnt_ns0.mounts, link) {
+		list_for_each_entry(c, &current->nsproxy->mnt->mounts, link) {
 			if (n++ == i) {
 				m = c;
 				mount_get(m);

@@ -19,6 +19,7 @@
 #include "lib/list.h"
 #include "lib/uio.h"
 #include "mm/mm.h"
+#include "task/namespace.h"
 #include "task/wait_queue.h"
 
 struct super_block;
@@ -392,13 +393,15 @@ struct file *file_alloc(void);
 /* ---- mounts ---- */
 extern spinlock_t mount_lock;
 struct mnt_ns {
-	ref_t refs;
+	struct ns_common ns;     /* of a tree that is attached nowhere: its count only */
 	struct mount *root;
 	struct list_node mounts; /* mount_lock */
 	struct wait_queue wait;  /* poll on /proc/mounts */
 	uint32_t seq;
 };
 extern struct mnt_ns mnt_ns0;
+/* Is p the root of the current mount namespace? */
+bool mount_is_ns_root(const struct path *p);
 const struct fs_type *fs_type_find(const char *name);
 extern const struct fs_type *const fs_types[]; /* NULL-terminated; fs/fs_types.c */
 /* Mounts sb at a path (NULL: becomes the root). Takes over the super block's reference. */
@@ -411,9 +414,9 @@ struct fs_context {
 	spinlock_t lock;
 	struct path root, cwd; /* lock */
 	uint32_t umask;
-	struct mnt_ns *ns;
 };
-struct fs_context *fs_context_create(void);
+struct fs_context *fs_context_create(void); /* at the root of the current mount namespace, if it has one */
+struct fs_context *fs_context_create_in(struct mnt_ns *ns);
 struct fs_context *fs_context_copy(struct fs_context *fs);
 void fs_context_put(struct fs_context *fs);
 void fs_get_root(struct path *out); /* of the current task, with references */

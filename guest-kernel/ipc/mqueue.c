@@ -233,7 +233,7 @@ static ssize_t_ mqueue_read(struct file *f, struct iter *to, uint64_t *pos)
 	size_t n = (size_t)snprintf(text, sizeof(text), "QSIZE:%-10lu NOTIFY:%-5d SIGNO:%-5d NOTIFY_PID:%-6d\n",
 	                            (unsigned long)q->bytes, told ? q->notice.kind : 0,
 	                            told && q->notice.kind == SIGEV_SIGNAL ? q->notice.signo : 0,
-	                            told ? q->notice.owner->pid : 0);
+	                            told ? pid_vnr(q->notice.owner->pid) : 0);
 	spin_unlock(&q->lock);
 	if (*pos >= n || !to->count)
 		return 0;

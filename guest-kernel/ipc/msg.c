@@ -27,7 +27,7 @@ struct msg_queue {
 	struct ipc_object obj;
 	struct list_node messages;
 	uint64_t bytes, count, max_bytes;
-	int32_t lspid, lrpid;
+	struct pid *lspid, *lrpid; /* references, or NULL */
 	int64_t stime, rtime, ctime;
 	uint32_t waiters;
 	bool removed;
@@ -53,6 +53,14 @@ static int64_t now_sec(void)
 static struct msg_queue *queue_of(struct ipc_object *o)
 {
 	return container_of(o, struct msg_queue, obj);
+}
+
+/* The last reference is gone: nobody waits, and it is in no table. */
+static void queue_free(struct msg_queue *q)
+{
+	pid_put(q->lspid);
+	pid_put(q->lrpid);
+	kfree(q);
 }
 
 int64_t sys_msgget(const struct sysargs *a)
@@ -97,7 +105,7 @@ static int queue_sleep(struct msg_queue *q)
 	if (!q->removed)
 		return err ? -EINTR : 0;
 	if (!q->waiters)
-		kfree(q);
+		queue_free(q);
 	return -EIDRM;
 }
 
@@ -133,7 +141,7 @@ int64_t sys_msgsnd(const struct sysargs *a)
 		list_add_tail(&m->link, &q->messages);
 		q->bytes += len;
 		q->count++;
-		q->lspid = current->proc->pid;
+		pid_assign_current(&q->lspid);
 		q->stime = now_sec();
 		m = NULL;
 		wake_up_all(&q->wait);
@@ -197,7 +205,7 @@ int64_t sys_msgrcv(const struct sysargs *a)
 		list_del(&m->link);
 		q->bytes -= m->len;
 		q->count--;
-		q->lrpid = current->proc->pid;
+		pid_assign_current(&q->lrpid);
 		q->rtime = now_sec();
 		wake_up_all(&q->wait);
 	}
@@ -227,7 +235,7 @@ static void queue_remove(struct msg_queue *q)
 	if (q->waiters)
 		wake_up_all(&q->wait);
 	else
-		kfree(q);
+		queue_free(q);
 }
 
 static int64_t ctl_info(int cmd, uva_t out)
@@ -260,7 +268,8 @@ static int64_t ctl_stat(int id, int cmd, uva_t out)
 	if (!r) {
 		struct msg_queue *q = queue_of(o);
 		ds = (struct msqid64_ds_){.stime = q->stime, .rtime = q->rtime, .ctime = q->ctime, .cbytes = q->bytes,
-		                          .qnum = q->count, .qbytes = q->max_bytes, .lspid = q->lspid, .lrpid = q->lrpid};
+		                          .qnum = q->count, .qbytes = q->max_bytes, .lspid = pid_vnumber(q->lspid),
+		                          .lrpid = pid_vnumber(q->lrpid)};
 		ipc_perm_out(o, &ds.perm);
 		r = cmd == IPC_STAT ? 0 : o->id;
 	}
@@ -322,10 +331,11 @@ void msg_show(struct seq *s)
 		spin_lock(&queues.lock);
 		struct ipc_object *o = ipc_at(&queues, i);
 		struct msg_queue q = o ? *queue_of(o) : (struct msg_queue){0};
+		int lspid = pid_vnumber(q.lspid), lrpid = pid_vnumber(q.lrpid);
 		spin_unlock(&queues.lock);
 		if (o)
 			seq_printf(s, "%10d %10d  %4o  %10lu %10lu %5u %5u %5u %5u %5u %5u %10lld %10lld %10lld\n", q.obj.key, q.obj.id,
-			           q.obj.mode, q.bytes, q.count, q.lspid, q.lrpid, q.obj.uid, q.obj.gid, q.obj.cuid, q.obj.cgid,
+			           q.obj.mode, q.bytes, q.count, lspid, lrpid, q.obj.uid, q.obj.gid, q.obj.cuid, q.obj.cgid,
 			           (long long)q.stime, (long long)q.rtime, (long long)q.ctime);
 	}
 }

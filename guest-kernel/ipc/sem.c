@@ -22,7 +22,7 @@
 
 struct sem {
 	uint16_t value;
-	int32_t last_pid;
+	struct pid *last_pid; /* a reference, or NULL */
 	uint32_t ncnt, zcnt; /* sleepers waiting for an increase, for zero */
 };
 
@@ -63,6 +63,14 @@ static int64_t now_sec(void)
 static struct sem_set *set_of(struct ipc_object *o)
 {
 	return container_of(o, struct sem_set, obj);
+}
+
+/* Out of the table, unused; NULL is none. */
+static void set_free(struct sem_set *s)
+{
+	for (uint32_t i = 0; s && i < s->nsems; i++)
+		pid_put(s->sems[i].last_pid);
+	kfree(s);
 }
 
 int64_t sys_semget(const struct sysargs *a)
@@ -131,7 +139,7 @@ static int try_ops(struct sem_set *s, const struct sembuf *ops, int n, struct se
 	}
 	if (!err) {
 		for (i = 0; i < n; i++)
-			s->sems[ops[i].sem_num].last_pid = current->proc->pid;
+			pid_assign_current(&s->sems[ops[i].sem_num].last_pid);
 		s->otime = now_sec();
 		return 0;
 	}
@@ -219,7 +227,7 @@ static int64_t do_semop(int id, const struct sembuf *ops, int n, uint64_t deadli
 		wake_up_all(&s->wait);
 	spin_unlock(&sems.lock);
 	kfree(fresh);
-	kfree(dead);
+	set_free(dead);
 	return err;
 }
 
@@ -287,7 +295,7 @@ static int ctl_rmid(struct sem_set *s)
 	if (s->waiters)
 		wake_up_all(&s->wait);
 	else
-		kfree(s);
+		set_free(s);
 	return 0;
 }
 
@@ -428,7 +436,7 @@ int64_t sys_semctl(const struct sysargs *a)
 			r = s->sems[num].value;
 			break;
 		case GETPID:
-			r = s->sems[num].last_pid;
+			r = pid_vnumber(s->sems[num].last_pid);
 			break;
 		case GETNCNT:
 			r = s->sems[num].ncnt;
@@ -442,7 +450,7 @@ int64_t sys_semctl(const struct sysargs *a)
 				break;
 			}
 			s->sems[num].value = (uint16_t)arg;
-			s->sems[num].last_pid = current->proc->pid;
+			pid_assign_current(&s->sems[num].last_pid);
 			undo_forget(id, num);
 			s->ctime = now_sec();
 			wake_up_all(&s->wait);
@@ -471,7 +479,7 @@ void sem_exit(void)
 				if (!u->adj[i])
 					continue;
 				s->sems[i].value = (uint16_t)MAX(0, MIN(v, SEM_MAX_VALUE));
-				s->sems[i].last_pid = pid;
+				pid_assign_current(&s->sems[i].last_pid);
 			}
 			wake_up_all(&s->wait);
 		}

@@ -44,7 +44,7 @@ struct shm_segment {
 	const struct vm_ops *backing;     /* of the tmpfs; set by the first mapping, always to the same value */
 	uint64_t size, nattch;
 	int64_t atime, dtime, ctime;
-	int32_t cpid, lpid;
+	struct pid *cpid, *lpid;          /* references; the latter may be NULL */
 	bool destroyed;                   /* not in the table any more */
 };
 
@@ -90,6 +90,8 @@ static void segment_put(struct shm_segment *s)
 	if (!ref_put(&s->refs))
 		return;
 	inode_put(s->inode);
+	pid_put(s->cpid);
+	pid_put(s->lpid);
 	kfree(s);
 }
 
@@ -111,7 +113,7 @@ static void attach(struct shm_segment *s)
 	spin_lock(&shms.lock);
 	s->nattch++;
 	s->atime = now_sec();
-	s->lpid = current->proc->pid;
+	pid_assign_current(&s->lpid);
 	spin_unlock(&shms.lock);
 }
 
@@ -138,7 +140,7 @@ static void shm_vma_close(struct vma *v)
 	spin_lock(&shms.lock);
 	s->nattch--;
 	s->dtime = now_sec();
-	s->lpid = current->proc->pid;
+	pid_assign_current(&s->lpid);
 	bool gone = segment_maybe_destroy(s);
 	spin_unlock(&shms.lock);
 	if (gone)
@@ -218,7 +220,7 @@ static struct shm_segment *segment_create(int key, uint64_t size, int flags)
 	ref_init(&s->refs);
 	s->size = size;
 	s->ctime = now_sec();
-	s->cpid = current->proc->pid;
+	pid_assign_current(&s->cpid);
 	return s;
 }
 
@@ -366,7 +368,7 @@ static int64_t ctl_stat(int id, int cmd, uva_t out)
 	if (!r) {
 		struct shm_segment *s = segment_of(o);
 		ds = (struct shmid64_ds_){.segsz = s->size, .atime = s->atime, .dtime = s->dtime, .ctime = s->ctime,
-		                          .cpid = s->cpid, .lpid = s->lpid, .nattch = s->nattch};
+		                          .cpid = pid_vnumber(s->cpid), .lpid = pid_vnumber(s->lpid), .nattch = s->nattch};
 		ipc_perm_out(o, &ds.perm);
 		r = cmd == IPC_STAT ? 0 : o->id;
 	}
@@ -452,12 +454,13 @@ void shm_show(struct seq *s)
 		spin_lock(&shms.lock);
 		struct ipc_object *o = ipc_at(&shms, i);
 		struct shm_segment g = o ? *segment_of(o) : (struct shm_segment){0};
+		int cpid = pid_vnumber(g.cpid), lpid = pid_vnumber(g.lpid);
 		uint64_t rss = o ? READ_ONCE(g.inode->mapping.nr_pages) * PAGE_SIZE : 0;
 		spin_unlock(&shms.lock);
 		if (!o)
 			continue;
 		seq_printf(s, "%10d %10d  %4o %21lu %5u %5u  %5lu %5u %5u %5u %5u %10lld %10lld %10lld %21lu %21lu\n", g.obj.key, g.obj.id,
-		           g.obj.mode, g.size, g.cpid, g.lpid, g.nattch, g.obj.uid, g.obj.gid, g.obj.cuid, g.obj.cgid,
+		           g.obj.mode, g.size, cpid, lpid, g.nattch, g.obj.uid, g.obj.gid, g.obj.cuid, g.obj.cgid,
 		           (long long)g.atime, (long long)g.dtime, (long long)g.ctime, rss, 0UL);
 	}
 }

@@ -24,7 +24,7 @@ static bool may_access(struct task *t, struct mm *mm)
 
 static int open_mm(int pid, struct mm **out)
 {
-	struct task *t = task_find(pid);
+	struct task *t = task_find_user(pid);
 	struct mm *mm;
 	int r = 0;
 

@@ -51,6 +51,7 @@ void inet_put(struct inet_sock *u)
 	inet_queue_purge(u);
 	if (u->peer)
 		inet_put(u->peer);
+	socket_fini(&u->s);
 	kfree(u);
 }
 

@@ -8,6 +8,7 @@
 #include "lib/string.h"
 #include "signal/signal.h"
 #include "task/task.h"
+#include "task/user_ns.h"
 
 static const struct file_ops socket_fops;
 
@@ -17,8 +18,38 @@ void socket_init(struct socket *s, const struct socket_ops *ops, int family, int
 	s->family = family;
 	s->type = type;
 	s->protocol = protocol;
+	s->net = net_ns_get(current->nsproxy->net);
 	s->sndbuf = s->rcvbuf = 212992;
 	s->rcvlowat = 1;
+}
+
+void socket_fini(struct socket *s)
+{
+	net_ns_put(s->net);
+}
+
+struct sock_cred sock_cred_current(bool effective)
+{
+	const struct cred *c = current->cred;
+
+	return (struct sock_cred){pid_hold(current->proc->numbers), effective ? c->euid : c->uid, effective ? c->egid : c->gid};
+}
+
+struct sock_cred sock_cred_get(const struct sock_cred *c)
+{
+	pid_hold(c->pid);
+	return *c;
+}
+
+void sock_cred_put(struct sock_cred *c)
+{
+	pid_put(c->pid);
+	c->pid = NULL;
+}
+
+struct ucred sock_cred_out(const struct sock_cred *c)
+{
+	return (struct ucred){(uint32_t)pid_vnumber(c->pid), kuid_out(c->uid), kgid_out(c->gid)};
 }
 
 uint64_t socket_deadline(uint64_t timeout_ns)
@@ -33,6 +64,7 @@ void scm_destroy(struct scm *scm)
 	kfree(scm->files);
 	scm->files = NULL;
 	scm->nfiles = 0;
+	sock_cred_put(&scm->creds);
 }
 
 struct file *socket_file(struct socket *s, uint32_t flags)

@@ -11,6 +11,7 @@
 #include "fs/poll.h"
 #include "lib/uio.h"
 #include "net/net_abi.h"
+#include "net/net_ns.h"
 
 struct socket;
 
@@ -24,10 +25,22 @@ struct sockaddr_buf {
 	};
 };
 
-/* Process identity carried by SO_PEERCRED and SCM_CREDENTIALS. */
+/* Process identity carried by SO_PEERCRED and SCM_CREDENTIALS, as an application sees it. */
 struct ucred {
 	uint32_t pid, uid, gid;
 };
+
+/* The same inside: ids of the initial user namespace, NO_ID for nobody's; pid is a reference, or NULL. */
+struct pid;
+struct sock_cred {
+	struct pid *pid;
+	uint32_t uid, gid;
+};
+struct sock_cred sock_cred_current(bool effective);
+struct sock_cred sock_cred_get(const struct sock_cred *c); /* another one */
+void sock_cred_put(struct sock_cred *c);
+/* As the current task sees it. */
+struct ucred sock_cred_out(const struct sock_cred *c);
 
 #define SCM_MAX_FD 253
 
@@ -36,7 +49,7 @@ struct scm {
 	struct file **files;
 	uint32_t nfiles;
 	bool has_creds;
-	struct ucred creds;
+	struct sock_cred creds;
 };
 void scm_destroy(struct scm *scm);
 
@@ -73,6 +86,7 @@ struct socket_ops {
 
 struct socket {
 	const struct socket_ops *ops;  /* immutable */
+	struct net_ns *net;            /* a reference; immutable */
 	int family, type, protocol;    /* immutable */
 	/* SOL_SOCKET options; written by setsockopt, read racily: */
 	uint64_t rcvtimeo_ns, sndtimeo_ns; /* 0: none */
@@ -92,7 +106,9 @@ int unix_socketpair(int type, int protocol, struct socket **a, struct socket **b
 /* Contents of /proc/net/unix. */
 struct seq;
 void unix_show(struct seq *s);
+/* In the network namespace of the current task; socket_fini before the memory is freed. */
 void socket_init(struct socket *s, const struct socket_ops *ops, int family, int type, int protocol);
+void socket_fini(struct socket *s);
 
 /* Wraps a socket in a file; on failure the socket is released. ERR_PTR. */
 struct file *socket_file(struct socket *s, uint32_t flags);

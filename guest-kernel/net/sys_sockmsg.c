@@ -7,6 +7,7 @@
 #include "signal/signal.h"
 #include "syscall/syscall.h"
 #include "task/task.h"
+#include "task/user_ns.h"
 
 #define CONTROL_MAX 20480 /* net.core.optmem_max */
 
@@ -57,18 +58,22 @@ static int scm_add_creds(struct scm *scm, const uint8_t *data, size_t len)
 		return -EINVAL;
 	memcpy(&u, data, sizeof(u));
 	const struct cred *c = current->cred;
-	bool uid_ok = u.uid == c->uid || u.uid == c->euid || u.uid == c->suid || cred_capable(c, CAP_SETUID);
-	bool gid_ok = u.gid == c->gid || u.gid == c->egid || u.gid == c->sgid || cred_capable(c, CAP_SETGID);
-	if (!uid_ok || !gid_ok || ((int)u.pid != current->proc->pid && !cred_capable(c, CAP_SYS_ADMIN)))
+	uint32_t uid = kuid_in(u.uid), gid = kgid_in(u.gid);
+	if (uid == NO_ID || gid == NO_ID)
+		return -EINVAL;
+	bool uid_ok = uid == c->uid || uid == c->euid || uid == c->suid || cred_own_capable(c, CAP_SETUID);
+	bool gid_ok = gid == c->gid || gid == c->egid || gid == c->sgid || cred_own_capable(c, CAP_SETGID);
+	bool self = (int)u.pid == current->proc->vpid;
+	if (!uid_ok || !gid_ok || (!self && !ns_capable(current->proc->pid_ns->ns.user_ns, CAP_SYS_ADMIN)))
 		return -EPERM;
-	if ((int)u.pid != current->proc->pid) {
-		struct process *p = process_find((int)u.pid);
-		if (!p)
-			return -ESRCH;
-		process_put(p);
-	}
+	struct process *p = self ? current->proc : process_find_user((int)u.pid);
+	if (!p)
+		return -ESRCH;
+	sock_cred_put(&scm->creds);
 	scm->has_creds = true;
-	scm->creds = u;
+	scm->creds = (struct sock_cred){pid_hold(p->numbers), uid, gid};
+	if (!self)
+		process_put(p);
 	return 0;
 }
 
@@ -287,8 +292,9 @@ static ssize_t_ recv_one(struct file *f, struct socket *s, uva_t user_hdr, uint3
 	off = m.control_len;
 	kfree(m.control);
 	uint32_t out = m.out_flags;
+	struct ucred creds = sock_cred_out(&scm.creds);
 	if (s->passcred && s->family == AF_UNIX &&
-	    !put_cmsg(uva(h.control), room, &off, SCM_CREDENTIALS, &scm.creds, sizeof(scm.creds), &err))
+	    !put_cmsg(uva(h.control), room, &off, SCM_CREDENTIALS, &creds, sizeof(creds), &err))
 		out |= MSG_CTRUNC;
 	if (!err && scm.nfiles && !put_files(&scm, uva(h.control), room, &off, flags & MSG_CMSG_CLOEXEC, &err))
 		out |= MSG_CTRUNC;

@@ -6,14 +6,17 @@
 #include "lib/string.h"
 #include "net/unix_sock.h"
 #include "task/task.h"
+#include "task/user_ns.h"
 
 static const struct socket_ops unix_ops;
 static spinlock_t all_lock = SPINLOCK_INIT;
 static struct list_node all_sockets = LIST_INIT(all_sockets); /* all_lock */
 
-struct ucred ucred_current(void)
+/* u->lock held, or nobody else knows u; takes over the reference in c. */
+static void set_peer_cred(struct unix_sock *u, struct sock_cred c)
 {
-	return (struct ucred){(uint32_t)current->proc->pid, current->cred->euid, current->cred->egid};
+	sock_cred_put(&u->peer_cred);
+	u->peer_cred = c;
 }
 
 struct unix_sock *unix_alloc(int type)
@@ -29,7 +32,7 @@ struct unix_sock *unix_alloc(int type)
 	list_init(&u->flight_link);
 	wait_queue_init(&u->wait);
 	mutex_init(&u->recv_lock);
-	u->peer_cred = (struct ucred){0, (uint32_t)-1, (uint32_t)-1};
+	u->peer_cred = (struct sock_cred){NULL, NO_ID, NO_ID};
 	spin_lock(&all_lock);
 	list_add_tail(&u->all_link, &all_sockets);
 	spin_unlock(&all_lock);
@@ -70,6 +73,8 @@ void unix_put(struct unix_sock *u)
 		unix_msg_free(m);
 	}
 	unix_addr_put(u->addr);
+	sock_cred_put(&u->peer_cred);
+	socket_fini(&u->s);
 	kfree(u);
 }
 
@@ -105,7 +110,8 @@ int unix_socketpair(int type, int protocol, struct socket **a, struct socket **b
 	x->peer = y;
 	y->peer = x;
 	x->state = y->state = UNIX_CONNECTED;
-	x->peer_cred = y->peer_cred = ucred_current();
+	set_peer_cred(x, sock_cred_current(true));
+	set_peer_cred(y, sock_cred_current(true));
 	return 0;
 }
 
@@ -239,7 +245,7 @@ static int join(struct unix_sock *u, struct unix_sock *l, struct unix_sock *serv
 		server->peer = u;
 		unix_get(u);
 		server->state = UNIX_CONNECTED;
-		server->peer_cred = ucred_current();
+		set_peer_cred(server, sock_cred_current(true));
 		server->embryo = true;
 		server->addr = l->addr;
 		if (l->addr)
@@ -247,7 +253,7 @@ static int join(struct unix_sock *u, struct unix_sock *l, struct unix_sock *serv
 		u->peer = server;
 		unix_get(server);
 		u->state = UNIX_CONNECTED;
-		u->peer_cred = l->peer_cred;
+		set_peer_cred(u, sock_cred_get(&l->peer_cred));
 		list_add_tail(&server->backlog_link, &l->backlog);
 		l->nbacklog++;
 	}
@@ -303,7 +309,7 @@ static int unix_listen(struct socket *s, int backlog)
 	if (!err) {
 		u->state = UNIX_LISTENING;
 		u->max_backlog = (uint32_t)backlog;
-		u->peer_cred = ucred_current();
+		set_peer_cred(u, sock_cred_current(true));
 	}
 	spin_unlock(&u->lock);
 	if (!err)
@@ -486,8 +492,12 @@ static int unix_getsockopt(struct socket *s, int level, int name, void *val, uin
 	switch (name) {
 	case SO_PEERCRED: {
 		spin_lock(&u->lock);
-		struct ucred c = u->peer_cred;
+		struct sock_cred peer = sock_cred_get(&u->peer_cred);
 		spin_unlock(&u->lock);
+		struct ucred c = sock_cred_out(&peer);
+		if (peer.uid == NO_ID)
+			c.uid = c.gid = NO_ID; /* nobody yet */
+		sock_cred_put(&peer);
 		*len = MIN(*len, (uint32_t)sizeof(c));
 		memcpy(val, &c, *len);
 		return 0;

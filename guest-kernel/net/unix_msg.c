@@ -4,8 +4,8 @@
 #include "net/unix_sock.h"
 #include "signal/signal.h"
 #include "task/task.h"
+#include "task/user_ns.h"
 
-#define OVERFLOW_ID 65534u /* what ids without a meaning here look like */
 #define STREAM_CHUNK 32768 /* most bytes of one queued message of a stream */
 /* How Linux counts a message: a struct sk_buff, its data with the trailer in a power of two, more pages. */
 #define SKB_SIZE      256u
@@ -30,10 +30,12 @@ static void free_one(struct unix_msg *msg)
 			wake_up_poll(&from->wait, EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND);
 		unix_put(from);
 	}
-	if (msg->scm.nfiles)
+	if (msg->scm.nfiles) {
 		unix_drop_files(msg);
-	else
+	} else {
+		scm_destroy(&msg->scm);
 		kfree(msg);
+	}
 }
 
 /*
@@ -108,11 +110,13 @@ static struct unix_msg *msg_make(struct unix_sock *u, struct sock_msg *m, size_t
 	unix_get(u);
 	msg->from = u;
 	/* No credentials: as Linux shows them when neither end asked before it was sent. */
-	msg->scm.creds = (struct ucred){0, OVERFLOW_ID, OVERFLOW_ID};
+	msg->scm.creds = (struct sock_cred){NULL, NO_ID, NO_ID};
 	if (scm) {
 		msg->scm = *scm;
-		if (!scm->has_creds)
-			msg->scm.creds = (struct ucred){0, OVERFLOW_ID, OVERFLOW_ID};
+		if (scm->has_creds)
+			msg->scm.creds = sock_cred_get(&scm->creds);
+		else
+			msg->scm.creds = (struct sock_cred){NULL, NO_ID, NO_ID};
 		scm->files = NULL;
 		scm->nfiles = 0;
 		unix_take_off(&msg->scm);
@@ -125,7 +129,7 @@ static void enqueue(struct unix_sock *u, struct unix_sock *to, struct unix_msg *
 {
 	if (!msg->scm.has_creds && (u->s.passcred || to->s.passcred || to->embryo)) {
 		msg->scm.has_creds = true;
-		msg->scm.creds = (struct ucred){(uint32_t)current->proc->pid, current->cred->uid, current->cred->gid};
+		msg->scm.creds = sock_cred_current(false);
 	}
 	list_add_tail(&msg->link, &to->queue);
 	to->queued += msg->len;
@@ -233,7 +237,8 @@ static void give_creds(struct unix_msg *msg, struct sock_msg *m)
 {
 	if (m->scm) {
 		m->scm->has_creds = true;
-		m->scm->creds = msg->scm.creds;
+		sock_cred_put(&m->scm->creds);
+		m->scm->creds = sock_cred_get(&msg->scm.creds);
 	}
 }
 
@@ -292,7 +297,8 @@ static int recv_sleep(struct unix_sock *u, uint64_t deadline)
 	return unix_wait_error(err, u->s.rcvtimeo_ns);
 }
 
-static bool same_sender(const struct unix_msg *a, const struct ucred *c)
+/* c->pid may be put by now: it is compared only. */
+static bool same_sender(const struct unix_msg *a, const struct sock_cred *c)
 {
 	return a->scm.creds.pid == c->pid && a->scm.creds.uid == c->uid && a->scm.creds.gid == c->gid;
 }
@@ -329,7 +335,7 @@ static ssize_t_ stream_recv(struct unix_sock *u, struct sock_msg *m)
 	size_t done = 0, want = m->iter->count;
 	size_t target = MAX(m->flags & MSG_WAITALL ? want : MIN(want, (size_t)READ_ONCE(u->s.rcvlowat)), (size_t)1);
 	uint64_t deadline = socket_deadline(u->s.rcvtimeo_ns);
-	struct ucred who = {0};
+	struct sock_cred who = {0};
 	struct unix_msg *msg;
 	ssize_t_ err = 0;
 	if (READ_ONCE(u->state) != UNIX_CONNECTED)

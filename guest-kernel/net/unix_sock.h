@@ -52,7 +52,7 @@ struct unix_sock {
 	struct list_node backlog_link;
 	uint32_t nbacklog, max_backlog;
 	struct unix_addr *addr;    /* lock */
-	struct ucred peer_cred;    /* SO_PEERCRED; of a listener: its own at listen(2); lock */
+	struct sock_cred peer_cred; /* SO_PEERCRED; of a listener: its own at listen(2); lock */
 	struct wait_queue wait;    /* readers, writers, accepters, who waits for room in queue or backlog */
 	struct mutex recv_lock;
 	bool embryo;               /* the server's end of a connection that is not accepted yet */
@@ -75,7 +75,6 @@ static inline struct unix_sock *unix_of(struct socket *s) { return container_of(
 struct unix_sock *unix_alloc(int type);
 void unix_put(struct unix_sock *u);
 static inline void unix_get(struct unix_sock *u) { ref_get(&u->refs); }
-struct ucred ucred_current(void);
 /* Only the peer and everybody else's friends: may u's datagrams go to `to`? `to` is locked. */
 static inline bool unix_may_send(const struct unix_sock *u, const struct unix_sock *to)
 {

@@ -136,7 +136,7 @@ static NORETURN void die_of(struct task *t, int signo)
 
 	if ((SIG_CORE_SET & SIGBIT(signo)) && rlimit_cur(RLIMIT_CORE) >= PAGE_SIZE && t->mm && t->mm->dumpable)
 		status |= 0x80;
-	pr_debug("%s[%d]: killed by signal %d, rip %lx, trap %lu, address %lx", t->comm, t->tid, signo, t->uc.regs.rip,
+	pr_debug("%s[%d]: killed by signal %d, rip %lx, trap %lu, address %lx", t->comm, t->vtid, signo, t->uc.regs.rip,
 	         t->sig.trapno, t->sig.trap_addr);
 	task_exit_group(status);
 }

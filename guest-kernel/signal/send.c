@@ -24,7 +24,7 @@ void siginfo_user(siginfo_t *si, int signo, int code)
 	memset(si, 0, sizeof(*si));
 	si->si_signo = signo;
 	si->si_code = code;
-	si->si_pid = current->proc->pid;
+	si->si_pid = current->proc->vpid;
 	si->si_uid = current->cred->uid;
 }
 
@@ -60,7 +60,7 @@ void signal_wake(struct task *t, bool fatal)
 
 bool signal_unkillable(struct process *p)
 {
-	return p == p->container->init && !p->sig.unkillable_cleared;
+	return p->vpid == 1 && !p->sig.unkillable_cleared;
 }
 
 static bool handler_ignores(const struct k_sigaction *a, int signo)
@@ -84,8 +84,19 @@ static bool signal_dropped(struct process *p, struct task *t, int signo, bool fo
 	return handler_ignores(a, signo);
 }
 
-/* From outside the container or from the kernel itself: may kill init. */
-static bool signal_forced(const siginfo_t *si) { return si->si_code > 0 || si->si_pid == 0; }
+/* From the kernel or from outside the container: may kill init, as signals from an outer pid namespace may. *si is made
+ * to show the sender as p sees it. */
+static bool signal_forced(const struct process *p, siginfo_t *si)
+{
+	if (si->si_code > 0 || (current->proc == &kernel_process && si->si_pid == 0))
+		return true;
+	if (likely(current->proc->pid_ns == p->pid_ns))
+		return false;
+	int nr = pid_nr_ns(current->proc->pid, p->pid_ns);
+	if (!nr || si->si_code == SI_USER || si->si_code == SI_TKILL || si->si_code == SI_MESGQ)
+		si->si_pid = nr;
+	return !nr;
+}
 
 /* Threads that stopped for their tracer on their way out. */
 static void end_last_stops(struct process *p)
@@ -208,8 +219,9 @@ static void notify_continued(struct process *p, int code)
 }
 
 /* Caller holds tasklist_lock. */
-static int send_locked(struct process *p, struct task *target, const siginfo_t *si)
+static int send_locked(struct process *p, struct task *target, const siginfo_t *from)
 {
+	siginfo_t own = *from, *si = &own;
 	int signo = si->si_signo, notify = 0, err = 0;
 	struct sig_pending *pend = target ? &target->sig.pending : &p->sig.shared;
 	struct sigqueue *q = NULL;
@@ -217,7 +229,7 @@ static int send_locked(struct process *p, struct task *target, const siginfo_t *
 	if (p->zombie || (target && target->sig.exiting))
 		return 0;
 	spin_lock(&p->sig.lock);
-	if (!prepare_signal(p, target, signo, signal_forced(si), &notify))
+	if (!prepare_signal(p, target, signo, signal_forced(p, si), &notify))
 		goto out;
 	if (signo < SIGRTMIN_ && (pend->set & SIGBIT(signo)))
 		goto out; /* classic signals do not queue */

@@ -15,7 +15,7 @@ static int64_t kill_many(int pgid, int signo, const siginfo_t *si)
 
 	spin_lock(&tasklist_lock);
 	list_for_each_entry(p, &process_list, all_link) {
-		if (pgid ? p->pgid != pgid : p == p->container->init || p == self)
+		if (pgid ? p->pgid != pgid : pid_vnr(p->pid) <= 1 || p == self)
 			continue;
 		if (p->leader && p->leader->is_kthread)
 			continue;
@@ -42,7 +42,7 @@ static int64_t kill_many(int pgid, int signo, const siginfo_t *si)
 /* Any thread's number names its process, as in Linux. */
 static int64_t kill_process(int pid, int signo, const siginfo_t *si, bool check)
 {
-	struct task *t = task_find(pid);
+	struct task *t = task_find_user(pid);
 	struct process *p;
 	int64_t r = 0;
 
@@ -51,7 +51,7 @@ static int64_t kill_process(int pid, int signo, const siginfo_t *si, bool check)
 		process_get(p);
 		task_put(t);
 	} else {
-		p = process_find(pid);
+		p = process_find_user(pid);
 	}
 	if (!p)
 		return -ESRCH;
@@ -77,17 +77,20 @@ int64_t sys_kill(const struct sysargs *a)
 		return -ESRCH;
 	if (pid == -1)
 		return kill_many(0, signo, &si);
-	return kill_many(pid ? -pid : current->proc->pgid, signo, &si);
+	if (pid == 0)
+		return kill_many(current->proc->pgid, signo, &si);
+	int pgid = pid_from_user(-pid);
+	return pgid ? kill_many(pgid, signo, &si) : -ESRCH;
 }
 
 static int64_t kill_thread(int tgid, int tid, int signo, const siginfo_t *si, bool check)
 {
-	struct task *t = task_find(tid);
+	struct task *t = task_find_user(tid);
 	int64_t r = -ESRCH;
 
 	if (!t)
 		return -ESRCH;
-	if (tgid > 0 && t->proc->pid != tgid)
+	if (tgid > 0 && t->proc->pid != pid_from_user(tgid))
 		goto out;
 	if (signo && !signo_valid(signo)) {
 		r = -EINVAL;
@@ -129,7 +132,7 @@ static int import_info(siginfo_t *si, uva_t uinfo, int signo, int target)
 	if (copy_in_struct(si, uinfo))
 		return -EFAULT;
 	si->si_signo = signo;
-	if ((si->si_code >= 0 || si->si_code == SI_TKILL) && current->proc->pid != target)
+	if ((si->si_code >= 0 || si->si_code == SI_TKILL) && current->proc->vpid != target)
 		return -EPERM;
 	return 0;
 }

@@ -18,12 +18,12 @@ int64_t sys_enosys(const struct sysargs *a)
 	uint64_t nr = (uint64_t)current->syscall_nr;
 
 	if (nr >= SYSCALL_MAX) {
-		pr_debug("%s[%d]: system call %lu does not exist", current->comm, current->tid, nr);
+		pr_debug("%s[%d]: system call %lu does not exist", current->comm, current->vtid, nr);
 		return -ENOSYS;
 	}
 	uint64_t bit = 1UL << (nr % 64);
 	if (!(atomic_or(&logged[nr / 64], bit) & bit))
-		pr_info("%s[%d]: system call %s is not implemented", current->comm, current->tid, syscall_name(nr));
+		pr_info("%s[%d]: system call %s is not implemented", current->comm, current->vtid, syscall_name(nr));
 	return -ENOSYS;
 }
 

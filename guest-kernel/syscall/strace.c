@@ -121,7 +121,7 @@ void strace_enter(struct strace_state *s, uint64_t nr, const struct sysargs *a)
 	s->args[sizeof(s->args) - 1] = 0;
 	if (strcmp(syscall_name(nr), "exit_group") == 0 || strcmp(syscall_name(nr), "exit") == 0 ||
 	    strcmp(syscall_name(nr), "rt_sigreturn") == 0 || strcmp(syscall_name(nr), "execve") == 0)
-		log_host("%s[%d] %s(%s) ...", current->comm, current->tid, syscall_name(nr), s->args);
+		log_host("%s[%d] %s(%s) ...", current->comm, current->vtid, syscall_name(nr), s->args);
 	s->start = clock_monotonic();
 }
 
@@ -131,7 +131,7 @@ void strace_exit(const struct strace_state *s, uint64_t nr, int64_t result)
 	const struct task *t = current;
 
 	if (result < 0 && result >= -4095)
-		log_host("%s[%d] %s(%s) = -1 errno %ld <%lu us>", t->comm, t->tid, syscall_name(nr), s->args, -result, us);
+		log_host("%s[%d] %s(%s) = -1 errno %ld <%lu us>", t->comm, t->vtid, syscall_name(nr), s->args, -result, us);
 	else
-		log_host("%s[%d] %s(%s) = 0x%lx <%lu us>", t->comm, t->tid, syscall_name(nr), s->args, (uint64_t)result, us);
+		log_host("%s[%d] %s(%s) = 0x%lx <%lu us>", t->comm, t->vtid, syscall_name(nr), s->args, (uint64_t)result, us);
 }

@@ -17,7 +17,7 @@
 #define EXIT_SETUP 128
 
 struct container container0 = {
-	.refs = {1}, .link = LIST_INIT(container0.link), .domainname = "(none)", .thaw = WAIT_QUEUE_INIT(container0.thaw),
+	.refs = {1}, .link = LIST_INIT(container0.link), .thaw = WAIT_QUEUE_INIT(container0.thaw),
 	.start_wait = WAIT_QUEUE_INIT(container0.start_wait),
 };
 
@@ -92,7 +92,7 @@ static void read_identity(const struct fdt *f, int node)
 	const char *id = fdt_string(f, node, "id"), *host = fdt_string(f, node, "hostname");
 
 	strlcpy(container0.id, id ? id : "", sizeof(container0.id));
-	strlcpy(container0.hostname, host && *host ? host : boot.hostname, sizeof(container0.hostname));
+	strlcpy(init_uts_ns.nodename, host && *host ? host : boot.hostname, sizeof(init_uts_ns.nodename));
 	container0.memory_limit = fdt_u64(f, node, "memory-limit", 0);
 	container0.pids_limit = fdt_u64(f, node, "pids-limit", 0);
 }
@@ -124,20 +124,19 @@ static int fill_process(struct task *t, struct container *c, const char *name)
 		return -ENOMEM;
 	task_signal_init(t);
 	futex_task_init(t);
-	t->tid = pid_alloc();
-	if (t->tid < 0) {
-		t->tid = 0;
-		return -EAGAIN;
-	}
+	t->nsproxy = nsproxy_get(c->nsproxy);
+	int err = task_set_tid(t, t->nsproxy->pid_for_children, NULL, 0);
+	if (err)
+		return err;
 	t->cred = cred_copy(&kernel_cred);
 	t->files = files_create();
-	t->fs = fs_context_create();
+	t->fs = fs_context_create_in(t->nsproxy->mnt);
 	if (!t->cred || !t->files || !t->fs)
 		return -ENOMEM;
 	task_fpu_reset(t);
 	strlcpy(t->comm, name, sizeof(t->comm));
-	p->pid = p->pgid = p->sid = t->tid;
-	p->leader = t;
+	process_set_pid(p, t);
+	p->pgid = p->sid = t->tid;
 	p->session_leader = true;
 	p->exit_signal = SIGCHLD;
 	p->start_ns = t->start_ns = clock_since_start();
@@ -175,32 +174,43 @@ struct task *container_new_process(struct container *c, const char *name, void (
 	return t;
 }
 
-void container_start_process(struct task *t)
+int container_start_process(struct task *t)
 {
 	struct process *p = t->proc;
+	struct pid_ns *ns = p->pid_ns;
 
+	spin_lock(&tasklist_lock);
+	if (ns->closed || (p->vpid != 1 && !ns->init)) {
+		spin_unlock(&tasklist_lock);
+		return -ESRCH;
+	}
 	task_get(t);    /* the running task's */
 	process_get(p); /* the tree's */
-	spin_lock(&tasklist_lock);
 	spin_lock(&p->sig.lock);
 	list_add_tail(&p->all_link, &process_list);
 	pid_ref(p->pgid);
 	pid_ref(p->sid);
+	if (p->vpid == 1)
+		ns->init = p;
 	task_link(t);
 	spin_unlock(&p->sig.lock);
 	spin_unlock(&tasklist_lock);
 	task_start(t);
+	return 0;
 }
 
 void container_spawn(const struct fdt *f)
 {
+	container0.nsproxy = nsproxy_container(&init_nsproxy, CLONE_NEWPID);
+	if (IS_ERR(container0.nsproxy))
+		panic("no memory for the first process");
 	struct task *t = container_new_process(&container0, "init", init_main, NULL);
-
 	if (IS_ERR(t))
 		panic("no memory for the first process");
 	container0.init = t->proc;
 	add_to_list(&container0);
-	container_start_process(t);
+	if (container_start_process(t))
+		panic("the first process cannot start");
 }
 
 /* ---- pause ---- */

@@ -21,7 +21,7 @@ struct container {
 	ref_t refs;
 	struct list_node link;          /* list of containers; containers_lock */
 	char id[128];
-	char hostname[65], domainname[65];
+	struct nsproxy *nsproxy;        /* what its processes start in, a reference; set once */
 	struct process *init;           /* NULL before it exists and after it ended; tasklist_lock to change */
 	uint64_t memory_limit, pids_limit;
 	uint32_t nr_tasks;              /* atomic */
@@ -51,8 +51,8 @@ void container_wait_thawed(void);
 /* A task and process of c outside the tree, in a session of its own, without a parent; fn(arg) will be its first code, to
  * begin with sched_first_switch(). Charged to c; ERR_PTR. */
 struct task *container_new_process(struct container *c, const char *name, void (*fn)(void *), void *arg);
-/* Makes it visible and lets it run. */
-void container_start_process(struct task *t);
+/* Makes it visible and lets it run: 0, or -ESRCH if the init of its pid namespace has ended: task_discard it. */
+int container_start_process(struct task *t) MUST_CHECK;
 /* Creates the first container's first task. */
 void container_spawn(const struct fdt *f);
 

@@ -64,7 +64,7 @@ static void exec_main(void *arg)
 	if (err)
 		reply_refused(x->request, err, t->refusal);
 	else
-		reply_started(x->request, t->proc->pid);
+		reply_started(x->request, t->proc->vpid);
 	exec_free(x);
 	if (err)
 		task_exit_group(128 << 8);
@@ -110,8 +110,15 @@ static int start(struct container *c, const struct fdt *f, uint32_t request)
 		exec_free(x);
 		return err;
 	}
-	container_start_process(t);
-	return 0;
+	err = container_start_process(t);
+	if (err) {
+		if (!control_unwatch(request))
+			err = 0; /* it heard the reason already */
+		task_discard(t);
+		container_uncharge_task(c);
+		exec_free(x);
+	}
+	return err;
 }
 
 int container_exec(const struct fdt *f, uint32_t request)

@@ -8,6 +8,7 @@
 #include "lib/string.h"
 #include "mm/page.h"
 #include "task/task.h"
+#include "task/user_ns.h"
 
 const struct cred *cred_get(const struct cred *c)
 {
@@ -21,6 +22,7 @@ void cred_put(const struct cred *c)
 
 	if (!m || !ref_put(&m->refs))
 		return;
+	user_ns_put(m->user_ns);
 	kfree(m->groups);
 	kfree(m);
 }
@@ -42,7 +44,18 @@ struct cred *cred_copy(const struct cred *c)
 		}
 		memcpy(n->groups, c->groups, c->ngroups * sizeof(*n->groups));
 	}
+	user_ns_get(n->user_ns);
 	return n;
+}
+
+void cred_enter_user_ns(struct cred *c, struct user_ns *ns)
+{
+	user_ns_get(ns);
+	user_ns_put(c->user_ns);
+	c->user_ns = ns;
+	c->securebits = 0;
+	c->cap_inheritable = c->cap_ambient = 0;
+	c->cap_permitted = c->cap_effective = c->cap_bounding = CAP_ALL;
 }
 
 void cred_commit(struct cred *c)
@@ -54,6 +67,11 @@ void cred_commit(struct cred *c)
 	t->cred = c;
 	spin_unlock(&t->lock);
 	cred_put(old);
+}
+
+bool cred_capable(const struct cred *c, int cap)
+{
+	return c->user_ns == &init_user_ns && (c->cap_effective >> cap & 1);
 }
 
 bool capable(int cap)

@@ -7,10 +7,13 @@
 
 #include "lib/atomic.h"
 
+struct user_ns;
+
 struct cred {
 	ref_t refs;
 	uint32_t uid, euid, suid, fsuid;
 	uint32_t gid, egid, sgid, fsgid;
+	struct user_ns *user_ns; /* a reference; what the capabilities below are relative to */
 	uint64_t cap_effective, cap_permitted, cap_inheritable, cap_bounding, cap_ambient;
 	uint32_t securebits;
 	uint32_t ngroups;
@@ -27,8 +30,14 @@ void cred_put(const struct cred *c);
 struct cred *cred_copy(const struct cred *c);
 void cred_commit(struct cred *c);
 
-static inline bool cred_capable(const struct cred *c, int cap) { return c->cap_effective >> cap & 1; }
+/* c, not published yet, becomes a member of ns with all capabilities there. */
+void cred_enter_user_ns(struct cred *c, struct user_ns *ns);
+
+/* In the initial user namespace: for what no namespace owns. See cred_ns_capable in task/user_ns.h for the rest. */
+bool cred_capable(const struct cred *c, int cap);
 bool capable(int cap); /* of the current task */
+/* In the user namespace of the credentials themselves. */
+static inline bool cred_own_capable(const struct cred *c, int cap) { return c->cap_effective >> cap & 1; }
 bool cred_in_group(const struct cred *c, uint32_t gid); /* fsgid or supplementary */
 
 #endif

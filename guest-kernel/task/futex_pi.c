@@ -99,7 +99,7 @@ static int try_acquire(const struct futex_word *w, struct task *t, bool trylock,
 	if (user_load32_nofault(w->addr, &cur))
 		return -EFAULT;
 again:
-	if ((cur & FUTEX_TID_MASK) == (uint32_t)t->tid)
+	if ((cur & FUTEX_TID_MASK) == (uint32_t)t->vtid)
 		return -EDEADLK;
 	waiter = any_waiter(w);
 	if (waiter) {
@@ -113,7 +113,7 @@ again:
 		return 0;
 	}
 	if (!(cur & FUTEX_TID_MASK)) {
-		new = (cur & FUTEX_OWNER_DIED) | (uint32_t)t->tid | (set_waiters ? FUTEX_WAITERS : 0);
+		new = (cur & FUTEX_OWNER_DIED) | (uint32_t)t->vtid | (set_waiters ? FUTEX_WAITERS : 0);
 		if (user_cmpxchg32_nofault(w->addr, cur, new, &seen))
 			return -EFAULT;
 		if (seen == cur)
@@ -130,7 +130,7 @@ again:
 		cur = seen;
 		goto again;
 	}
-	owner = task_find((int)(cur & FUTEX_TID_MASK));
+	owner = task_find_user((int)(cur & FUTEX_TID_MASK));
 	if (!owner)
 		return -ESRCH;
 	if (owner->is_kthread) {
@@ -175,7 +175,7 @@ static int fix_word(uva_t addr)
 	if (user_load32(addr, &cur))
 		return -EFAULT;
 	for (;;) {
-		uint32_t new = (cur & FUTEX_OWNER_DIED) | FUTEX_WAITERS | (uint32_t)current->tid;
+		uint32_t new = (cur & FUTEX_OWNER_DIED) | FUTEX_WAITERS | (uint32_t)current->vtid;
 
 		if (user_cmpxchg32(addr, cur, new, &seen))
 			return -EFAULT;
@@ -280,7 +280,7 @@ int futex_unlock_pi(uva_t addr, bool shared)
 	for (;;) {
 		if (user_load32(addr, &cur))
 			return -EFAULT;
-		if ((cur & FUTEX_TID_MASK) != (uint32_t)current->tid)
+		if ((cur & FUTEX_TID_MASK) != (uint32_t)current->vtid)
 			return -EPERM;
 		r = futex_word_init(&w, addr, shared, true);
 		if (r)
@@ -291,7 +291,7 @@ int futex_unlock_pi(uva_t addr, bool shared)
 			spin_unlock(&w.bucket->lock);
 			return -EINVAL;
 		}
-		new = top ? FUTEX_WAITERS | (uint32_t)top->task->tid : 0;
+		new = top ? FUTEX_WAITERS | (uint32_t)top->task->vtid : 0;
 		r = user_cmpxchg32_nofault(addr, cur, new, &seen);
 		if (!r && seen == cur && top)
 			hand_over(top, false);

@@ -25,7 +25,7 @@ static int owner_died(uint64_t addr, bool pi, bool pending)
 			(void)futex_wake(uva(addr), true, 1, FUTEX_BITSET_MATCH_ANY);
 			return 0;
 		}
-		if ((cur & FUTEX_TID_MASK) != (uint32_t)current->tid)
+		if ((cur & FUTEX_TID_MASK) != (uint32_t)current->vtid)
 			return 0;
 		if (user_cmpxchg32(uva(addr), cur, (cur & FUTEX_WAITERS) | FUTEX_OWNER_DIED, &seen))
 			return -EFAULT;
@@ -97,7 +97,7 @@ int64_t sys_get_robust_list(const struct sysargs *a)
 	int pid = arg_int(a, 0);
 	uva_t uhead = arg_uva(a, 1), ulen = arg_uva(a, 2);
 	uint64_t head, len = sizeof(struct robust_list_head);
-	struct task *t = pid ? task_find(pid) : current;
+	struct task *t = pid ? task_find_user(pid) : current;
 	int err = 0;
 
 	if (!t)

@@ -108,7 +108,7 @@ static int64_t set_keepcaps(uint64_t on)
 static bool process_exists(int pid)
 {
 	spin_lock(&tasklist_lock);
-	bool r = pid > 0 && task_lookup(pid);
+	bool r = pid > 0 && task_lookup_user(pid);
 	spin_unlock(&tasklist_lock);
 	return r;
 }

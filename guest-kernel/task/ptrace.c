@@ -56,7 +56,7 @@ static void notify_tracer(struct task *t, int code, int status)
 	if (!(to->sig.action[SIGCHLD - 1].flags & SA_NOCLDSTOP) && !signal_is_ignored(to, SIGCHLD)) {
 		siginfo_kernel(&si, SIGCHLD);
 		si.si_code = code;
-		si.si_pid = t->tid;
+		si.si_pid = pid_nr_ns(t->tid, to->pid_ns);
 		si.si_uid = t->cred ? t->cred->uid : 0;
 		si.si_status = status & 0x7f;
 		(void)signal_send_process_locked(to, &si);
@@ -124,7 +124,7 @@ static int trap(int code)
 	siginfo_t si;
 
 	siginfo_user(&si, SIGTRAP, code);
-	si.si_pid = current->tid;
+	si.si_pid = current->vtid;
 	return stop(code, &si, false);
 }
 
@@ -188,7 +188,7 @@ int ptrace_signal(int signo, siginfo_t *si)
 		siginfo_user(si, now, SI_USER);
 		spin_lock(&tasklist_lock);
 		if (t->ptrace.tracer)
-			si->si_pid = t->ptrace.tracer->proc->pid;
+			si->si_pid = pid_vnr(t->ptrace.tracer->proc->pid);
 		spin_unlock(&tasklist_lock);
 	}
 	if (t->sig.blocked & SIGBIT(now)) { /* the tracer changed the mask, or the signal */
@@ -363,7 +363,7 @@ void ptrace_notify_ended(struct task *t, int status)
 
 	siginfo_kernel(&si, SIGCHLD);
 	si.si_code = status & 0x7f ? (status & 0x80 ? CLD_DUMPED : CLD_KILLED) : CLD_EXITED;
-	si.si_pid = t->tid;
+	si.si_pid = pid_nr_ns(t->tid, to->pid_ns);
 	si.si_uid = t->cred ? t->cred->uid : 0;
 	si.si_status = status & 0x7f ? status & 0x7f : status >> 8 & 0xff;
 	(void)signal_send_process_locked(to, &si);

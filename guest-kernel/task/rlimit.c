@@ -70,7 +70,7 @@ int64_t sys_prlimit64(const struct sysargs *a)
 	struct rlimit64 set, old;
 	if (in.v && copy_in_struct(&set, in))
 		return -EFAULT;
-	struct process *p = pid ? process_find(pid) : current->proc;
+	struct process *p = pid ? process_find_user(pid) : current->proc;
 	if (!p)
 		return -ESRCH;
 	int64_t err = prlimit_permission(p);

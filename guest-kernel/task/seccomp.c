@@ -274,12 +274,12 @@ bool seccomp_check(uint64_t nr, const struct sysargs *a)
 	uint32_t answer = run_all(READ_ONCE(t->seccomp), &d, &log);
 	uint16_t data = answer & SECCOMP_RET_DATA;
 	if (log && (answer & SECCOMP_RET_ACTION_FULL) != SECCOMP_RET_ALLOW)
-		pr_info("%s[%d]: seccomp answers system call %s with %x", t->comm, t->tid, syscall_name(nr), answer);
+		pr_info("%s[%d]: seccomp answers system call %s with %x", t->comm, t->vtid, syscall_name(nr), answer);
 	switch (answer & SECCOMP_RET_ACTION_FULL) {
 	case SECCOMP_RET_ALLOW:
 		return true;
 	case SECCOMP_RET_LOG:
-		pr_info("%s[%d]: seccomp logs system call %s", t->comm, t->tid, syscall_name(nr));
+		pr_info("%s[%d]: seccomp logs system call %s", t->comm, t->vtid, syscall_name(nr));
 		return true;
 	case SECCOMP_RET_ERRNO:
 		r->rax = (uint64_t)-(int64_t)MIN(data, (uint16_t)4095);
@@ -296,12 +296,12 @@ bool seccomp_check(uint64_t nr, const struct sysargs *a)
 	case SECCOMP_RET_USER_NOTIF:
 		return false; /* rax is -ENOSYS */
 	case SECCOMP_RET_KILL_THREAD:
-		pr_info("%s[%d]: killed by seccomp in system call %s", t->comm, t->tid, syscall_name(nr));
+		pr_info("%s[%d]: killed by seccomp in system call %s", t->comm, t->vtid, syscall_name(nr));
 		if (READ_ONCE(t->proc->nr_threads) > 1)
 			task_exit(SIGSYS);
 		task_exit_group(SIGSYS);
 	default:
-		pr_info("%s[%d]: killed by seccomp in system call %s", t->comm, t->tid, syscall_name(nr));
+		pr_info("%s[%d]: killed by seccomp in system call %s", t->comm, t->vtid, syscall_name(nr));
 		task_exit_group(SIGSYS);
 	}
 }
@@ -396,7 +396,7 @@ static int first_obstacle(const struct task *me)
 		if (t == me)
 			continue;
 		if (t->seccomp_mode == SECCOMP_MODE_STRICT || !is_ancestor(t->seccomp, me->seccomp))
-			return t->tid;
+			return t->vtid;
 	}
 	return 0;
 }

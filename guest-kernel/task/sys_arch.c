@@ -80,5 +80,5 @@ int64_t sys_personality(const struct sysargs *a)
 int64_t sys_set_tid_address(const struct sysargs *a)
 {
 	current->clear_child_tid = arg_u64(a, 0);
-	return current->tid;
+	return current->vtid;
 }

@@ -331,7 +331,7 @@ int64_t sys_capget(const struct sysargs *a)
 		return err == -EINVAL && !arg_u64(a, 1) ? 0 : err;
 	if (h.pid < 0)
 		return -EINVAL;
-	struct task *t = h.pid ? task_find(h.pid) : current;
+	struct task *t = h.pid ? task_find_user(h.pid) : current;
 	if (!t)
 		return -ESRCH;
 	spin_lock(&t->lock);
@@ -356,7 +356,7 @@ int64_t sys_capset(const struct sysargs *a)
 	int words = cap_words(arg_uva(a, 0), &h, &err);
 	if (!words)
 		return err;
-	if (h.pid && h.pid != current->tid)
+	if (h.pid && h.pid != current->vtid)
 		return -EPERM;
 	if (copy_in(d, arg_uva(a, 1), (size_t)words * sizeof(d[0])))
 		return -EFAULT;
@@ -383,18 +383,18 @@ int64_t sys_capset(const struct sysargs *a)
 
 int64_t sys_getpid(const struct sysargs *a)
 {
-	return current->proc->pid;
+	return current->proc->vpid;
 }
 
 int64_t sys_gettid(const struct sysargs *a)
 {
-	return current->tid;
+	return current->vtid;
 }
 
 int64_t sys_getppid(const struct sysargs *a)
 {
 	spin_lock(&tasklist_lock);
-	int pid = current->proc->parent ? current->proc->parent->pid : 0;
+	int pid = current->proc->parent ? pid_vnr(current->proc->parent->pid) : 0;
 	spin_unlock(&tasklist_lock);
 	return pid;
 }
@@ -403,9 +403,9 @@ static int64_t group_of(int pid, bool session)
 {
 	int64_t r = -ESRCH;
 	spin_lock(&tasklist_lock);
-	struct task *t = pid ? task_lookup(pid) : current;
+	struct task *t = pid ? task_lookup_user(pid) : current;
 	if (t)
-		r = session ? t->proc->sid : t->proc->pgid;
+		r = pid_vnr(session ? t->proc->sid : t->proc->pgid);
 	spin_unlock(&tasklist_lock);
 	return r;
 }
@@ -447,10 +447,10 @@ int64_t sys_setpgid(const struct sysargs *a)
 {
 	int pid = arg_int(a, 0), pgid = arg_int(a, 1);
 	struct process *me = current->proc;
-	pid = pid ? pid : me->pid;
-	pgid = pgid ? pgid : pid;
 	if (pgid < 0)
 		return -EINVAL;
+	pid = pid ? pid_from_user(pid) : me->pid;
+	pgid = pgid ? pid_from_user(pgid) : pid;
 	spin_lock(&tasklist_lock);
 	struct process *p = process_lookup(pid);
 	int64_t err = 0;
@@ -473,7 +473,7 @@ int64_t sys_setpgid(const struct sysargs *a)
 int64_t sys_setsid(const struct sysargs *a)
 {
 	struct process *p = current->proc;
-	int64_t r = p->pid;
+	int64_t r = p->vpid;
 	spin_lock(&tasklist_lock);
 	if (p->session_leader || pgrp_exists(p->pid)) {
 		r = -EPERM;

@@ -12,9 +12,10 @@
 #include "syscall/syscall.h"
 #include "task/random.h"
 #include "task/task.h"
+#include "task/user_ns.h"
 #include "task/version.h"
 
-static spinlock_t uts_lock = SPINLOCK_INIT; /* protects container0.hostname and domainname */
+static spinlock_t uts_lock = SPINLOCK_INIT; /* the names of every uts namespace */
 
 int64_t sys_uname(const struct sysargs *a)
 {
@@ -24,8 +25,9 @@ int64_t sys_uname(const struct sysargs *a)
 	strlcpy(u.version, SENTRY_BUILD_VERSION, sizeof(u.version));
 	strlcpy(u.machine, "x86_64", sizeof(u.machine));
 	spin_lock(&uts_lock);
-	strlcpy(u.nodename, container0.hostname, sizeof(u.nodename));
-	strlcpy(u.domainname, container0.domainname[0] ? container0.domainname : "(none)", sizeof(u.domainname));
+	const struct uts_ns *ns = current->nsproxy->uts;
+	strlcpy(u.nodename, ns->nodename, sizeof(u.nodename));
+	strlcpy(u.domainname, ns->domainname[0] ? ns->domainname : "(none)", sizeof(u.domainname));
 	spin_unlock(&uts_lock);
 	return copy_out_struct(arg_uva(a, 0), &u);
 }
@@ -34,7 +36,7 @@ static int64_t set_uts(char field[65], const struct sysargs *a)
 {
 	char text[65] = {0};
 	int len = arg_int(a, 1);
-	if (!capable(CAP_SYS_ADMIN))
+	if (!ns_capable(current->nsproxy->uts->ns.user_ns, CAP_SYS_ADMIN))
 		return -EPERM;
 	if (len < 0 || len > 64)
 		return -EINVAL;
@@ -48,12 +50,12 @@ static int64_t set_uts(char field[65], const struct sysargs *a)
 
 int64_t sys_sethostname(const struct sysargs *a)
 {
-	return set_uts(container0.hostname, a);
+	return set_uts(current->nsproxy->uts->nodename, a);
 }
 
 int64_t sys_setdomainname(const struct sysargs *a)
 {
-	return set_uts(container0.domainname, a);
+	return set_uts(current->nsproxy->uts->domainname, a);
 }
 
 int64_t sys_sysinfo(const struct sysargs *a)
@@ -154,7 +156,8 @@ int64_t sys_syslog(const struct sysargs *a)
 int64_t sys_reboot(const struct sysargs *a)
 {
 	uint32_t magic1 = arg_u32(a, 0), magic2 = arg_u32(a, 1), cmd = arg_u32(a, 2);
-	if (!capable(CAP_SYS_BOOT))
+	struct pid_ns *ns = current->proc->pid_ns;
+	if (!ns_capable(ns->ns.user_ns, CAP_SYS_BOOT))
 		return -EPERM;
 	if (magic1 != LINUX_REBOOT_MAGIC1 || (magic2 != LINUX_REBOOT_MAGIC2 && magic2 != LINUX_REBOOT_MAGIC2A &&
 	                                      magic2 != LINUX_REBOOT_MAGIC2B && magic2 != LINUX_REBOOT_MAGIC2C))
@@ -175,9 +178,16 @@ int64_t sys_reboot(const struct sysargs *a)
 	default:
 		return -EINVAL;
 	}
-	if (current->proc == current->proc->container->init)
+	if (current->proc->vpid == 1)
 		task_exit_group(signo);
+	/* Its parent sees the signal, not the SIGKILL that ends it. */
 	siginfo_t si;
 	siginfo_kernel(&si, SIGKILL);
-	return signal_send_process(current->proc->container->init, &si);
+	spin_lock(&tasklist_lock);
+	if (ns->init && !ns->init->zombie) {
+		ns->init->reboot_signal = signo;
+		(void)signal_send_process_locked(ns->init, &si);
+	}
+	spin_unlock(&tasklist_lock);
+	return 0;
 }

@@ -547,7 +547,7 @@ int64_t sys_ptrace(const struct sysargs *a)
 
 	if (request == PTRACE_TRACEME)
 		return trace_me();
-	struct task *t = task_find(arg_int(a, 1));
+	struct task *t = task_find_user(arg_int(a, 1));
 	if (!t)
 		return -ESRCH;
 	int64_t r = request_on(t, request, arg_u64(a, 2), arg_u64(a, 3));

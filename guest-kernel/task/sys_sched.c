@@ -8,6 +8,7 @@
 #include "mm/mm.h"
 #include "syscall/syscall.h"
 #include "task/task.h"
+#include "task/user_ns.h"
 
 #define RT_PRIO_MAX 99
 
@@ -15,7 +16,7 @@
 static struct task *target(int pid)
 {
 	if (pid)
-		return task_find(pid);
+		return task_find_user(pid);
 	task_get(current);
 	return current;
 }
@@ -331,8 +332,10 @@ static int64_t priority(int which, int who, const int *set)
 	if (!list)
 		return -ENOMEM;
 	int n = 0;
-	if (!who)
-		who = which == PRIO_USER_ ? (int)current->cred->uid : current->proc->pgid;
+	if (which == PRIO_USER_)
+		who = who ? (int)kuid_in((uint32_t)who) : (int)current->cred->uid;
+	else
+		who = who ? pid_from_user(who) : current->proc->pgid;
 	struct process *p;
 	struct task *t;
 	spin_lock(&tasklist_lock);

@@ -57,7 +57,7 @@ int64_t sys_unshare(const struct sysargs *a)
 	if (flags & NAMESPACES) {
 		if (!(flags & CLONE_NEWUSER) && !capable(CAP_SYS_ADMIN))
 			return -EPERM;
-		pr_debug("%s[%d]: unshare of namespaces %lx refused: there are none inside the sandbox", t->comm, t->tid,
+		pr_debug("%s[%d]: unshare of namespaces %lx refused: there are none inside the sandbox", t->comm, t->vtid,
 		         flags & NAMESPACES);
 		return -EINVAL;
 	}

@@ -11,9 +11,10 @@
 #include "mm/mm.h"
 #include "signal/signal.h"
 #include "task/futex.h"
+#include "task/user_ns.h"
 
 const struct cred kernel_cred = {.refs = {1u << 30}, .cap_effective = CAP_ALL, .cap_permitted = CAP_ALL,
-	.cap_bounding = CAP_ALL};
+	.cap_bounding = CAP_ALL, .user_ns = &init_user_ns};
 struct process kernel_process = {
 	.refs = {1u << 30},
 	.threads = LIST_INIT(kernel_process.threads),
@@ -22,6 +23,7 @@ struct process kernel_process = {
 	.all_link = LIST_INIT(kernel_process.all_link),
 	.child_wait = WAIT_QUEUE_INIT(kernel_process.child_wait),
 	.exit_wait = WAIT_QUEUE_INIT(kernel_process.exit_wait),
+	.pid_ns = &root_pid_ns,
 	.rlim = {[0 ... RLIM_NLIMITS - 1] = {RLIM64_INFINITY, RLIM64_INFINITY}},
 	.container = &container0,
 };
@@ -119,12 +121,33 @@ struct process *process_alloc(struct container *c)
 	return p;
 }
 
+void process_set_pid(struct process *p, struct task *leader)
+{
+	p->numbers = pid_get(leader->tid);
+	p->pid = leader->tid;
+	p->pid_ns = pid_ns_of(p->numbers);
+	p->vpid = leader->vtid;
+	p->leader = leader;
+}
+
+int task_set_tid(struct task *t, struct pid_ns *ns, const int *set, uint32_t n)
+{
+	int id = pid_alloc(ns, set, n);
+
+	if (id < 0)
+		return id;
+	t->tid = id;
+	t->vtid = pid_nr_ns(id, ns);
+	return 0;
+}
+
 void process_put(struct process *p)
 {
 	if (p == &kernel_process || !ref_put(&p->refs))
 		return;
 	process_signal_destroy(p);
 	container_put(p->container);
+	pid_put(p->numbers);
 	kfree(p);
 }
 
@@ -135,6 +158,8 @@ void process_link(struct process *p, struct process *parent)
 	list_add_tail(&p->all_link, &process_list);
 	pid_ref(p->pgid);
 	pid_ref(p->sid);
+	if (p->vpid == 1)
+		p->pid_ns->init = p;
 }
 
 /* ---- kernel tasks ---- */
@@ -155,6 +180,7 @@ struct task *kthread_create(const char *name, void (*fn)(void *), void *arg)
 		return NULL;
 	t->proc = &kernel_process;
 	t->cred = &kernel_cred;
+	t->nsproxy = &init_nsproxy;
 	t->is_kthread = true;
 	t->kthread_fn = fn;
 	t->kthread_arg = arg;

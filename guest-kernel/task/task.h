@@ -18,6 +18,7 @@
 #include "signal/signal_types.h"
 #include "task/container.h"
 #include "task/cred.h"
+#include "task/pid.h"
 #include "task/ptrace.h"
 #include "task/sched.h"
 #include "task/wait_queue.h"
@@ -36,17 +37,19 @@ struct task {
 	struct task_sched sched;
 	void *kstack;                   /* base of the stack */
 	ref_t refs;
-	int tid;                        /* changes only when a non-leader execs; 0: kernel task */
+	int tid;                        /* an id (task/pid.h); changes only when a non-leader execs; 0: kernel task */
+	int vtid;                       /* its number in its own pid namespace */
 	struct process *proc;           /* immutable; kernel tasks: the kernel's own process, pid 0 */
 	struct list_node thread_link;   /* on proc->threads; tasklist_lock and sig.lock */
 	char comm[TASK_COMM_LEN];       /* written by the task itself, read racily */
 
 	/* Own task only writes; others read under task_lock. */
-	spinlock_t lock;                /* "task_lock": mm, files, fs, cred pointers */
+	spinlock_t lock;                /* "task_lock": mm, files, fs, cred, nsproxy pointers */
 	struct mm *mm;                  /* NULL for kernel tasks and after exit_mm */
 	struct files *files;
 	struct fs_context *fs;
 	const struct cred *cred;        /* replaced whole, never edited */
+	struct nsproxy *nsproxy;        /* NULL after exit */
 
 	struct task_signal sig;         /* signal/ */
 	struct task_ptrace ptrace;      /* task/ptrace.h */
@@ -96,7 +99,10 @@ struct task {
 
 struct process {
 	ref_t refs;
-	int pid;                        /* tgid; immutable */
+	int pid;                        /* tgid, an id (task/pid.h); immutable */
+	int vpid;                       /* its number in its own pid namespace; immutable */
+	struct pid_ns *pid_ns;          /* where its number is; numbers holds it; immutable */
+	struct pid *numbers;            /* of pid, a reference; immutable */
 	struct list_node threads;       /* tasklist_lock */
 	int nr_threads;                 /* live ones; tasklist_lock */
 	struct task *leader;            /* tasklist_lock; changes on exec by a non-leader */
@@ -133,6 +139,7 @@ struct process {
 	struct wait_queue exit_wait;    /* exec waits for threads, pidfd pollers for the end */
 	bool reaped;                    /* unlinked from the tree; tasklist_lock */
 	bool autoreap;                  /* SIGCHLD is ignored by the parent: no zombie */
+	int reboot_signal;              /* of an init: what reboot(2) makes its parent see; tasklist_lock */
 	bool thp_disable;
 	bool mce_kill_default;
 };
@@ -147,21 +154,19 @@ void task_put(struct task *t);
 static inline void process_get(struct process *p) { ref_get(&p->refs); }
 void process_put(struct process *p);
 
-/* Lookups take tasklist_lock and return a reference, or NULL. */
+/* Lookups take tasklist_lock and return a reference, or NULL. By id: */
 struct task *task_find(int tid);
 struct process *process_find(int pid);
+/* By a number of a pid namespace, and of the current process's. */
+struct task *task_find_ns(int nr, const struct pid_ns *ns);
+struct process *process_find_ns(int nr, const struct pid_ns *ns);
+struct task *task_find_user(int nr);
+struct process *process_find_user(int nr);
 /* The same with tasklist_lock held and without a reference. */
 struct task *task_lookup(int tid);
 struct process *process_lookup(int pid);
-/* Allocates a number that no task, group or session uses; -EAGAIN at the limit. */
-int pid_alloc(void);
-int pid_last(void); /* the number given out last */
-/* Users of a number: tasks, groups, sessions. tasklist_lock held. */
-void pid_ref(int pid);
-void pid_unref(int pid);
-void pid_set_task(int pid, struct task *t);
-bool pid_is_free(int pid);
-#define PID_MAX 32768
+struct task *task_lookup_user(int nr);
+struct process *process_lookup_user(int nr);
 
 /* Does any process belong to the group? tasklist_lock held. */
 bool pgrp_exists(int pgid);
@@ -193,6 +198,9 @@ void task_leave_memory(struct task *t);
 /* Unlinks a zombie that was waited for; tasklist_lock held. The caller puts the process afterwards (the tree's
  * reference), and the task that is returned. */
 struct task *process_unlink(struct process *p) MUST_CHECK;
+/* The same for many: onto a list, which process_put_dead puts without the lock. */
+void process_unlink_to(struct process *p, struct list_node *dead);
+void process_put_dead(struct list_node *dead);
 /* CPU times and counters of a process so far, all threads; tasklist_lock held. */
 void process_usage(const struct process *p, struct rusage_acc *out);
 void rusage_add(struct rusage_acc *to, const struct rusage_acc *from);
@@ -202,6 +210,9 @@ struct task *task_alloc(void);
 struct process *process_alloc(struct container *c);
 /* A task that was never linked, and its process if that is its own; not its charge. */
 void task_discard(struct task *t);
+/* Numbers for a new task in ns (pid_alloc); and the process that a task with numbers will lead takes them over. */
+int task_set_tid(struct task *t, struct pid_ns *ns, const int *set, uint32_t n) MUST_CHECK;
+void process_set_pid(struct process *p, struct task *leader);
 /* The FPU state that a new program starts with; the task's own, live nowhere. */
 void task_fpu_reset(struct task *t);
 /* Takes the FPU state from the registers into memory; current task only. */

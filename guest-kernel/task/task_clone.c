@@ -21,9 +21,8 @@
 #include "task/futex.h"
 #include "task/seccomp.h"
 #include "task/task.h"
+#include "task/user_ns.h"
 
-#define CLONE_NAMESPACES (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | \
-                          CLONE_NEWNET | CLONE_NEWTIME)
 #define CLONE3_FLAGS (0xffffffffULL | CLONE_CLEAR_SIGHAND | CLONE_INTO_CGROUP)
 
 static int check_namespaces(uint64_t flags)
@@ -50,7 +49,7 @@ static int check_flags(const struct clone_params *p)
 		return -EINVAL;
 	if ((f & CLONE_CLEAR_SIGHAND) && (f & CLONE_SIGHAND))
 		return -EINVAL;
-	if ((f & CLONE_PARENT) && current->proc == current->proc->container->init)
+	if ((f & CLONE_PARENT) && current->proc == current->proc->pid_ns->init)
 		return -EINVAL;
 	if ((f & CLONE_PIDFD) && (f & (CLONE_THREAD | CLONE_DETACHED)))
 		return -EINVAL;
@@ -155,8 +154,7 @@ static int copy_process(struct task *t, const struct clone_params *p)
 	if (err)
 		return err;
 	memcpy(n->rlim, me->rlim, sizeof(n->rlim));
-	n->pid = t->tid;
-	n->leader = t;
+	process_set_pid(n, t);
 	n->exit_signal = p->flags & CLONE_PARENT ? me->exit_signal : p->exit_signal;
 	n->oom_score_adj = me->oom_score_adj;
 	n->exe = me->exe;
@@ -172,6 +170,7 @@ static void copy_attributes(struct task *t, const struct clone_params *p)
 	struct task *me = current;
 
 	t->cred = cred_get(me->cred);
+	t->nsproxy = nsproxy_get(me->nsproxy);
 	memcpy(t->comm, me->comm, sizeof(t->comm));
 	t->personality = me->personality;
 	t->timer_slack_ns = me->timer_slack_ns;
@@ -189,7 +188,7 @@ static void child_main(void *arg)
 
 	sched_first_switch();
 	if (t->set_child_tid) {
-		uint32_t tid = (uint32_t)t->tid;
+		uint32_t tid = (uint32_t)t->vtid;
 		if (copy_out_struct(uva(t->set_child_tid), &tid))
 			pr_debug("clone: the child's tid could not be written"); /* as Linux, not an error */
 	}
@@ -209,6 +208,8 @@ void task_discard(struct task *t)
 	t->mm = NULL;
 	t->files = NULL;
 	t->fs = NULL;
+	nsproxy_put(t->nsproxy);
+	t->nsproxy = NULL;
 	if (t->proc) {
 		task_signal_destroy(t);
 		if (own_process) {
@@ -217,46 +218,36 @@ void task_discard(struct task *t)
 				file_put(t->proc->exe);
 		}
 	}
-	if (t->tid) {
-		spin_lock(&tasklist_lock);
+	if (t->tid)
 		pid_unref(t->tid);
-		spin_unlock(&tasklist_lock);
-	}
 	task_put(t);
 }
 
-/* set_tid of clone3: the number for the one pid namespace there is. */
-static int choose_tid(const struct clone_params *p)
+/* Numbers for the new task; set_tid of clone3 names those of the deepest namespaces. */
+static int choose_tid(struct task *t, const struct clone_params *p)
 {
-	int32_t want;
+	struct pid_ns *ns = t->nsproxy->pid_for_children, *level = ns;
+	int32_t set[PID_NS_LEVELS + 1];
 
-	if (!p->set_tid_size)
-		return pid_alloc();
-	if (p->set_tid_size > 1)
+	if (p->set_tid_size > (uint64_t)ns->level)
 		return -EINVAL;
-	if (copy_in(&want, uva(p->set_tid), sizeof(want)))
+	if (p->set_tid_size && copy_in(set, uva(p->set_tid), p->set_tid_size * sizeof(set[0])))
 		return -EFAULT;
-	if (want < 1 || want >= PID_MAX)
-		return -EINVAL;
-	if (!capable(CAP_SYS_ADMIN) && !capable(CAP_CHECKPOINT_RESTORE))
-		return -EPERM;
-	spin_lock(&tasklist_lock);
-	bool is_free = pid_is_free(want);
-	if (is_free)
-		pid_ref(want);
-	spin_unlock(&tasklist_lock);
-	return is_free ? want : -EEXIST;
+	for (uint32_t i = 0; i < p->set_tid_size; i++, level = level->parent) {
+		if (set[i] < 1 || set[i] >= PID_MAX)
+			return -EINVAL;
+		if (!ns_capable(level->ns.user_ns, CAP_SYS_ADMIN) && !ns_capable(level->ns.user_ns, CAP_CHECKPOINT_RESTORE))
+			return -EPERM;
+	}
+	return task_set_tid(t, ns, set, (uint32_t)p->set_tid_size);
 }
 
 static int build_task(struct task *t, const struct clone_params *p)
 {
-	int err = choose_tid(p);
-
-	if (err < 0)
-		return err;
-	t->tid = err;
 	copy_attributes(t, p);
-	err = copy_process(t, p);
+	int err = choose_tid(t, p);
+	if (!err)
+		err = copy_process(t, p);
 	if (err)
 		return err;
 	task_signal_init(t);
@@ -272,8 +263,9 @@ static int build_task(struct task *t, const struct clone_params *p)
 	return err;
 }
 
-/* Makes the task part of the tree: from here it can be seen, signalled and waited for. */
-static int link_task(struct task *t, const struct clone_params *p, unsigned *event)
+/* Makes the task part of the tree: from here it can be seen, signalled and waited for. *message: its number for our
+ * tracer. */
+static int link_task(struct task *t, const struct clone_params *p, unsigned *event, uint64_t *message)
 {
 	struct process *me = current->proc, *n = t->proc;
 	int err = 0;
@@ -286,6 +278,8 @@ static int link_task(struct task *t, const struct clone_params *p, unsigned *eve
 	} else if (p->flags & CLONE_THREAD) {
 		seccomp_fork(t, current); /* under the lock: TSYNC of another thread misses nobody */
 		task_link(t);
+	} else if (n->pid_ns->closed) {
+		err = -ENOMEM; /* its init ended meanwhile */
 	} else {
 		n->pgid = me->pgid;
 		n->sid = me->sid;
@@ -300,6 +294,7 @@ static int link_task(struct task *t, const struct clone_params *p, unsigned *eve
 	if (!err && unlikely(current->ptrace.tracer)) {
 		*event = ptrace_clone_event(p->flags, p->exit_signal);
 		ptrace_fork(t, p->flags, *event);
+		*message = (uint64_t)pid_nr_ns(t->tid, current->ptrace.tracer->proc->pid_ns);
 	}
 	spin_unlock(&tasklist_lock);
 	return err;
@@ -355,7 +350,7 @@ static int prepare_pidfd(struct task *t, const struct clone_params *p, struct fi
 static int64_t start_task(struct task *t, const struct clone_params *p)
 {
 	struct file *pidfile = NULL;
-	int pidfd = p->flags & CLONE_PIDFD ? prepare_pidfd(t, p, &pidfile) : -1, tid = t->tid;
+	int pidfd = p->flags & CLONE_PIDFD ? prepare_pidfd(t, p, &pidfile) : -1, tid = pid_vnr(t->tid);
 	bool vfork = p->flags & CLONE_VFORK;
 	unsigned event = 0;
 
@@ -368,7 +363,8 @@ static int64_t start_task(struct task *t, const struct clone_params *p)
 		t->vfork_parent = current;
 	}
 	task_get(t); /* the running task's own; the first one is the tree's */
-	int err = link_task(t, p, &event);
+	uint64_t message = 0;
+	int err = link_task(t, p, &event, &message);
 	if (err) {
 		if (vfork)
 			task_put(current);
@@ -388,12 +384,12 @@ static int64_t start_task(struct task *t, const struct clone_params *p)
 		process_timers_limit(t->proc);
 	task_start(t);
 	if (unlikely(event))
-		ptrace_event(event, (uint64_t)tid);
+		ptrace_event(event, message);
 	if (vfork) {
 		wait_for_vfork(t);
 		task_put(t);
 		if (unlikely(current->ptrace.tracer))
-			ptrace_event(PTRACE_EVENT_VFORK_DONE, (uint64_t)tid);
+			ptrace_event(PTRACE_EVENT_VFORK_DONE, message);
 	}
 	return tid;
 }

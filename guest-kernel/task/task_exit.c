@@ -64,6 +64,7 @@ static void exit_files(struct task *t)
 	t->fs = NULL;
 	spin_unlock(&t->lock);
 	fs_context_put(fs);
+	nsproxy_switch(NULL);
 }
 
 /* ---- usage ---- */
@@ -121,7 +122,7 @@ static void child_siginfo(siginfo_t *si, const struct process *p, int signo, int
 	process_usage(p, &use);
 	si->si_signo = signo;
 	si->si_code = code;
-	si->si_pid = p->pid;
+	si->si_pid = pid_nr_ns(p->pid, p->parent->pid_ns);
 	si->si_uid = uid_of(p);
 	si->si_status = status;
 	si->si_utime = (long)(use.utime_ns / 10000000);
@@ -180,13 +181,14 @@ void process_notify_exit(struct process *p)
 	wake_up_all(&p->exit_wait);
 }
 
-/* Who takes over the children of p: the nearest subreaper above, or the container's init (prctl(2)). */
+/* Who takes over the children of p: the nearest subreaper above in its pid namespace, or that one's init (prctl(2)). */
 static struct process *new_parent(const struct process *p)
 {
-	for (struct process *a = p->parent; a; a = a->parent)
+	for (struct process *a = p->parent; a && a->pid_ns == p->pid_ns; a = a->parent)
 		if (a->child_subreaper && !a->zombie && a->nr_threads > 0)
 			return a;
-	return p->container->init;
+	/* The init of a namespace waits until it has no children left (pid_ns_zap). */
+	return p->pid_ns->init && p->pid_ns->init != p ? p->pid_ns->init : p->container->init;
 }
 
 /* A group that lost its last link to the rest of its session and has stopped members: SIGHUP, SIGCONT (exit(3)). */
@@ -255,8 +257,7 @@ static void reparent_children(struct process *p, struct list_node *dead)
 			child->exit_signal = SIGCHLD;
 			process_notify_exit(child);
 			if (child->autoreap) {
-				struct task *leader = process_unlink(child);
-				list_add_tail(&leader->thread_link, dead);
+				process_unlink_to(child, dead);
 			}
 			continue;
 		}
@@ -266,7 +267,7 @@ static void reparent_children(struct process *p, struct list_node *dead)
 	}
 }
 
-static void put_dead(struct list_node *dead)
+void process_put_dead(struct list_node *dead)
 {
 	while (!list_empty(dead)) {
 		struct task *leader = list_first(dead, struct task, thread_link);
@@ -292,10 +293,18 @@ struct task *process_unlink(struct process *p)
 	pid_unref(p->sid);
 	pid_set_task(leader->tid, NULL);
 	pid_unref(leader->tid);
+	pid_ns_reaped(p);
 	p->leader = NULL;
 	p->reaped = true;
 	container_uncharge_task(p->container);
 	return leader;
+}
+
+void process_unlink_to(struct process *p, struct list_node *dead)
+{
+	struct task *leader = process_unlink(p);
+
+	list_add_tail(&leader->thread_link, dead);
 }
 
 /* The last thread is leaving; tasklist_lock held. */
@@ -309,8 +318,7 @@ static void exit_process(struct process *p, struct list_node *dead)
 		check_orphaned_group(p->pgid, p);
 	process_notify_exit(p);
 	if (p->autoreap) {
-		struct task *leader = process_unlink(p);
-		list_add_tail(&leader->thread_link, dead);
+		process_unlink_to(p, dead);
 	}
 }
 
@@ -328,8 +336,7 @@ static void release_tracees(struct task *t, struct list_node *dropped, struct li
 			continue;
 		process_notify_exit(p);
 		if (p->autoreap) {
-			struct task *leader = process_unlink(p);
-			list_add_tail(&leader->thread_link, dead);
+			process_unlink_to(p, dead);
 		}
 	}
 }
@@ -348,7 +355,7 @@ static bool leave_process(struct task *t, int status)
 	t->exited = true;
 	bool last = p->nr_threads == 0;
 	if (last)
-		p->exit_status = p->sig.group_exit ? p->sig.group_exit_status : status;
+		p->exit_status = p->reboot_signal ? p->reboot_signal : p->sig.group_exit ? p->sig.group_exit_status : status;
 	spin_unlock(&p->sig.lock);
 	add_task_usage(&p->self, t);
 	release_tracees(t, &dropped, &dead);
@@ -370,7 +377,7 @@ static bool leave_process(struct task *t, int status)
 	else
 		pass_children_on(p, t->tid);
 	spin_unlock(&tasklist_lock);
-	put_dead(&dead);
+	process_put_dead(&dead);
 	ptrace_put_dropped(&dropped);
 	if (drop)
 		task_put(t); /* the tree's reference */
@@ -379,7 +386,7 @@ static bool leave_process(struct task *t, int status)
 
 static void end_sandbox(struct process *p, int status)
 {
-	int code = p->sig.group_exit ? p->sig.group_exit_status : status;
+	int code = p->reboot_signal ? p->reboot_signal : p->sig.group_exit ? p->sig.group_exit_status : status;
 
 	if (p->watched)
 		control_process_ended(p, code);
@@ -411,6 +418,8 @@ NORETURN void task_exit(int status)
 	exit_files(t);
 	if (last && p == container0.init)
 		end_sandbox(p, status);
+	if (last && p->vpid == 1 && p->pid_ns->init == p)
+		pid_ns_zap(p->pid_ns);
 	task_signal_destroy(t);
 	if (leave_process(t, status) && unlikely(p->watched))
 		control_process_ended(p, p->exit_status);
@@ -462,6 +471,7 @@ static struct task *become_leader(struct task *t)
 	pid_unref(t->tid);
 	container_uncharge_task(p->container);
 	t->tid = p->pid;
+	t->vtid = p->vpid;
 	pid_set_task(p->pid, t);
 	p->leader = t;
 	t->start_ns = old->start_ns;

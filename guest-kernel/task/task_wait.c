@@ -16,7 +16,7 @@
 
 struct wait_request {
 	int type;                /* P_ALL, P_PID, P_PGID, P_PIDFD */
-	int id;
+	int id;                  /* an id; -1: of nobody */
 	const struct process *of_pidfd;
 	uint32_t options;
 	/* result */
@@ -27,6 +27,14 @@ struct wait_request {
 	struct task *dead_leader; /* reaped: to be put */
 	struct task *released;    /* was traced: to be put */
 };
+
+/* The id of a number that the application waits for. */
+static int wanted(int nr)
+{
+	int id = pid_from_user(nr);
+
+	return id ? id : -1;
+}
 
 /* Whom another process traces ends for that one first. */
 static bool traced_by_other(const struct process *c)
@@ -66,7 +74,7 @@ static bool matches(const struct wait_request *w, const struct process *c)
 
 static void fill_common(struct wait_request *w, const struct process *c)
 {
-	w->pid = c->pid;
+	w->pid = pid_vnr(c->pid);
 	w->uid = c->leader && c->leader->cred ? c->leader->cred->uid : 0;
 	process_usage(c, &w->usage);
 	rusage_add(&w->usage, &c->children_acc);
@@ -157,7 +165,7 @@ static bool take_ended_tracee(struct wait_request *w, struct task *t)
 	if (!(w->options & WEXITED) || !(leader ? p->zombie && p->parent != current->proc : t->ptrace.ended))
 		return false;
 	fill_common(w, p);
-	w->pid = t->tid;
+	w->pid = pid_vnr(t->tid);
 	fill_end(w, leader ? p->exit_status : t->exit_code);
 	if (w->options & WNOWAIT)
 		return true;
@@ -175,7 +183,7 @@ static bool take_tracee_stop(struct wait_request *w, struct task *t)
 	if (!code || t->ptrace.ended)
 		return false;
 	fill_common(w, t->proc);
-	w->pid = t->tid;
+	w->pid = pid_vnr(t->tid);
 	w->code = CLD_TRAPPED;
 	w->status = code;
 	w->wait_status = code << 8 | 0x7f;
@@ -284,13 +292,13 @@ int64_t sys_wait4(const struct sysargs *a)
 		w.type = P_ALL;
 	} else if (pid < 0) {
 		w.type = P_PGID;
-		w.id = -pid;
+		w.id = wanted(-pid);
 	} else if (pid == 0) {
 		w.type = P_PGID;
 		w.id = READ_ONCE(current->proc->pgid);
 	} else {
 		w.type = P_PID;
-		w.id = pid;
+		w.id = wanted(pid);
 	}
 	int r = do_wait(&w, false);
 	if (r <= 0)
@@ -313,12 +321,14 @@ static int prepare_waitid(struct wait_request *w, bool *nonblocking)
 	case P_ALL:
 		return 0;
 	case P_PID:
-		return w->id <= 0 ? -EINVAL : 0;
+		if (w->id <= 0)
+			return -EINVAL;
+		w->id = wanted(w->id);
+		return 0;
 	case P_PGID:
 		if (w->id < 0)
 			return -EINVAL;
-		if (w->id == 0)
-			w->id = READ_ONCE(current->proc->pgid);
+		w->id = w->id ? wanted(w->id) : READ_ONCE(current->proc->pgid);
 		return 0;
 	case P_PIDFD: {
 		if (w->id < 0)

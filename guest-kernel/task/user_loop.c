@@ -180,7 +180,7 @@ NORETURN void task_user_loop(void *task)
 		bool kicked = r == 0 && t->uc.trap_kind == TRAP_KICK;
 		sched_after_user(kicked);
 		if (unlikely(r < 0)) {
-			pr_warn("%s[%d]: the platform could not run it (error %ld) at rip %lx", t->comm, t->tid, -r,
+			pr_warn("%s[%d]: the platform could not run it (error %ld) at rip %lx", t->comm, t->vtid, -r,
 			        t->uc.regs.rip);
 			signal_fault(SIGSEGV, SI_KERNEL, 0, 0, 0);
 			continue;

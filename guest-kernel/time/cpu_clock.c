@@ -76,7 +76,7 @@ int cpu_clock_open(int clockid, bool reading, struct cpu_clock *out)
 	}
 	if (pid < 0)
 		return -EINVAL;
-	t = pid ? task_find(pid) : current;
+	t = pid ? task_find_user(pid) : current;
 	if (!t)
 		return -EINVAL;
 	if (!pid)
@@ -85,7 +85,7 @@ int cpu_clock_open(int clockid, bool reading, struct cpu_clock *out)
 	out->tid = thread ? t->tid : 0;
 	/* Threads only of our own process; a process by its number (or, to read, by our own thread's). */
 	if ((thread && t->proc != current->proc) ||
-	    (!thread && pid && t->proc->pid != pid && !(reading && t == current))) {
+	    (!thread && pid && t->proc->pid != t->tid && !(reading && t == current))) {
 		task_put(t);
 		return -EINVAL;
 	}

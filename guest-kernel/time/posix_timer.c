@@ -310,7 +310,7 @@ static int check_event(const sigevent_t *ev)
 
 	switch (ev->sigev_notify) {
 	case SIGEV_SIGNAL | SIGEV_THREAD_ID:
-		t = task_find(ev->_sigev_un._tid);
+		t = task_find_user(ev->_sigev_un._tid);
 		ours = t && t->proc == current->proc;
 		if (t)
 			task_put(t);
@@ -353,7 +353,7 @@ static struct posix_timer *timer_new(int clockid, const sigevent_t *ev)
 	ref_init(&t->refs);
 	t->proc = current->proc;
 	t->notify = ev->sigev_notify;
-	t->tid = ev->sigev_notify == (SIGEV_SIGNAL | SIGEV_THREAD_ID) ? ev->_sigev_un._tid : 0;
+	t->tid = ev->sigev_notify == (SIGEV_SIGNAL | SIGEV_THREAD_ID) ? pid_from_user(ev->_sigev_un._tid) : 0;
 	list_init(&t->sq.link);
 	t->sq.timer = t;
 	t->sq.info.si_signo = ev->sigev_signo;

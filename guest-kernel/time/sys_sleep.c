@@ -123,7 +123,7 @@ static int check_clock(int clockid)
 		if (clockid == CLOCK_THREAD_CPUTIME_ID)
 			return -EOPNOTSUPP;
 		/* One cannot wait for one's own CPU time to pass. */
-		return clockid < 0 && (clockid & 4) && (~(clockid >> 3) == 0 || ~(clockid >> 3) == current->tid) ? -EINVAL
+		return clockid < 0 && (clockid & 4) && (~(clockid >> 3) == 0 || ~(clockid >> 3) == current->vtid) ? -EINVAL
 		                                                                                               : 0;
 	}
 	return clock_check_wait(clockid);

@@ -15,6 +15,7 @@
 #include "lib/string.h"
 #include "signal/signal.h"
 #include "task/task.h"
+#include "task/user_ns.h"
 
 int vprintf(const char *fmt, va_list ap);
 int printf(const char *fmt, ...);
@@ -33,6 +34,7 @@ uint64_t env_now = 1700000000ull * 1000000000;
 uint32_t env_locks_held;
 static struct task task;
 static struct process process;
+static struct nsproxy nsproxy = {.refs = {1}, .mnt = &mnt_ns0};
 
 void klog(enum log_level level, const char *fmt, ...)
 {
@@ -244,6 +246,10 @@ uint64_t clock_realtime(void) { return env_now += 1000; }
 uint64_t clock_monotonic(void) { return env_now; }
 uint64_t rlimit_cur(unsigned resource) { return resource == RLIMIT_NOFILE ? 1024 : UINT64_MAX; }
 struct task *task_find(int tid) { return NULL; }
+int pid_vnr(int id) { return id; }
+int pid_from_user(int nr) { return nr; }
+void ns_init(struct ns_common *ns, enum ns_kind kind, struct user_ns *owner) { ref_init(&ns->refs); }
+void ns_put(struct ns_common *ns) { (void)!ref_put(&ns->refs); }
 void page_stats(struct page_stats *s) { *s = (struct page_stats){.limit = 1u << 18}; }
 uint64_t proc_sys_value(const char *name)
 {
@@ -282,7 +288,9 @@ static int start(void)
 	ref_init(&c->refs);
 	c->cap_effective = c->cap_permitted = CAP_ALL;
 	task.cred = c;
+	c->user_ns = &init_user_ns;
 	task.proc = &process;
+	task.nsproxy = &nsproxy;
 	vfs_init();
 	struct super_block *sb = tmpfs_mount(&tmpfs_type, "none", "mode=755", 0);
 	if (IS_ERR(sb) || mount_attach(sb, NULL, 0, "none"))

@@ -18,6 +18,10 @@ extern const struct pseudo_entry proc_misc_files[]; /* /proc/meminfo ...; proc_m
 extern const struct pseudo_entry proc_sys_dir;      /* /proc/sys; proc_sys.c */
 extern const struct pseudo_entry proc_net_files[];  /* /proc/net; proc_net.c */
 
+/* The pid namespace whose numbers a mounted proc shows: that of who mounted it. */
+static inline struct pid_ns *proc_pid_ns(const struct pseudo_ref *ref) { return ref->sb->private; }
+static inline int proc_nr(const struct pseudo_ref *ref, int id) { return pid_nr_ns(id, proc_pid_ns(ref)); }
+
 /* References of a task's parts, or NULL. Release with mm_put, files_put, fs_context_put. */
 struct mm *proc_task_mm(struct task *t);
 struct files *proc_task_files(struct task *t);
@@ -45,6 +49,7 @@ int proc_show_limits(struct seq *s, const struct pseudo_ref *ref);
 int proc_show_mounts(struct seq *s, const struct pseudo_ref *ref);
 int proc_show_mountinfo(struct seq *s, const struct pseudo_ref *ref);
 int proc_show_mountstats(struct seq *s, const struct pseudo_ref *ref);
+struct ns_common *proc_hold_mounts(const struct pseudo_ref *ref);
 uint32_t proc_poll_mounts(struct file *file, struct poll_table *pt, uint32_t *seen);
 extern const struct file_ops proc_mem_fops;
 /* proc_fd.c: /proc/PID/fd, fdinfo and ns */

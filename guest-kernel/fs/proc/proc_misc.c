@@ -154,7 +154,7 @@ static int show_stat(struct seq *s, const struct pseudo_ref *ref)
 		           (unsigned long long)(sys / n / NS_PER_TICK), (unsigned long long)(sched_idle_ns(i) / NS_PER_TICK));
 	seq_printf(s, "intr 0 0 0 0 0 0 0 0 0 0 0 0 0\nctxt %llu\nbtime %llu\nprocesses %d\nprocs_running %llu\nprocs_blocked 0\nsoftirq 0 0 0 0 0 0 0 0 0 0 0\n",
 	           (unsigned long long)sched_context_switches(), (unsigned long long)((clock_realtime() - up) / 1000000000),
-	           pid_last(), (unsigned long long)sched_nr_running());
+	           pid_last(current->proc->pid_ns), (unsigned long long)sched_nr_running());
 	return 0;
 }
 
@@ -177,7 +177,8 @@ static int show_loadavg(struct seq *s, const struct pseudo_ref *ref)
 		uint64_t v = avg[i] + 2048 / 200;
 		seq_printf(s, "%llu.%02llu ", (unsigned long long)(v >> 11), (unsigned long long)((v & 2047) * 100 >> 11));
 	}
-	seq_printf(s, "%llu/%u %d\n", (unsigned long long)sched_nr_running(), READ_ONCE(container0.nr_tasks), pid_last());
+	seq_printf(s, "%llu/%u %d\n", (unsigned long long)sched_nr_running(), READ_ONCE(container0.nr_tasks),
+	           pid_last(current->proc->pid_ns));
 	return 0;
 }
 

@@ -10,7 +10,7 @@
 #define MAX_MOUNTS 4096
 
 /* The mounts now, each with a reference; *n of them. Kmalloc'ed, or NULL. */
-static struct mount **mounts_list(size_t *n)
+static struct mount **mounts_list(struct mnt_ns *ns, size_t *n)
 {
 	struct mount **list = NULL;
 	size_t cap = 32;
@@ -21,7 +21,7 @@ static struct mount **mounts_list(size_t *n)
 		size_t k = 0;
 		struct mount *m;
 		spin_lock(&mount_lock);
-		list_for_each_entry(m, &mnt_ns0.mounts, link) {
+		list_for_each_entry(m, &ns->mounts, link) {
 			if (k < cap) {
 				mount_get(m);
 				list[k] = m;
@@ -131,10 +131,13 @@ static void show_one(struct seq *s, struct mount *m, const char *place, bool inf
 	seq_puts(s, "\n");
 }
 
-static int show_mounts(struct seq *s, bool info)
+static int show_mounts(struct seq *s, struct task *t, bool info)
 {
 	size_t n;
-	struct mount **list = mounts_list(&n);
+	struct nsproxy *set = task_nsproxy(t);
+	if (!set)
+		return -EINVAL;
+	struct mount **list = mounts_list(set->mnt, &n);
 	char *buf = kmalloc(PATH_MAX_);
 	int err = list && buf ? 0 : -ENOMEM;
 	for (size_t i = 0; list && i < n; i++) {
@@ -145,23 +148,27 @@ static int show_mounts(struct seq *s, bool info)
 	}
 	kfree(list);
 	kfree(buf);
+	nsproxy_put(set);
 	return err;
 }
 
 int proc_show_mounts(struct seq *s, const struct pseudo_ref *ref)
 {
-	return show_mounts(s, false);
+	return show_mounts(s, ref->task, false);
 }
 
 int proc_show_mountinfo(struct seq *s, const struct pseudo_ref *ref)
 {
-	return show_mounts(s, true);
+	return show_mounts(s, ref->task, true);
 }
 
 int proc_show_mountstats(struct seq *s, const struct pseudo_ref *ref)
 {
 	size_t n;
-	struct mount **list = mounts_list(&n);
+	struct nsproxy *set = task_nsproxy(ref->task);
+	if (!set)
+		return -EINVAL;
+	struct mount **list = mounts_list(set->mnt, &n);
 	char *buf = kmalloc(PATH_MAX_);
 	for (size_t i = 0; list && i < n; i++) {
 		char *place = buf ? mount_place(list[i], buf) : NULL;
@@ -174,14 +181,23 @@ int proc_show_mountstats(struct seq *s, const struct pseudo_ref *ref)
 	}
 	kfree(list);
 	kfree(buf);
+	nsproxy_put(set);
 	return 0;
+}
+
+struct ns_common *proc_hold_mounts(const struct pseudo_ref *ref)
+{
+	return task_namespace(ref->task, NS_MNT, false);
 }
 
 /* poll on mounts and mountinfo reports EPOLLERR|EPOLLPRI after each change (proc(5)); *seen is what it told last. */
 uint32_t proc_poll_mounts(struct file *file, struct poll_table *pt, uint32_t *seen)
 {
-	poll_wait(file, &mnt_ns0.wait, pt);
-	uint32_t now = READ_ONCE(mnt_ns0.seq);
+	struct mnt_ns *ns = container_of(pseudo_held(file), struct mnt_ns, ns);
+	if (!pseudo_held(file))
+		return EPOLLERR;
+	poll_wait(file, &ns->wait, pt);
+	uint32_t now = READ_ONCE(ns->seq);
 	bool changed = now != *seen;
 	*seen = now;
 	return EPOLLIN | EPOLLRDNORM | (changed ? EPOLLERR | EPOLLPRI : 0);

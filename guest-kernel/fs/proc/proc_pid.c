@@ -212,8 +212,9 @@ static int show_children(struct seq *s, const struct pseudo_ref *ref)
 		n = 0;
 		spin_lock(&tasklist_lock);
 		list_for_each_entry(c, &p->children, sibling) {
-			if (c->pid > last && n < (int)ARRAY_SIZE(pids))
-				pids[n++] = c->pid;
+			int nr = proc_nr(ref, c->pid);
+			if (nr > last && n < (int)ARRAY_SIZE(pids))
+				pids[n++] = nr;
 		}
 		spin_unlock(&tasklist_lock);
 		for (int i = 0; i < n; i++) {
@@ -404,7 +405,7 @@ static int task_dir_lookup(const struct pseudo_ref *dir, const char *name, size_
 	buf[len] = '\0';
 	if (parse_u64(buf, 10, &tid) || !tid || tid > 0x7fffffff)
 		return -ENOENT;
-	struct task *t = task_find((int)tid);
+	struct task *t = task_find_ns((int)tid, proc_pid_ns(dir));
 	if (!t)
 		return -ENOENT;
 	if (t->proc != dir->task->proc) {
@@ -421,8 +422,9 @@ static bool task_dir_next(const struct pseudo_ref *dir, uint64_t *cookie, char *
 	struct task *t;
 	spin_lock(&tasklist_lock);
 	list_for_each_entry(t, &dir->task->proc->threads, thread_link) {
-		if ((uint64_t)t->tid >= *cookie && (!best || t->tid < best))
-			best = t->tid;
+		int nr = proc_nr(dir, t->tid);
+		if (nr && (uint64_t)nr >= *cookie && (!best || nr < best))
+			best = nr;
 	}
 	spin_unlock(&tasklist_lock);
 	if (!best)
@@ -465,8 +467,8 @@ static const struct pseudo_entry attr_files[] = {
 	{"loginuid", FILE_RO, .show = show_loginuid}, \
 	{"maps", FILE_RO, .show = proc_show_maps, .permission = owner_only}, \
 	{"mem", S_IFREG | 0600, .fops = &proc_mem_fops, .permission = owner_only}, \
-	{"mountinfo", FILE_RO, .show = proc_show_mountinfo, .poll = proc_poll_mounts}, \
-	{"mounts", FILE_RO, .show = proc_show_mounts, .poll = proc_poll_mounts}, \
+	{"mountinfo", FILE_RO, .show = proc_show_mountinfo, .poll = proc_poll_mounts, .hold = proc_hold_mounts}, \
+	{"mounts", FILE_RO, .show = proc_show_mounts, .poll = proc_poll_mounts, .hold = proc_hold_mounts}, \
 	{"net", DIR_RX, .children = proc_net_files}, \
 	{"oom_adj", FILE_RW, .show = show_oom_adj, .store = store_oom_adj}, \
 	{"oom_score", FILE_RO, .show = show_oom_score}, \

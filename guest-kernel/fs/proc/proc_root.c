@@ -16,12 +16,16 @@ static char *number_link(const char *fmt, int a, int b)
 
 static char *self_link(const struct pseudo_ref *ref)
 {
-	return number_link("%d", current->proc->pid, 0);
+	int pid = proc_nr(ref, current->proc->pid);
+
+	return pid ? number_link("%d", pid, 0) : ERR_PTR(-ENOENT);
 }
 
 static char *thread_self_link(const struct pseudo_ref *ref)
 {
-	return number_link("%d/task/%d", current->proc->pid, current->tid);
+	int pid = proc_nr(ref, current->proc->pid);
+
+	return pid ? number_link("%d/task/%d", pid, proc_nr(ref, current->tid)) : ERR_PTR(-ENOENT);
 }
 
 static char *mounts_link(const struct pseudo_ref *ref)
@@ -67,7 +71,7 @@ static int root_lookup(const struct pseudo_ref *dir, const char *name, size_t le
 		}
 	}
 	int pid = parse_pid(name, len);
-	struct task *t = pid > 0 ? task_find(pid) : NULL;
+	struct task *t = pid > 0 ? task_find_ns(pid, proc_pid_ns(dir)) : NULL;
 	if (!t)
 		return -ENOENT;
 	/* A thread's number names its directory too, although readdir shows leaders only (proc(5)). */
@@ -88,8 +92,9 @@ static bool root_next(const struct pseudo_ref *dir, uint64_t *cookie, char *name
 	spin_lock(&tasklist_lock);
 	struct process *p;
 	list_for_each_entry(p, &process_list, all_link) {
-		if (p->pid >= from && (!best || p->pid < best))
-			best = p->pid;
+		int nr = proc_nr(dir, p->pid);
+		if (nr && nr >= from && (!best || nr < best))
+			best = nr;
 	}
 	spin_unlock(&tasklist_lock);
 	if (!best)
@@ -103,9 +108,21 @@ static bool root_next(const struct pseudo_ref *dir, uint64_t *cookie, char *name
 static const struct pseudo_entry root_entry = {
 	"/", DIR_RX, .children = proc_misc_files, .lookup = root_lookup, .next = root_next};
 
+static void proc_put_super(struct super_block *sb)
+{
+	pid_ns_put(sb->private);
+}
+
+static const struct super_ops proc_sops = {PSEUDO_SUPER_OPS, .put_super = proc_put_super};
+
 static struct super_block *proc_mount(const struct fs_type *type, const char *source, const char *data, uint32_t flags)
 {
-	return pseudo_mount(type, &root_entry, PROC_SUPER_MAGIC);
+	struct pid_ns *ns = pid_ns_get(current->proc->pid_ns);
+	struct super_block *sb = pseudo_mount_private(type, &root_entry, PROC_SUPER_MAGIC, &proc_sops, ns);
+
+	if (IS_ERR(sb))
+		pid_ns_put(ns);
+	return sb;
 }
 
 const struct fs_type proc_type = {.name = "proc", .nodev = true, .mount = proc_mount};

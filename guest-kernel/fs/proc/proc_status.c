@@ -36,14 +36,15 @@ static char state_letter(struct task *t)
 	return 'X';
 }
 
-static void snapshot_take(struct snapshot *x, struct task *t)
+static void snapshot_take(struct snapshot *x, const struct pseudo_ref *ref)
 {
+	struct task *t = ref->task;
 	struct process *p = t->proc;
-	*x = (struct snapshot){.pid = p->pid, .tid = t->tid};
+	*x = (struct snapshot){.pid = proc_nr(ref, p->pid), .tid = proc_nr(ref, t->tid)};
 	spin_lock(&tasklist_lock);
-	x->ppid = p->parent ? p->parent->pid : 0;
-	x->pgid = p->pgid;
-	x->sid = p->sid;
+	x->ppid = p->parent ? proc_nr(ref, p->parent->pid) : 0;
+	x->pgid = proc_nr(ref, p->pgid);
+	x->sid = proc_nr(ref, p->sid);
 	x->nr_threads = MAX(p->nr_threads, 1); /* a zombie has its leader still */
 	x->exit_status = p->exit_status;
 	x->exit_signal = p->exit_signal;
@@ -57,7 +58,7 @@ static void snapshot_take(struct snapshot *x, struct task *t)
 	x->tty_pgrp = -1;
 	if (p->tty) {
 		x->tty_dev = MKDEV(p->tty->major, p->tty->minor);
-		x->tty_pgrp = p->tty->pgrp;
+		x->tty_pgrp = proc_nr(ref, p->tty->pgrp);
 	}
 	spin_unlock(&tasklist_lock);
 	spin_lock(&p->sig.lock);
@@ -73,10 +74,11 @@ static void snapshot_take(struct snapshot *x, struct task *t)
 	spin_unlock(&p->sig.lock);
 }
 
-static int show_stat(struct seq *s, struct task *t, bool whole)
+static int show_stat(struct seq *s, const struct pseudo_ref *ref, bool whole)
 {
+	struct task *t = ref->task;
 	struct snapshot x;
-	snapshot_take(&x, t);
+	snapshot_take(&x, ref);
 	uint64_t utime = t->sched.utime_ns, stime = t->sched.stime_ns;
 	if (whole)
 		proc_cpu_times(t->proc, &utime, &stime);
@@ -126,12 +128,12 @@ static int show_stat(struct seq *s, struct task *t, bool whole)
 
 int proc_show_stat(struct seq *s, const struct pseudo_ref *ref)
 {
-	return show_stat(s, ref->task, true);
+	return show_stat(s, ref, true);
 }
 
 int proc_show_task_stat(struct seq *s, const struct pseudo_ref *ref)
 {
-	return show_stat(s, ref->task, false);
+	return show_stat(s, ref, false);
 }
 
 static const char *state_name(char c)
@@ -229,23 +231,39 @@ static void show_cpu_list(struct seq *s, const uint64_t *mask)
 	}
 }
 
+/* An id from the level of the file system down to its own. */
+static void show_numbers(struct seq *s, const struct pseudo_ref *ref, const char *label, int id)
+{
+	const struct pid_ns *ns = proc_pid_ns(ref);
+	struct pid *pid = pid_get(id);
+
+	seq_printf(s, "%s:\t%d", label, pid_number(pid, ns));
+	for (int level = ns->level + 1; pid && pid_number(pid, ns) && level <= pid_ns_of(pid)->level; level++)
+		seq_printf(s, "\t%d", pid_number_at(pid, level));
+	seq_puts(s, "\n");
+	pid_put(pid);
+}
+
 int proc_show_status(struct seq *s, const struct pseudo_ref *ref)
 {
 	struct task *t = ref->task;
 	struct snapshot x;
-	snapshot_take(&x, t);
+	snapshot_take(&x, ref);
 	spin_lock(&t->lock);
 	unsigned umask = t->fs ? t->fs->umask : 0;
 	spin_unlock(&t->lock);
 	spin_lock(&tasklist_lock);
-	int tracer = t->ptrace.tracer ? t->ptrace.tracer->tid : 0;
+	int tracer = t->ptrace.tracer ? proc_nr(ref, t->ptrace.tracer->tid) : 0;
 	spin_unlock(&tasklist_lock);
 	seq_puts(s, "Name:\t");
 	seq_escape(s, t->comm, "\n");
 	seq_printf(s, "\nUmask:\t%04o\nState:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t%d\n", umask,
-	           state_name(x.state), x.pid, t->tid, x.ppid, tracer);
+	           state_name(x.state), x.pid, x.tid, x.ppid, tracer);
 	show_creds(s, t);
-	seq_printf(s, "NStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n", x.pid, t->tid, x.pgid, x.sid);
+	show_numbers(s, ref, "NStgid", t->proc->pid);
+	show_numbers(s, ref, "NSpid", t->tid);
+	show_numbers(s, ref, "NSpgid", t->proc->pgid);
+	show_numbers(s, ref, "NSsid", t->proc->sid);
 	struct mm *mm = proc_task_mm(t);
 	if (mm) {
 		show_memory(s, mm);

@@ -146,13 +146,13 @@ static int show_version(struct seq *s, const struct pseudo_ref *ref)
 
 static int show_hostname(struct seq *s, const struct pseudo_ref *ref)
 {
-	seq_printf(s, "%s\n", container0.hostname);
+	seq_printf(s, "%s\n", current->nsproxy->uts->nodename);
 	return 0;
 }
 
 static int show_domainname(struct seq *s, const struct pseudo_ref *ref)
 {
-	seq_printf(s, "%s\n", container0.domainname[0] ? container0.domainname : "(none)");
+	seq_printf(s, "%s\n", current->nsproxy->uts->domainname[0] ? current->nsproxy->uts->domainname : "(none)");
 	return 0;
 }
 

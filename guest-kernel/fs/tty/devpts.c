@@ -171,7 +171,7 @@ bool devpts_path(uint32_t index, struct path *out)
 	char name[16];
 	struct mount *m, *found = NULL;
 	spin_lock(&mount_lock);
-	list_for_each_entry(m, &mnt_ns0.mounts, link) {
+	list_for_each_entry(m, &current->nsproxy->mnt->mounts, link) {
 		if (m->sb == devpts.sb && devpts.sb) {
 			found = m;
 			mount_get(m);

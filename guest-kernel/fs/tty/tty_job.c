@@ -182,6 +182,7 @@ static int64_t set_foreground(struct tty *t, uint64_t arg)
 	if (pgid < 0)
 		return -EINVAL;
 	struct process *p = current->proc, *m;
+	pgid = pid_from_user(pgid);
 	spin_lock(&tasklist_lock);
 	if (p->tty != t || t->session != p->sid) {
 		r = -ENOTTY;
@@ -214,7 +215,7 @@ int64_t tty_job_ioctl(struct tty *t, struct tty *ours, uint32_t cmd, uint64_t ar
 	case TIOCGSID:
 		/* A pty master may ask about its slave; others about their own terminal only. */
 		spin_lock(&tasklist_lock);
-		value = cmd == TIOCGSID ? t->session : t->pgrp;
+		value = pid_vnr(cmd == TIOCGSID ? t->session : t->pgrp);
 		bool allowed = !ours || current->proc->tty == t;
 		if (cmd == TIOCGSID && !t->session)
 			allowed = false;
