@@ -89,6 +89,17 @@ static void put_mount(struct tree *t, const struct launch *l, unsigned i, unsign
 	tree_node_end(t);
 }
 
+void container_fdt_process(struct tree *t, const struct spec *s)
+{
+	tree_strings(t, "args", s->args);
+	tree_strings(t, "env", s->env);
+	tree_string(t, "cwd", s->cwd);
+	put_identity(t, s);
+	tree_u32(t, "terminal", s->terminal);
+	put_rlimits(t, s);
+	tree_u32(t, "oom-score-adj", (uint32_t)s->oom_score_adj);
+}
+
 void container_fdt_write(struct tree *t, const struct launch *l)
 {
 	const struct spec *s = l->spec;
@@ -96,15 +107,9 @@ void container_fdt_write(struct tree *t, const struct launch *l)
 
 	tree_node(t, "container");
 	tree_string(t, "id", l->id);
-	tree_strings(t, "args", s->args);
-	tree_strings(t, "env", s->env);
-	tree_string(t, "cwd", s->cwd);
-	put_identity(t, s);
-	tree_u32(t, "terminal", s->terminal);
+	container_fdt_process(t, s);
 	if (s->hostname)
 		tree_string(t, "hostname", s->hostname);
-	put_rlimits(t, s);
-	tree_u32(t, "oom-score-adj", (uint32_t)s->oom_score_adj);
 	tree_u64(t, "memory-limit", s->memory_limit);
 	tree_u64(t, "pids-limit", s->pids_limit);
 	put_io(t, l);

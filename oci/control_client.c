@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <libfdt.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,12 +14,12 @@
 
 #include "abi/control.h"
 #include "oci/launch.h"
-#include "oci/tree.h"
 #include "oci/util.h"
 
 /* A hostile sandbox may be silent; a start brings in a whole program. */
-#define TIMEOUT_SECONDS 5
+#define TIMEOUT_SECONDS 10
 #define START_SECONDS   60
+#define FDS_MAX         64
 
 /* Through /proc/self/fd, since the name of the directory may be longer than a socket address. */
 static void address(int dir, struct sockaddr_un *sa)
@@ -34,37 +35,85 @@ struct error *control_listen(int dir, int *out)
 	struct sockaddr_un sa;
 
 	address(dir, &sa);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 || listen(fd, 16) < 0)
+	if (fd < 0 || bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 || listen(fd, 128) < 0)
 		return error_errno(errno, "cannot make the control socket");
 	*out = take_fd(&fd);
 	return NULL;
 }
 
-static struct error *call(int dir, struct tree *t, unsigned seconds, char *reply, size_t reply_size)
+struct error *control_connect(int dir, int *out)
 {
 	AUTO_FD fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	struct timeval timeout = {.tv_sec = seconds};
+	struct timeval timeout = {.tv_sec = TIMEOUT_SECONDS};
 	struct sockaddr_un sa;
-	const char *msg;
-	ssize_t n;
-	int len = tree_end(t), err;
 
 	address(dir, &sa);
-	if (len < 0)
-		return error_errno(len, "control message");
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) < 0 ||
-	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)) < 0 ||
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)) < 0 ||
 	    connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0)
 		return error_errno(errno, "cannot connect to the sandbox");
-	if (send(fd, t->buf, len, MSG_NOSIGNAL) != len)
+	*out = take_fd(&fd);
+	return NULL;
+}
+
+void control_begin(struct tree *t, const char *type, const char *id)
+{
+	tree_begin(t);
+	tree_string(t, "type", type);
+	tree_u32(t, "id", 0); /* the VMM numbers the messages */
+	if (id)
+		tree_string(t, "container", id);
+}
+
+struct error *control_send(int fd, struct tree *t, const int *fds, unsigned nfds)
+{
+	union {
+		struct cmsghdr align;
+		char buf[CMSG_SPACE(FDS_MAX * sizeof(int))];
+	} c = {0};
+	int len = tree_end(t);
+	struct iovec iov = {.iov_base = t->buf, .iov_len = len};
+	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
+
+	if (len == -E2BIG || len > CTL_MESSAGE_MAX)
+		return error_new("the request is too long: %d KiB at most are supported", CTL_MESSAGE_MAX >> 10);
+	if (len < 0)
+		return error_errno(len, "control message");
+	if (nfds > FDS_MAX)
+		return error_new("%u descriptors are more than the %d that are supported", nfds, FDS_MAX);
+	if (nfds) {
+		m.msg_control = c.buf;
+		m.msg_controllen = CMSG_SPACE(nfds * sizeof(int));
+		c.align.cmsg_level = SOL_SOCKET;
+		c.align.cmsg_type = SCM_RIGHTS;
+		c.align.cmsg_len = CMSG_LEN(nfds * sizeof(int));
+		memcpy(CMSG_DATA(&c.align), fds, nfds * sizeof(int));
+	}
+	if (sendmsg(fd, &m, MSG_NOSIGNAL) != len)
 		return error_errno(errno, "cannot write to the sandbox");
-	n = recv(fd, reply, reply_size, 0);
-	if (n < 0 && errno == EAGAIN)
+	return NULL;
+}
+
+/* libfdt 1.6 does not check old versions of the format well enough; a sandbox may be hostile. */
+static bool is_tree(const void *p, ssize_t n)
+{
+	return n >= (ssize_t)sizeof(struct fdt_header) && fdt_version(p) >= 16 && !fdt_check_full(p, n);
+}
+
+static struct error *receive(int fd, int seconds, void *reply)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	const char *msg;
+	ssize_t n;
+	int err;
+
+	while ((n = poll(&p, 1, seconds < 0 ? -1 : seconds * 1000)) < 0 && errno == EINTR)
+		;
+	if (n == 0)
 		return error_new("the sandbox does not answer");
+	n = recv(fd, reply, CTL_MESSAGE_MAX, 0);
 	if (n < 0)
 		return error_errno(errno, "cannot read from the sandbox");
-	/* libfdt 1.6 does not check old versions of the format well enough; a sandbox may be hostile. */
-	if (n < (ssize_t)sizeof(struct fdt_header) || fdt_version(reply) < 16 || fdt_check_full(reply, n))
+	if (!is_tree(reply, n))
 		return error_new("the sandbox is gone, or its answer is malformed");
 	err = (int32_t)launch_u32(reply, 0, "error", 0);
 	msg = launch_string(reply, 0, "message");
@@ -73,33 +122,57 @@ static struct error *call(int dir, struct tree *t, unsigned seconds, char *reply
 	return err ? error_errno(err, "the sandbox refuses") : NULL;
 }
 
+struct error *control_receive(int fd, int seconds, void **reply)
+{
+	void *buf = xcalloc(1, CTL_MESSAGE_MAX);
+	struct error *e = receive(fd, seconds, buf);
+
+	*reply = e ? NULL : buf;
+	if (e)
+		free(buf);
+	return e;
+}
+
+struct error *control_call(int dir, struct tree *t, void **reply)
+{
+	AUTO_FD fd = -1;
+	void *answer = NULL;
+	struct error *e = control_connect(dir, &fd);
+
+	if (!e)
+		e = control_send(fd, t, NULL, 0);
+	if (!e)
+		e = control_receive(fd, TIMEOUT_SECONDS, &answer);
+	if (reply)
+		*reply = answer;
+	else
+		free(answer);
+	return e;
+}
+
 struct error *control_signal(int dir, int signo, pid_t pid, bool all)
 {
-	char *reply = xcalloc(1, CTL_MESSAGE_MAX);
-	struct error *e;
 	struct tree t;
 
-	tree_begin(&t);
-	tree_string(&t, "type", "signal");
-	tree_u32(&t, "id", 0); /* the VMM numbers the messages */
+	control_begin(&t, "signal", NULL);
 	tree_u32(&t, "signo", signo);
 	tree_u32(&t, "pid", pid);
 	tree_u32(&t, "all", all);
-	e = call(dir, &t, TIMEOUT_SECONDS, reply, CTL_MESSAGE_MAX);
-	free(reply);
-	return e;
+	return control_call(dir, &t, NULL);
 }
 
 struct error *control_start(int dir)
 {
-	char *reply = xcalloc(1, CTL_MESSAGE_MAX);
-	struct error *e;
+	AUTO_FD fd = -1;
+	void *reply = NULL;
+	struct error *e = control_connect(dir, &fd);
 	struct tree t;
 
-	tree_begin(&t);
-	tree_string(&t, "type", "start");
-	tree_u32(&t, "id", 0);
-	e = call(dir, &t, START_SECONDS, reply, CTL_MESSAGE_MAX);
+	control_begin(&t, "start", NULL);
+	if (!e)
+		e = control_send(fd, &t, NULL, 0);
+	if (!e)
+		e = control_receive(fd, START_SECONDS, &reply);
 	free(reply);
 	return e;
 }

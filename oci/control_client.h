@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include "oci/error.h"
+#include "oci/tree.h"
 
 #define CONTROL_SOCKET "control.sock"
 
@@ -16,5 +17,17 @@ struct error *control_listen(int dir, int *fd) MUST_CHECK;
 struct error *control_signal(int dir, int signo, pid_t pid, bool all) MUST_CHECK;
 /* Lets a held container run; returns when its program runs. */
 struct error *control_start(int dir) MUST_CHECK;
+
+/* A connection. Closing it ends what its requests own (exec). */
+struct error *control_connect(int dir, int *fd) MUST_CHECK;
+/* Begins a request; properties may follow. id: of the container, or NULL for the sandbox's first one. */
+void control_begin(struct tree *t, const char *type, const char *id);
+/* Finishes and sends it, with descriptors. */
+struct error *control_send(int fd, struct tree *t, const int *fds, unsigned nfds) MUST_CHECK;
+/* The next reply, checked, in memory that is the caller's to free; its error, if it has one, is returned (and no reply).
+ * seconds: how long to wait, -1: for ever. */
+struct error *control_receive(int fd, int seconds, void **reply) MUST_CHECK;
+/* One request and its reply (may be NULL: not wanted). */
+struct error *control_call(int dir, struct tree *t, void **reply) MUST_CHECK;
 
 #endif

@@ -61,6 +61,17 @@ static struct error *parse_number(const char *name, const char *value, bool suff
 	return NULL;
 }
 
+static void append(char ***list, const char *value)
+{
+	unsigned n = 0;
+
+	while (*list && (*list)[n])
+		n++;
+	*list = xrealloc(*list, (n + 2) * sizeof(**list));
+	(*list)[n] = (char *)value;
+	(*list)[n + 1] = NULL;
+}
+
 static struct error *store(const struct flag *f, void *dst, const char *value)
 {
 	void *p = (char *)dst + f->offset;
@@ -76,6 +87,9 @@ static struct error *store(const struct flag *f, void *dst, const char *value)
 		/* fall through */
 	case FLAG_STRING:
 		*(const char **)p = value;
+		return NULL;
+	case FLAG_LIST:
+		append(p, value);
 		return NULL;
 	case FLAG_UINT:
 		e = parse_number(f->name, value, false, UINT_MAX, &n);
@@ -95,6 +109,21 @@ static const struct flag *find(const struct flag *flags, const char *word, size_
 		    (len == 1 && flags->letter == *word))
 			return flags;
 	return NULL;
+}
+
+/* Letters of booleans behind one dash. */
+static bool store_letters(const struct flag *flags, void *dst, const char *word)
+{
+	const struct flag *f;
+
+	for (const char *p = word; *p; p++) {
+		f = find(flags, p, 1);
+		if (!f || f->kind != FLAG_BOOL || f->letter != *p)
+			return false;
+	}
+	for (const char *p = word; *p; p++)
+		*(bool *)((char *)dst + find(flags, p, 1)->offset) = true;
+	return true;
 }
 
 struct error *flags_parse(const struct flag *flags, void *dst, int argc, char **argv, int *next, bool *help_wanted)
@@ -122,6 +151,8 @@ struct error *flags_parse(const struct flag *flags, void *dst, int argc, char **
 			continue;
 		}
 		f = find(flags, word, len);
+		if (!f && word == argv[i] + 1 && store_letters(flags, dst, word))
+			continue;
 		if (!f)
 			return error_new("unknown flag %s (see --help)", argv[i]);
 		if (!value && f->kind != FLAG_BOOL) {

@@ -2,7 +2,7 @@
 /*
  * Command-line flags as tables: one table per command yields the parser and the --help text. Flags are written
  * -name or --name; values as --name=value or --name value; a boolean takes no separate value (--name, --name=false),
- * as in Go programs, whose users runsc shares with gVisor.
+ * as in Go programs, whose users runsc shares with gVisor. Letters of booleans may stand together (-it).
  */
 #ifndef OCI_FLAGS_H
 #define OCI_FLAGS_H
@@ -17,6 +17,7 @@ enum flag_kind {
 	FLAG_CHOICE, /* const char *, one of choices ("a|b|c") */
 	FLAG_UINT,   /* unsigned */
 	FLAG_SIZE,   /* uint64_t; suffixes k m g t, powers of 1024 */
+	FLAG_LIST,   /* char **: every value that was given, NULL-terminated */
 };
 
 struct flag {

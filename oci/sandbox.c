@@ -21,6 +21,7 @@
 #include "oci/cgroup_limits.h"
 #include "oci/console.h"
 #include "oci/control_client.h"
+#include "oci/pid_file.h"
 #include "oci/sandbox_impl.h"
 #include "oci/util.h"
 
@@ -58,22 +59,6 @@ static struct error *prepare_state(struct sandbox *sb)
 		s->cgroup = cgroup_to_json(&sb->cgroup);
 	}
 	return e;
-}
-
-static struct error *write_pid_file(const char *path, pid_t pid)
-{
-	char *tmp = xasprintf("%s.%d.tmp", path, getpid());
-	AUTO_FD fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	char text[16];
-	int n = snprintf(text, sizeof(text), "%d", pid);
-	int err = fd < 0 ? -errno : write_all(fd, text, n);
-
-	if (!err && rename(tmp, path) < 0)
-		err = -errno;
-	if (err)
-		unlink(tmp);
-	free(tmp);
-	return err ? error_errno(err, "--pid-file: cannot write %s", path) : NULL;
 }
 
 /* ---- ending ---------------------------------------------------------------------------------------------------------- */
@@ -148,7 +133,7 @@ static struct error *run(struct sandbox *sb, int *status)
 	struct error *e = create(sb, &ended);
 
 	if (!e && !ended && c->pid_file)
-		e = write_pid_file(c->pid_file, sb->state.pid);
+		e = pid_file_write(c->pid_file, sb->state.pid);
 	if (!e && !ended) {
 		state_unlock(&sb->state);
 		if (c->mode != SANDBOX_FOREGROUND)

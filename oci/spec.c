@@ -153,6 +153,19 @@ static void parse_version(struct json *j, struct spec *s)
 		json_fail(j, "ociVersion", "\"%s\" is not supported (1.x is)", s->version);
 }
 
+struct error *spec_load_process(const char *bundle, struct spec *s)
+{
+	struct json *j = xcalloc(1, sizeof(*j));
+	struct error *e;
+
+	memset(s, 0, sizeof(*s));
+	e = json_load(j, xasprintf("%s/config.json", bundle), CONFIG_MAX);
+	if (e)
+		return e;
+	spec_parse_process(j, json_object(j, j->root, "process", true), s);
+	return json_error(j);
+}
+
 struct error *spec_load(const char *bundle, struct spec *s)
 {
 	struct json *j = xcalloc(1, sizeof(*j));
@@ -170,7 +183,7 @@ struct error *spec_load(const char *bundle, struct spec *s)
 		return e;
 	parse_version(j, s);
 	parse_root(j, s);
-	spec_parse_process(j, s);
+	spec_parse_process(j, json_object(j, j->root, "process", true), s);
 	s->hostname = json_string(j, j->root, "hostname", false);
 	if (s->hostname && strlen(s->hostname) > 64)
 		json_fail(j, "hostname", "is longer than 64 bytes");

@@ -57,6 +57,8 @@ struct spec {
 
 /* Reads BUNDLE/config.json. */
 struct error *spec_load(const char *bundle, struct spec *s) MUST_CHECK;
+/* Only what its process object says. */
+struct error *spec_load_process(const char *bundle, struct spec *s) MUST_CHECK;
 /* A spec that runs args over the host directory root with the usual mounts and all capabilities (runsc do). */
 void spec_for_command(struct spec *s, const char *root, const char *cwd, char **args, char **env);
 /* The config.json that `runsc spec` writes. */
@@ -67,6 +69,6 @@ void spec_parse_mounts(struct json *j, struct spec *s);
 /* The mounts that every container has: /dev if the list lacks it. */
 void spec_default_mounts(struct spec *s);
 /* spec_process.c */
-void spec_parse_process(struct json *j, struct spec *s);
+void spec_parse_process(struct json *j, const cJSON *process, struct spec *s);
 
 #endif

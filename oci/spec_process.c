@@ -115,9 +115,8 @@ static void parse_user(struct json *j, const cJSON *process, struct spec *s)
 		json_fail(j, "process.user.additionalGids", "has more than 65536 entries");
 }
 
-void spec_parse_process(struct json *j, struct spec *s)
+void spec_parse_process(struct json *j, const cJSON *process, struct spec *s)
 {
-	const cJSON *process = json_object(j, j->root, "process", true);
 	unsigned nargs = 0;
 
 	s->args = json_strings(j, process, "process.args", true, &nargs);

@@ -115,6 +115,7 @@ static struct error *parse(struct state *s)
 	s->pid_start = json_u64(j, j->root, "sandboxStart", true);
 	s->gofer_pid = json_int(j, j->root, "goferPid", 0, 0, INT32_MAX);
 	s->gofer_start = json_u64(j, j->root, "goferStart", true);
+	s->paused = json_bool(j, j->root, "paused", false);
 	s->owner = json_int(j, j->root, "owner", 0, 0, UINT32_MAX);
 	s->annotations = json_object(j, j->root, "annotations", false);
 	s->cgroup = json_object(j, j->root, "cgroup", false);
@@ -166,6 +167,8 @@ struct error *state_save(struct state *s)
 	cJSON_AddNumberToObject(o, "goferPid", s->gofer_pid);
 	cJSON_AddNumberToObject(o, "goferStart", s->gofer_start);
 	cJSON_AddNumberToObject(o, "owner", s->owner);
+	if (s->paused)
+		cJSON_AddBoolToObject(o, "paused", true);
 	if (s->annotations)
 		cJSON_AddItemToObject(o, "annotations", cJSON_Duplicate(s->annotations, true));
 	if (s->cgroup)
@@ -271,13 +274,16 @@ enum state_status state_status(const struct state *s)
 		return s->abandoned ? STATE_STOPPED : STATE_CREATING;
 	if (strcmp(s->boot_id, state_boot_id()) != 0 || !s->pid_start || state_process_start(s->pid) != s->pid_start)
 		return STATE_STOPPED;
+	if (s->paused)
+		return STATE_PAUSED;
 	return s->started ? STATE_RUNNING : s->created ? STATE_CREATED : STATE_CREATING;
 }
 
 const char *state_status_name(enum state_status st)
 {
 	static const char *const names[] = {
-	    [STATE_CREATING] = "creating", [STATE_CREATED] = "created", [STATE_RUNNING] = "running", [STATE_STOPPED] = "stopped",
+	    [STATE_CREATING] = "creating", [STATE_CREATED] = "created", [STATE_RUNNING] = "running",
+	    [STATE_PAUSED] = "paused", [STATE_STOPPED] = "stopped",
 	};
 
 	return names[st];

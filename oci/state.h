@@ -28,6 +28,7 @@ struct state {
 	const char *boot_id;         /* of the machine that the pids were valid on */
 	bool created;                /* set up completely: waits for `start`, or ... */
 	bool started;                /* ... was started */
+	bool paused;                 /* nothing of it runs until it is resumed */
 	bool abandoned;              /* whoever was creating it has died on the way */
 	int dir;                     /* the directory */
 	const char *path;            /* its name */
@@ -44,7 +45,7 @@ void state_unlock(struct state *s);
 struct error *state_remove(struct state *s) MUST_CHECK;
 void state_close(struct state *s);
 
-enum state_status { STATE_CREATING, STATE_CREATED, STATE_RUNNING, STATE_STOPPED };
+enum state_status { STATE_CREATING, STATE_CREATED, STATE_RUNNING, STATE_PAUSED, STATE_STOPPED };
 enum state_status state_status(const struct state *s);
 const char *state_status_name(enum state_status st);
 /* The state object of the OCI runtime specification, with what runc adds. */

@@ -263,13 +263,13 @@ static struct file *find_in_path(struct exec_args *a, char **path)
 	return best;
 }
 
-static int enter_directory(const char *cwd)
+/* make: a missing one, as runc does for the first process of a container. */
+static int enter_directory(const char *cwd, bool make)
 {
 	struct path p;
 	int err = path_lookup(AT_FDCWD, cwd, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &p);
 
-	if (err == -ENOENT) {
-		/* As runc does: a missing working directory is made. */
+	if (err == -ENOENT && make) {
 		char *partial = kstrdup(cwd);
 		for (char *s = partial; s && *s; s++) {
 			if (*s != '/' || s == partial)
@@ -345,9 +345,9 @@ int container_process_start(const struct fdt *f, int node, int io_node)
 		return err;
 	t->fs->umask = fdt_u32(f, node, "umask", 022) & 0777;
 	const char *cwd = fdt_string(f, node, "cwd");
-	err = enter_directory(cwd && *cwd ? cwd : "/");
+	err = enter_directory(cwd && *cwd ? cwd : "/", t->proc == t->proc->container->init);
 	if (err)
-		return container_refuse(err, "process.cwd: \"%s\"", cwd);
+		return container_refuse(err, "process.cwd: chdir to cwd (\"%s\") set in config.json failed", cwd);
 	struct cred *c = read_cred(f, node);
 	if (!c)
 		return -ENOMEM;
