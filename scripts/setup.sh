@@ -1,10 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Installs what building and testing runsc needs on Debian 12. `setup.sh build` leaves the test tools out.
+# Installs what building and testing runsc needs on Debian 12. `setup.sh build` leaves the test tools out, `setup.sh clients`
+# adds the engines.
 set -eu
 
 build="gcc libc6-dev meson ninja-build pkg-config libfdt-dev libcap-ng-dev libcjson-dev libseccomp-dev"
 tests="clang libclang-rt-14-dev libcmocka-dev python3 debootstrap busybox-static cpio qemu-system-x86 linux-image-cloud-amd64 kmod musl-tools"
+clients="docker.io containerd podman conmon crun runc iptables uidmap slirp4netns catatonit fuse-overlayfs"
 
 . /etc/os-release
 if [ "${ID:-}" != debian ] || [ "${VERSION_ID:-}" != 12 ]; then
@@ -13,6 +15,7 @@ if [ "${ID:-}" != debian ] || [ "${VERSION_ID:-}" != 12 ]; then
 fi
 want=$build
 [ "${1:-all}" = build ] || want="$build $tests"
+[ "${1:-all}" != clients ] || want="$want $clients"
 missing=
 for p in $want; do
 	[ "$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null)" = installed ] || missing="$missing $p"
