@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "oci/command.h"
+#include "oci/spec.h"
+#include "version_commit.h"
 
 static struct error *run_help(const struct options *o, int argc, char **argv, int *status)
 {
@@ -21,7 +23,7 @@ static struct error *run_help(const struct options *o, int argc, char **argv, in
 
 static struct error *run_version(const struct options *o, int argc, char **argv, int *status)
 {
-	printf("runsc version %s\nspec: 1.0.2\n", RUNSC_VERSION);
+	printf("runsc version %s\ncommit: %s\nspec: %s\n", RUNSC_VERSION, RUNSC_COMMIT, SPEC_VERSION);
 	return NULL;
 }
 

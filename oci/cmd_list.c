@@ -65,7 +65,7 @@ static void print_json(const struct state *list, unsigned n)
 	cJSON *a = cJSON_CreateArray();
 
 	for (unsigned i = 0; i < n; i++)
-		cJSON_AddItemToArray(a, state_json(&list[i]));
+		cJSON_AddItemToArray(a, state_json(&list[i], state_status(&list[i])));
 	puts(cJSON_PrintUnformatted(a));
 	cJSON_Delete(a);
 }

@@ -12,7 +12,7 @@ static struct error *run(const struct options *o, int argc, char **argv, int *st
 
 	if (e)
 		return e;
-	puts(cJSON_Print(state_json(&s)));
+	puts(cJSON_Print(state_json(&s, state_status(&s))));
 	state_close(&s);
 	return NULL;
 }

@@ -18,9 +18,9 @@ struct command {
 	struct error *(*run)(const struct options *o, int argc, char **argv, int *status);
 };
 
-extern const struct command cmd_create, cmd_start, cmd_run, cmd_do, cmd_spec, cmd_list, cmd_state, cmd_kill, cmd_delete,
-    cmd_exec, cmd_ps, cmd_pause, cmd_resume, cmd_wait, cmd_syscalls,
-    cmd_version, cmd_help, cmd_hostcalls, cmd_boot, cmd_gofer;
+extern const struct command cmd_boot, cmd_create, cmd_delete, cmd_do, cmd_exec, cmd_features, cmd_gofer, cmd_help, cmd_hostcalls,
+    cmd_kill, cmd_list, cmd_pause, cmd_ps, cmd_resume, cmd_run, cmd_spec, cmd_start, cmd_state, cmd_syscalls, cmd_version,
+    cmd_wait;
 
 /* All of them, in the order of the help text; ends with NULL. */
 extern const struct command *const commands[];

@@ -10,9 +10,28 @@
 #include "oci/command.h"
 
 const struct command *const commands[] = {
-    &cmd_create, &cmd_start, &cmd_run,    &cmd_exec, &cmd_do,   &cmd_spec,   &cmd_list,   &cmd_state, &cmd_ps,
-    &cmd_kill,   &cmd_pause, &cmd_resume, &cmd_wait, &cmd_delete, &cmd_syscalls,
-    &cmd_help, &cmd_version, &cmd_hostcalls, &cmd_boot, &cmd_gofer, NULL,
+    &cmd_create,
+    &cmd_start,
+    &cmd_run,
+    &cmd_exec,
+    &cmd_do,
+    &cmd_spec,
+    &cmd_list,
+    &cmd_state,
+    &cmd_ps,
+    &cmd_kill,
+    &cmd_pause,
+    &cmd_resume,
+    &cmd_wait,
+    &cmd_delete,
+    &cmd_syscalls,
+    &cmd_features,
+    &cmd_help,
+    &cmd_version,
+    &cmd_hostcalls,
+    &cmd_boot,
+    &cmd_gofer,
+    NULL,
 };
 
 void command_help(const struct command *c)

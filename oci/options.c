@@ -22,9 +22,13 @@ const struct flag global_flags[] = {
     OPT("file-access", 0, FLAG_CHOICE, file_access, "exclusive|shared", "whether others change the container's files meanwhile"),
     OPT("overlay2", 0, FLAG_STRING, overlay2, "none|root:memory|all:memory", "writable overlay in memory over the root, or over all mounts"),
     OPT("directfs", 0, FLAG_BOOL, directfs, NULL, "let the sandbox use descriptors of the gofer's directories (default true)"),
+    OPT("systemd-cgroup", 0, FLAG_BOOL, systemd_cgroup, NULL, "have systemd make the cgroups; linux.cgroupsPath is slice:prefix:name then"),
     OPT("ignore-cgroups", 0, FLAG_BOOL, ignore_cgroups, NULL, "make and join no cgroups"),
     OPT("cpus", 0, FLAG_UINT, cpus, "N", "CPUs that the container sees (default: all that runsc may use)"),
     OPT("memory", 0, FLAG_SIZE, memory, "SIZE", "memory that the container sees (default: the host's)"),
+    /* Of runc, accepted since engines give them. */
+    OPT("rootless", 0, FLAG_STRING, ignored_string, NULL, NULL),
+    OPT("criu", 0, FLAG_STRING, ignored_string, NULL, NULL),
     OPT("version", 'v', FLAG_BOOL, show_version, NULL, "print the version"),
     {0},
 };

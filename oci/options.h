@@ -18,10 +18,11 @@ struct options {
 	const char *network;  /* none, host, sandbox (refused) */
 	const char *file_access;
 	const char *overlay2; /* NULL: the command's default */
-	bool directfs, ignore_cgroups;
+	bool directfs, ignore_cgroups, systemd_cgroup;
 	unsigned cpus;        /* 0: all that may be used */
 	uint64_t memory;      /* 0: the host's */
 	bool show_version;
+	const char *ignored_string;
 };
 
 extern const struct flag global_flags[];

@@ -22,6 +22,7 @@
 #include "oci/console.h"
 #include "oci/control_client.h"
 #include "oci/pid_file.h"
+#include "oci/hooks.h"
 #include "oci/sandbox_impl.h"
 #include "oci/util.h"
 
@@ -43,6 +44,7 @@ static struct error *prepare_state(struct sandbox *sb)
 	s->rootfs = c->spec->root;
 	s->platform = sb->platform;
 	s->annotations = c->spec->annotations;
+	s->hooks = c->spec->hooks;
 	s->boot_id = state_boot_id();
 	s->owner = geteuid();
 	if (c->use_cgroups)
@@ -75,9 +77,15 @@ static void end_process(pid_t *pid)
 
 static struct error *tear_down(struct sandbox *sb)
 {
+	bool spawned = sb->state.pid_start;
+	struct error *e;
+
 	end_process(&sb->state.pid); /* and with it the gofer */
 	cgroup_remove(sb->state.cgroup_paths, true);
-	return state_remove(&sb->state);
+	e = state_remove(&sb->state);
+	if (spawned)
+		hooks_run_all(&sb->state, "poststop", STATE_STOPPED);
+	return e;
 }
 
 struct error *sandbox_destroy(struct state *s)
@@ -87,10 +95,22 @@ struct error *sandbox_destroy(struct state *s)
 	if (e)
 		return e;
 	cgroup_remove(s->cgroup_paths, true);
-	return state_remove(s);
+	e = state_remove(s);
+	hooks_run_all(s, "poststop", STATE_STOPPED);
+	return e;
 }
 
 /* ---- starting -------------------------------------------------------------------------------------------------------- */
+
+/* A hook that fails then ends the container. */
+static struct error *poststart(struct state *s)
+{
+	struct error *e = hooks_run(s, "poststart", STATE_RUNNING);
+
+	if (e)
+		error_free(state_kill_processes(s));
+	return e;
+}
 
 struct error *sandbox_start(struct state *s)
 {
@@ -99,7 +119,10 @@ struct error *sandbox_start(struct state *s)
 	if (e)
 		return e;
 	s->started = true;
-	return state_save(s);
+	e = state_save(s);
+	if (!e)
+		e = poststart(s);
+	return e;
 }
 
 /* Everything up to the container's start; *ended: it has come and gone. */
@@ -121,8 +144,8 @@ static struct error *create(struct sandbox *sb, bool *ended)
 	sb->state.created = true;
 	sb->state.started = !sb->hold;
 	e = state_save(&sb->state);
-	if (!e && sb->hold && c->mode != SANDBOX_CREATE)
-		e = sandbox_start(&sb->state);
+	if (!e && c->mode != SANDBOX_CREATE)
+		e = sb->hold ? sandbox_start(&sb->state) : poststart(&sb->state);
 	return e;
 }
 

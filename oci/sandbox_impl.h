@@ -15,6 +15,7 @@ struct sandbox {
 	const char *platform;
 	int kvm, status, signals, boot_pidfd;
 	int stdio[NR_STDIO]; /* of the container */
+	bool join_cgroup;    /* the processes are not born into their cgroups */
 	bool hold;           /* the container waits for sandbox_start once it is set up */
 	bool ready;          /* it waits, or runs */
 	int ended_by; /* signal for which forward_signal killed the sandbox, or 0 */

@@ -15,6 +15,7 @@
 
 #include "oci/console.h"
 #include "oci/control_client.h"
+#include "oci/hooks.h"
 #include "oci/launch.h"
 #include "oci/namespace.h"
 #include "oci/network.h"
@@ -168,7 +169,9 @@ static struct error *spawn_both(struct sandbox *sb, struct launch *l, int status
 	place_fds(sb, l, &boot, &gofer, status_fd, sockets, control);
 	set_oom_score_adj(c->spec);
 	inside = c->use_cgroups && cgroup_enter(&sb->cgroup);
-	l->wait_for_go = c->use_cgroups && !inside;
+	sb->join_cgroup = c->use_cgroups && !inside;
+	l->wait_for_go = sb->join_cgroup || hooks_any(c->spec->hooks, "prestart") ||
+	                 hooks_any(c->spec->hooks, "createRuntime") || hooks_any(c->spec->hooks, "createContainer");
 	e = launch_write(l, &tree);
 	gofer.fds[0] = boot.fds[0] = tree;
 	if (!e)
@@ -185,13 +188,26 @@ static struct error *spawn_both(struct sandbox *sb, struct launch *l, int status
 	return e;
 }
 
-/* Into the cgroups, then on with both. */
-static struct error *let_go(struct sandbox *sb)
+static struct error *run_create_hooks(const struct state *s)
 {
-	struct error *e = cgroup_join(&sb->cgroup, sb->state.pid);
+	struct error *e = hooks_run(s, "prestart", STATE_CREATING);
 
 	if (!e)
+		e = hooks_run(s, "createRuntime", STATE_CREATING);
+	return e ? e : hooks_run_inside(s, "createContainer", STATE_CREATING, s->gofer_pid, s->pid);
+}
+
+/* Into the cgroups, hooks, then on with both. */
+static struct error *let_go(struct sandbox *sb)
+{
+	struct error *e = NULL;
+
+	if (sb->join_cgroup)
+		e = cgroup_join(&sb->cgroup, sb->state.pid);
+	if (!e && sb->join_cgroup)
 		e = cgroup_join(&sb->cgroup, sb->state.gofer_pid);
+	if (!e)
+		e = run_create_hooks(&sb->state);
 	/* Each of them takes one. */
 	for (int i = 0; !e && i < 2; i++)
 		if (send(sb->status, "", 1, MSG_NOSIGNAL) < 0)

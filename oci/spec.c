@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "oci/hooks.h"
 #include "oci/util.h"
 
 #define CONFIG_MAX (16u << 20)
@@ -18,7 +19,6 @@ static const struct {
 	const char *parent, *key;
 	bool harmless;
 } unhandled[] = {
-    {"", "hooks", false},
     {"", "domainname", false},
     {"", "solaris", false},
     {"", "windows", false},
@@ -190,6 +190,8 @@ struct error *spec_load(const char *bundle, struct spec *s)
 	spec_parse_mounts(j, s);
 	parse_linux(j, s);
 	parse_annotations(j, s);
+	s->hooks = json_object(j, j->root, "hooks", false);
+	hooks_check(j, s->hooks);
 	e = json_error(j);
 	if (e)
 		return e;

@@ -16,6 +16,8 @@
 
 enum spec_caps { CAPS_EFFECTIVE, CAPS_PERMITTED, CAPS_INHERITABLE, CAPS_BOUNDING, CAPS_AMBIENT, CAPS_SETS };
 
+#define SPEC_VERSION "1.2.0" /* of the runtime specification, the newest that is implemented */
+
 struct spec_rlimit {
 	uint32_t resource; /* RLIMIT_* */
 	uint64_t soft, hard;
@@ -48,6 +50,7 @@ struct spec {
 	struct spec_mount *mounts;
 	unsigned nmounts;
 	const cJSON *annotations; /* object or NULL */
+	const cJSON *hooks;       /* object, checked, or NULL */
 	const char *cgroups_path; /* NULL if not given */
 	struct resources resources;
 	uint64_t memory_limit, pids_limit; /* of the container itself; 0: none */
@@ -66,6 +69,8 @@ extern const char spec_template[];
 
 /* spec_mounts.c */
 void spec_parse_mounts(struct json *j, struct spec *s);
+/* Every option of mounts that means something, NULL-terminated. */
+const char *const *spec_mount_options(void);
 /* The mounts that every container has: /dev if the list lacks it. */
 void spec_default_mounts(struct spec *s);
 /* spec_process.c */

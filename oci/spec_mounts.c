@@ -10,19 +10,59 @@
 
 static const char *const sentry_types[] = {"proc", "sysfs", "tmpfs", "devpts", "mqueue", "cgroup", "devtmpfs"};
 
-/* Options of bind mounts that change nothing here: propagation ends at the sandbox, and the gofer's mounts are nodev
- * in any case. */
-static bool bind_option_ignored(const char *o)
-{
-	static const char *const ignored[] = {"private", "rprivate", "slave", "rslave", "nodev", "dev", "relatime", "norelatime",
-	                                      "strictatime", "nostrictatime", "atime", "async", "defaults", "loud", "silent",
-	                                      "bind", "rbind", "ro", "rw", "exec", "suid", "diratime", "nodiratime", "nosymfollow",
-	                                      "tmpcopyup"};
+/* What an option of mounts means here. The Sentry takes mount flags, propagation, and what is left for file systems. */
+enum option_use {
+	FLAG,     /* a flag of the mount, for the Sentry; of a bind mount for the gofer too, where it has an effect */
+	KIND,     /* has been seen to: bind, ro ... */
+	PROPAGATE,/* how mounts below it spread, for the Sentry */
+	NOTHING,  /* asks for what is so anyway, or changes nothing that a container could see */
+	IGNORED,  /* is not done, and said so */
+	REFUSED,
+};
 
-	for (unsigned i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
-		if (strcmp(o, ignored[i]) == 0)
-			return true;
-	return false;
+static const struct {
+	const char *name;
+	enum option_use use;
+	const char *plain; /* of a recursive attribute: the same without the recursion, which bind mounts have anyway */
+} options[] = {
+    {"acl", NOTHING, 0},          {"async", FLAG, 0},           {"atime", FLAG, 0},          {"bind", KIND, 0},
+    {"copy", IGNORED, 0},         {"defaults", NOTHING, 0},     {"dev", FLAG, 0},            {"diratime", FLAG, 0},
+    {"dirsync", FLAG, 0},         {"exec", FLAG, 0},            {"idmap", REFUSED, 0},       {"iversion", NOTHING, 0},
+    {"lazytime", NOTHING, 0},     {"loud", NOTHING, 0},         {"mand", IGNORED, 0},        {"noacl", IGNORED, 0},
+    {"noatime", FLAG, 0},         {"nodev", FLAG, 0},           {"nodiratime", FLAG, 0},     {"noexec", FLAG, 0},
+    {"noiversion", NOTHING, 0},   {"nolazytime", NOTHING, 0},   {"nomand", NOTHING, 0},      {"norelatime", FLAG, 0},
+    {"nostrictatime", FLAG, 0},   {"nosuid", FLAG, 0},          {"nosymfollow", IGNORED, 0}, {"private", PROPAGATE, 0},
+    {"rbind", KIND, 0},           {"relatime", FLAG, 0},        {"remount", NOTHING, 0},     {"ridmap", REFUSED, 0},
+    {"ro", KIND, 0},              {"rprivate", PROPAGATE, 0},   {"rshared", PROPAGATE, 0},   {"rslave", PROPAGATE, 0},
+    {"runbindable", PROPAGATE, 0},{"rw", KIND, 0},              {"shared", PROPAGATE, 0},    {"silent", NOTHING, 0},
+    {"slave", PROPAGATE, 0},      {"strictatime", FLAG, 0},     {"suid", FLAG, 0},           {"symfollow", NOTHING, 0},
+    {"sync", FLAG, 0},            {"tmpcopyup", NOTHING, 0},    {"unbindable", PROPAGATE, 0},
+    {"ratime", FLAG, "atime"},    {"rdev", FLAG, "dev"},        {"rdiratime", FLAG, "diratime"}, {"rexec", FLAG, "exec"},
+    {"rnoatime", FLAG, "noatime"},{"rnodev", FLAG, "nodev"},    {"rnodiratime", FLAG, "nodiratime"},
+    {"rnoexec", FLAG, "noexec"},  {"rnorelatime", FLAG, "norelatime"}, {"rnostrictatime", FLAG, "nostrictatime"},
+    {"rnosuid", FLAG, "nosuid"},  {"rnosymfollow", IGNORED, 0}, {"rrelatime", FLAG, "relatime"}, {"rro", KIND, 0},
+    {"rrw", KIND, 0},             {"rstrictatime", FLAG, "strictatime"}, {"rsuid", FLAG, "suid"}, {"rsymfollow", NOTHING, 0},
+};
+
+#define NR_OPTIONS (sizeof(options) / sizeof(options[0]))
+
+const char *const *spec_mount_options(void)
+{
+	static const char *names[NR_OPTIONS + 1];
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < NR_OPTIONS; i++)
+		if (options[i].use != IGNORED && options[i].use != REFUSED)
+			names[n++] = options[i].name;
+	return names;
+}
+
+static int find_option(const char *name)
+{
+	for (unsigned i = 0; i < NR_OPTIONS; i++)
+		if (strcmp(options[i].name, name) == 0)
+			return i;
+	return -1;
 }
 
 static bool is_sentry_type(const char *type)
@@ -33,20 +73,28 @@ static bool is_sentry_type(const char *type)
 	return false;
 }
 
-static void check_bind_options(struct json *j, const char *field, struct spec_mount *m)
+/* Leaves those that the Sentry and the gofer shall see. */
+static void filter_options(struct json *j, const char *field, struct spec_mount *m)
 {
+	bool bind = strcmp(m->type, "gofer") == 0;
 	unsigned n = 0;
 
 	for (unsigned i = 0; m->options[i]; i++) {
-		const char *o = m->options[i];
+		char *o = m->options[i];
+		int k = find_option(o);
+		enum option_use use = k < 0 ? FLAG : options[k].use;
 
-		if (strcmp(o, "nosuid") == 0 || strcmp(o, "noexec") == 0 || strcmp(o, "noatime") == 0)
-			m->options[n++] = m->options[i];
-		else if (strcmp(o, "shared") == 0 || strcmp(o, "rshared") == 0 || strcmp(o, "unbindable") == 0 ||
-		         strcmp(o, "runbindable") == 0 || strcmp(o, "idmap") == 0 || strcmp(o, "ridmap") == 0)
+		if (use == REFUSED)
 			json_fail(j, field, "\"%s\" is not supported", o);
-		else if (!bind_option_ignored(o))
-			log_warn("%s: %s: unknown option \"%s\" ignored", j->file, field, o);
+		if (use == IGNORED || (k < 0 && bind)) {
+			log_warn("%s: %s: option \"%s\" is not supported and ignored", j->file, field, o);
+			continue;
+		}
+		if (bind && use == PROPAGATE && strstr(o, "shared"))
+			log_warn("%s: %s: \"%s\": what the container mounts there does not show on the host", j->file, field, o);
+		/* What is no option of mounts is one of the file system (size=, mode=). */
+		if (use == FLAG || use == PROPAGATE || (strcmp(o, "tmpcopyup") == 0 && strcmp(m->type, "tmpfs") == 0))
+			m->options[n++] = k >= 0 && options[k].plain ? (char *)options[k].plain : o;
 	}
 	m->options[n] = NULL;
 }
@@ -54,7 +102,6 @@ static void check_bind_options(struct json *j, const char *field, struct spec_mo
 static void parse_bind(struct json *j, struct spec *s, unsigned i, struct spec_mount *m)
 {
 	char *field = xasprintf("mounts[%u].source", i);
-	char *options = xasprintf("mounts[%u].options", i);
 	struct stat st;
 
 	m->type = "gofer";
@@ -64,9 +111,7 @@ static void parse_bind(struct json *j, struct spec *s, unsigned i, struct spec_m
 		m->source = xasprintf("%s/%s", s->bundle, m->source);
 	if (!j->err && stat(m->source, &st) < 0)
 		json_fail(j, field, "%s: %s", m->source, strerror(errno));
-	check_bind_options(j, options, m);
 	free(field);
-	free(options);
 }
 
 static void parse_mount(struct json *j, struct spec *s, unsigned i, const cJSON *obj, struct spec_mount *m)
@@ -74,13 +119,13 @@ static void parse_mount(struct json *j, struct spec *s, unsigned i, const cJSON 
 	char *dest = xasprintf("mounts[%u].destination", i);
 	char *type = xasprintf("mounts[%u].type", i);
 	char *source = xasprintf("mounts[%u].source", i);
-	char *options = xasprintf("mounts[%u].options", i);
+	char *option_field = xasprintf("mounts[%u].options", i);
 	bool bind;
 
 	m->destination = json_string(j, obj, dest, true);
 	m->type = json_string(j, obj, type, false);
 	m->source = json_string(j, obj, source, false);
-	m->options = json_strings(j, obj, options, false, NULL);
+	m->options = json_strings(j, obj, option_field, false, NULL);
 	if (!m->source)
 		m->source = "";
 	bind = m->type && strcmp(m->type, "bind") == 0;
@@ -88,9 +133,9 @@ static void parse_mount(struct json *j, struct spec *s, unsigned i, const cJSON 
 		if (strcmp(m->options[k], "bind") == 0 || strcmp(m->options[k], "rbind") == 0)
 			bind = true;
 		m->recursive |= strcmp(m->options[k], "rbind") == 0;
-		if (strcmp(m->options[k], "ro") == 0)
+		if (strcmp(m->options[k], "ro") == 0 || strcmp(m->options[k], "rro") == 0)
 			m->readonly = true;
-		if (strcmp(m->options[k], "rw") == 0)
+		if (strcmp(m->options[k], "rw") == 0 || strcmp(m->options[k], "rrw") == 0)
 			m->readonly = false;
 	}
 	if (m->destination && *m->destination != '/')
@@ -108,10 +153,12 @@ static void parse_mount(struct json *j, struct spec *s, unsigned i, const cJSON 
 		if (m->destination && strcmp(m->destination, "/dev") == 0 && strcmp(m->type, "tmpfs") == 0)
 			m->type = "devtmpfs";
 	}
+	if (m->type)
+		filter_options(j, option_field, m);
 	free(dest);
 	free(type);
 	free(source);
-	free(options);
+	free(option_field);
 }
 
 void spec_parse_mounts(struct json *j, struct spec *s)

@@ -289,9 +289,8 @@ const char *state_status_name(enum state_status st)
 	return names[st];
 }
 
-cJSON *state_json(const struct state *s)
+cJSON *state_json(const struct state *s, enum state_status st)
 {
-	enum state_status st = state_status(s);
 	struct passwd *pw = getpwuid(s->owner);
 	cJSON *o = cJSON_CreateObject();
 

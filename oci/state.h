@@ -48,8 +48,8 @@ void state_close(struct state *s);
 enum state_status { STATE_CREATING, STATE_CREATED, STATE_RUNNING, STATE_PAUSED, STATE_STOPPED };
 enum state_status state_status(const struct state *s);
 const char *state_status_name(enum state_status st);
-/* The state object of the OCI runtime specification, with what runc adds. */
-cJSON *state_json(const struct state *s);
+/* The state object of the OCI runtime specification, with what runc adds. st: as which it is to show. */
+cJSON *state_json(const struct state *s, enum state_status st);
 /* Names this boot of the machine. */
 const char *state_boot_id(void);
 /* Start time of a process (field 22 of its stat), 0 if it is gone or a zombie. */

@@ -303,3 +303,18 @@ def read_until(p, text, seconds=TIMEOUT):
             time.sleep(0.005)
     fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) & ~os.O_NONBLOCK)
     return got.decode(errors="replace")
+
+def create(t, args, change=None, rootfs=None, **kw):
+    """A created container; its id. Output goes to a file in t.tmp."""
+    name = t.new_id()
+    with open(t.tmp / f"{name}.out", "wb") as out:
+        p = subprocess.run(t.argv("create", "--bundle", t.bundle(args, change, rootfs), "--pid-file", t.tmp / f"{name}.pid", name, **kw),
+                           stdin=subprocess.DEVNULL, stdout=out, stderr=out, timeout=40, start_new_session=True)
+    check(p.returncode == 0, f"create: status {p.returncode}: {t.output(name)!r}")
+    return name, int((t.tmp / f"{name}.pid").read_text())
+
+
+def reap(pid, seconds=20):
+    """The exit status of a container whose sandbox has become our child, as engines' shims see it."""
+    status = wait_for(lambda: [s for p, s in [os.waitpid(pid, os.WNOHANG)] if p], f"the end of process {pid}", seconds)[0]
+    return os.waitstatus_to_exitcode(status)

@@ -121,7 +121,11 @@ def test_input_mounts(t):
     refused(t, run_changed(t, mount(type="bind")), "mounts[5].source")
     refused(t, run_changed(t, mount(type="bind", source="/dev/null")), "/dev/null")
     refused(t, run_changed(t, mount()), "mounts[5].type")
-    refused(t, run_changed(t, mount(type="bind", source="/tmp", options=["bind", "rshared"])), "mounts[5].options", "rshared")
+    refused(t, run_changed(t, mount(type="bind", source="/tmp", options=["bind", "idmap"])), "mounts[5].options", "idmap")
+    r = run_changed(t, mount(type="bind", source="/tmp", options=["bind", "rshared", "nosymfollow"]))
+    equal(r.status, 0, r.err)
+    contains(r.err, "rshared", "warning")
+    contains(r.err, "nosymfollow", "warning")
 
 
 def test_input_climbing_paths(t):
@@ -264,11 +268,9 @@ def test_input_ids(t):
 
 def test_input_unhandled_is_told(t):
     """What runsc does not handle is warned of by name."""
-    r = run_changed(t, lambda c: (c.update(hooks={"prestart": [{"path": "/bin/true"}]}),
-                                  c["linux"].update(sysctl={"net.ipv4.ip_forward": "1"})))
+    r = run_changed(t, lambda c: c["linux"].update(intelRdt={"closID": "x"}))
     equal(r.status, 0, r.err)
-    contains(r.err, "hooks", "warning")
-    contains(r.err, "linux.sysctl", "warning")
+    contains(r.err, "linux.intelRdt", "warning")
 
 
 def test_input_pid_file(t):
