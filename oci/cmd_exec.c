@@ -228,9 +228,9 @@ static struct error *collect_fds(struct exec *x)
 
 		if (x->terminal >= 0 && fd < 3) {
 			fd = x->terminal;
+		} else if (fd >= 3 && fcntl(fd, F_GETFD) != 0) { /* one that closes on exec is our own */
+			return error_new("--preserve-fds: descriptor %d is not open", fd);
 		} else if (fcntl(fd, F_GETFD) < 0) {
-			if (fd >= 3)
-				return error_new("--preserve-fds: descriptor %d is not open", fd);
 			fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 			if (fd < 0)
 				return error_errno(errno, "cannot open /dev/null");
