@@ -63,7 +63,7 @@ static void send(const struct sigio *s)
 {
 	siginfo_t si;
 	siginfo_kernel(&si, s->sig ? s->sig : SIGIO);
-	if (s->sig) {
+	if (s->sig && s->fd >= 0) {
 		uint32_t ev = s->events ? s->events : EPOLLIN | EPOLLRDNORM;
 		si.si_code = ev & EPOLLMSG ? POLL_MSG : ev & EPOLLHUP ? POLL_HUP : ev & EPOLLERR ? POLL_ERR : ev & EPOLLIN ? POLL_IN : POLL_OUT;
 		si.si_band = ev;
@@ -86,6 +86,13 @@ static void send(const struct sigio *s)
 			(void)signal_send_task(t, &si);
 		task_put(t);
 	}
+}
+
+void file_send_sigurg(struct file *f)
+{
+	struct sigio s = {f->owner_pid, SIGURG, -1, f->owner_uid, f->owner_euid, EPOLLPRI, f->owner_tid};
+	if (s.owner)
+		send(&s);
 }
 
 void file_send_sigio(struct file *f, int fd, uint32_t events)

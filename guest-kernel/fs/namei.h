@@ -101,6 +101,8 @@ void fasync_release(struct file *f);
 /* F_NOTIFY; arg: DN_*. 0, -ENOTDIR, -ENOMEM. */
 int dnotify_set(struct file *f, int fd, uint32_t arg);
 void dnotify_release(struct file *f);
+/* SIGURG to the owner. The file must not go meanwhile; does not sleep. */
+void file_send_sigurg(struct file *f);
 void file_send_sigio(struct file *f, int fd, uint32_t events);
 
 /* char and block devices by number (owned by the device drivers) */

@@ -136,6 +136,7 @@ struct file_ops {
 	int (*fallocate)(struct file *file, int mode, uint64_t off, uint64_t len);
 	/* copy_file_range(2) inside one file system, optional: bytes, or -EXDEV/-EOPNOTSUPP to have them copied. */
 	int64_t (*copy_range)(struct file *in, uint64_t in_off, struct file *out, uint64_t out_off, uint64_t len);
+	void (*owner_set)(struct file *file); /* somebody may want signals from now on (F_SETOWN); optional */
 	int (*show_fdinfo)(struct file *file, char *buf, size_t size); /* extra lines; returns length */
 	/* Size of the data a non-socket poll reader waits for, and so on, belongs to ioctl FIONREAD. */
 	bool no_seek;

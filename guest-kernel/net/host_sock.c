@@ -16,7 +16,7 @@
 static const struct socket_ops host_ops;
 
 static struct {
-	spinlock_t lock;                   /* before a wait queue's */
+	spinlock_t lock;                   /* before wait queues' and those of signals */
 	struct host_sock **chunk[CHUNKS];  /* by number; chunks are never freed; lock */
 	struct host_sock *asker;           /* for host_net_ioctl; lock */
 } host_socks;
@@ -66,6 +66,8 @@ static struct host_sock *wrap(uint32_t num, int family, int type, int protocol)
 	if (!err)
 		return h;
 	hostcall1(HC_NET_CLOSE, num);
+	if (h)
+		socket_fini(&h->s);
 	kfree(h);
 	return ERR_PTR(err);
 }
@@ -77,6 +79,7 @@ static void host_release(struct socket *s)
 	*slot_of(h->num) = NULL; /* from here on no event finds it */
 	spin_unlock(&host_socks.lock);
 	hostcall1(HC_NET_CLOSE, h->num);
+	socket_fini(s);
 	kfree(h);
 }
 
@@ -119,6 +122,8 @@ void host_sock_event(uint32_t num, uint32_t events)
 		spin_unlock(&h->lock);
 		wake_up_all(&h->sleepers);
 		wake_up_poll(&h->pollers, ev);
+		if (ev & EPOLLPRI)
+			socket_signal_urgent(&h->s);
 	}
 	spin_unlock(&host_socks.lock);
 }
@@ -135,6 +140,8 @@ static void watch(struct host_sock *h)
 	if (first && hostcall1(HC_NET_WATCH, h->num) < 0)
 		pr_warn("host socket %u cannot be watched", h->num);
 }
+
+static void host_owner_set(struct socket *s) { watch(host_sock_of(s)); }
 
 void host_sock_look(struct host_sock *h, uint32_t events)
 {
@@ -355,4 +362,5 @@ static const struct socket_ops host_ops = {
 	.setsockopt = host_setsockopt,
 	.getsockopt = host_getsockopt,
 	.release = host_release,
+	.owner_set = host_owner_set,
 };

@@ -1,26 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-/* AF_INET: what TCP and UDP sockets share: life, names, queues, options (see inet.h). */
+/* AF_INET and AF_INET6: what TCP and UDP sockets share: life, names, queues (see inet.h). */
 #include "net/inet.h"
 
 #include "lib/string.h"
 #include "task/task.h"
+#include "task/user_ns.h"
 
-/* <linux/in.h> and <linux/tcp.h> by number: they clash with each other's structures here. */
-enum { OPT_IP_TOS = 1, OPT_IP_TTL = 2, OPT_IP_MTU_DISCOVER = 10, OPT_IP_MULTICAST_TTL = 33, OPT_IP_MULTICAST_LOOP = 34 };
-enum { OPT_TCP_MAXSEG = 2, OPT_TCP_KEEPIDLE = 4, OPT_TCP_KEEPINTVL = 5, OPT_TCP_KEEPCNT = 6, OPT_TCP_SYNCNT = 7,
-       OPT_TCP_INFO = 11, OPT_TCP_QUICKACK = 12, OPT_TCP_CONGESTION = 13 };
-#define IP_REMEMBERED  (1UL << OPT_IP_TOS | 1UL << OPT_IP_TTL | 1UL << OPT_IP_MTU_DISCOVER | 1UL << OPT_IP_MULTICAST_TTL | \
-                        1UL << OPT_IP_MULTICAST_LOOP)
-/* NODELAY, MAXSEG, CORK, KEEP*, SYNCNT, LINGER2, DEFER_ACCEPT, WINDOW_CLAMP, QUICKACK, USER_TIMEOUT, FASTOPEN */
-#define TCP_REMEMBERED (0x17feUL | 1UL << 18 | 1UL << 23)
-
-struct inet_sock *inet_alloc(int type)
+struct inet_sock *inet_alloc(int family, int type, struct net_ns *net)
 {
 	struct inet_sock *u = kzalloc(sizeof(*u));
 	if (!u)
 		return NULL;
 	bool tcp = type == SOCK_STREAM;
-	socket_init(&u->s, tcp ? &tcp_ops : &udp_ops, AF_INET, type, tcp ? IPPROTO_TCP_ : IPPROTO_UDP_);
+	socket_init(&u->s, tcp ? &tcp_ops : &udp_ops, family, type, tcp ? IPPROTO_TCP_ : IPPROTO_UDP_);
 	if (tcp) {
 		u->s.sndbuf = 16384;
 		u->s.rcvbuf = 131072;
@@ -33,14 +25,13 @@ struct inet_sock *inet_alloc(int type)
 	list_init(&u->backlog_link);
 	wait_queue_init(&u->wait);
 	mutex_init(&u->recv_lock);
-	u->ip_opt[OPT_IP_TTL] = 64;
-	u->ip_opt[OPT_IP_MTU_DISCOVER] = u->ip_opt[OPT_IP_MULTICAST_TTL] = u->ip_opt[OPT_IP_MULTICAST_LOOP] = 1;
-	u->tcp_opt[OPT_TCP_MAXSEG] = 536;
-	u->tcp_opt[OPT_TCP_KEEPIDLE] = 7200;
-	u->tcp_opt[OPT_TCP_KEEPINTVL] = 75;
-	u->tcp_opt[OPT_TCP_KEEPCNT] = 9;
-	u->tcp_opt[OPT_TCP_SYNCNT] = 6;
-	u->tcp_opt[OPT_TCP_QUICKACK] = 1;
+	u->self.addr = u->bind_addr = u->remote.addr = family == AF_INET ? INET_ANY4 : INET_ANY6;
+	u->uid = current->cred->euid;
+	if (net) { /* not the current task's */
+		net_ns_put(u->s.net);
+		u->s.net = net_ns_get(net);
+	}
+	inet_options_default(u);
 	return u;
 }
 
@@ -55,15 +46,15 @@ void inet_put(struct inet_sock *u)
 	kfree(u);
 }
 
-int inet_create(int type, int protocol, struct socket **out)
+int inet_create(int family, int type, int protocol, struct socket **out)
 {
 	if (type == SOCK_RAW)
-		return capable(CAP_NET_RAW) ? -EPROTONOSUPPORT : -EPERM;
+		return ns_capable(current->nsproxy->net->ns.user_ns, CAP_NET_RAW) ? -EPROTONOSUPPORT : -EPERM;
 	if (type != SOCK_STREAM && type != SOCK_DGRAM)
 		return -ESOCKTNOSUPPORT;
 	if (protocol && protocol != (type == SOCK_STREAM ? IPPROTO_TCP_ : IPPROTO_UDP_))
 		return -EPROTONOSUPPORT;
-	struct inet_sock *u = inet_alloc(type);
+	struct inet_sock *u = inet_alloc(family, type, NULL);
 	if (!u)
 		return -ENOMEM;
 	*out = &u->s;
@@ -85,23 +76,59 @@ struct sockaddr_in_ {
 	uint8_t zero[8];
 };
 
-int inet_name_in(const struct sockaddr_buf *a, struct inet_name *n)
+struct sockaddr_in6_ {
+	uint16_t family, port;
+	uint32_t flowinfo;
+	uint64_t addr[2];
+	uint32_t scope;
+};
+
+#define SIN6_MIN 24u /* without the scope, as of old */
+
+int inet_name_in(struct inet_sock *u, const struct sockaddr_buf *a, struct inet_name *n, bool either)
 {
 	struct sockaddr_in_ sin;
-	*n = (struct inet_name){0};
-	if (a->len < sizeof(sin))
+	struct sockaddr_in6_ sin6 = {0};
+	*n = (struct inet_name){.addr = INET_ANY4};
+	bool four = u->s.family == AF_INET || (either && a->len >= sizeof(sin) && a->family == AF_INET);
+	if (four) {
+		if (a->len < sizeof(sin))
+			return -EINVAL;
+		memcpy(&sin, a->data, sizeof(sin));
+		n->addr.lo = INET_MAPPED | __builtin_bswap32(sin.addr);
+		n->port = __builtin_bswap16(sin.port);
+		return sin.family == AF_INET ? 0 : -EAFNOSUPPORT;
+	}
+	if (a->len < SIN6_MIN)
 		return -EINVAL;
-	memcpy(&sin, a->data, sizeof(sin));
-	n->addr = __builtin_bswap32(sin.addr);
-	n->port = __builtin_bswap16(sin.port);
-	return sin.family == AF_INET ? 0 : -EAFNOSUPPORT;
+	memcpy(&sin6, a->data, MIN((size_t)a->len, sizeof(sin6)));
+	n->addr = (struct inet_addr){__builtin_bswap64(sin6.addr[0]), __builtin_bswap64(sin6.addr[1])};
+	n->port = __builtin_bswap16(sin6.port);
+	return sin6.family == AF_INET6 ? 0 : -EAFNOSUPPORT;
 }
 
-void inet_name_out(struct sockaddr_buf *a, struct inet_name n)
+void inet_name_out(struct inet_sock *u, struct sockaddr_buf *a, struct inet_name n)
 {
-	struct sockaddr_in_ sin = {AF_INET, __builtin_bswap16(n.port), __builtin_bswap32(n.addr), {0}};
-	a->len = sizeof(sin);
-	memcpy(a->data, &sin, sizeof(sin));
+	struct sockaddr_in_ sin = {AF_INET, __builtin_bswap16(n.port), __builtin_bswap32((uint32_t)n.addr.lo), {0}};
+	struct sockaddr_in6_ sin6 = {.family = AF_INET6, .port = sin.port,
+	                             .addr = {__builtin_bswap64(n.addr.hi), __builtin_bswap64(n.addr.lo)}};
+	bool four = u->s.family == AF_INET;
+	a->len = four ? sizeof(sin) : 28;
+	memcpy(a->data, four ? (void *)&sin : (void *)&sin6, a->len);
+}
+
+int inet_route(struct inet_sock *u, struct inet_name *n)
+{
+	if (inet_is_any(n->addr))
+		n->addr = inet_is4(n->addr) || (inet_is4(u->self.addr) && u->s.family == AF_INET6) ? INET_LOOP4 : INET_LOOP6;
+	if (u->s.family == AF_INET6) {
+		bool self_is4 = inet_is4(u->self.addr), four = inet_is4(n->addr);
+		if (four && (u->opt[OPT_V6ONLY] || (!inet_is_any(u->self.addr) && !self_is4)))
+			return -ENETUNREACH;
+		if (!four && self_is4)
+			return -EAFNOSUPPORT;
+	}
+	return inet_is_local(n->addr) ? 0 : -ENETUNREACH;
 }
 
 int inet_getname(struct socket *s, struct sockaddr_buf *addr, bool peer)
@@ -113,7 +140,7 @@ int inet_getname(struct socket *s, struct sockaddr_buf *addr, bool peer)
 	spin_unlock(&u->lock);
 	if (peer && (!connected || !n.port))
 		return -ENOTCONN;
-	inet_name_out(addr, n);
+	inet_name_out(u, addr, n);
 	return 0;
 }
 
@@ -149,62 +176,4 @@ void inet_queue_purge(struct inet_sock *u)
 		kfree(p);
 	}
 	u->queued = u->charge = 0;
-}
-
-/* ---- options ---------------------------------------------------------------------------------------------------------- */
-
-/* Where an option is remembered, or NULL. */
-static int *option(struct inet_sock *u, int level, int name)
-{
-	if (level == IPPROTO_IP_ && name >= 0 && name < 64 && IP_REMEMBERED >> name & 1)
-		return &u->ip_opt[name];
-	if (level == IPPROTO_TCP_ && u->s.type == SOCK_STREAM && name >= 0 && name < 32 && TCP_REMEMBERED >> name & 1)
-		return &u->tcp_opt[name];
-	return NULL;
-}
-
-int inet_setsockopt(struct socket *s, int level, int name, const void *val, uint32_t len)
-{
-	int *o = option(inet_of(s), level, name), v = 0;
-	if (!o)
-		return -ENOPROTOOPT;
-	if (len >= sizeof(v))
-		memcpy(&v, val, sizeof(v));
-	else if (level == IPPROTO_IP_ && len)
-		v = *(const uint8_t *)val;
-	else
-		return -EINVAL;
-	if (level == IPPROTO_IP_ && name == OPT_IP_TTL && v != -1 && (v < 1 || v > 255))
-		return -EINVAL;
-	if (level == IPPROTO_IP_ && name == OPT_IP_TTL && v == -1)
-		v = 64;
-	*o = v;
-	return 0;
-}
-
-int inet_getsockopt(struct socket *s, int level, int name, void *val, uint32_t *len)
-{
-	static const char congestion[16] = "cubic";
-	struct inet_sock *u = inet_of(s);
-	int *o = option(u, level, name), v = o ? *o : 0;
-	const void *from = &v;
-	uint32_t size = sizeof(v);
-	uint8_t info[104] = {0};
-	if (level == SOL_SOCKET && name == SO_ACCEPTCONN) {
-		v = READ_ONCE(u->state) == INET_LISTENING;
-	} else if (level == IPPROTO_TCP_ && s->type == SOCK_STREAM && name == OPT_TCP_INFO) {
-		enum inet_state st = READ_ONCE(u->state);
-		/* tcpi_state */
-		info[0] = st == INET_LISTENING ? 10 : st == INET_CONNECTED ? (u->fin ? 8 : 1) : 7;
-		from = info;
-		size = sizeof(info);
-	} else if (level == IPPROTO_TCP_ && s->type == SOCK_STREAM && name == OPT_TCP_CONGESTION) {
-		from = congestion;
-		size = sizeof(congestion);
-	} else if (!o) {
-		return level == SOL_SOCKET || level == IPPROTO_IP_ || level == IPPROTO_TCP_ ? -ENOPROTOOPT : -EOPNOTSUPP;
-	}
-	*len = MIN(*len, size);
-	memcpy(val, from, *len);
-	return 0;
 }

@@ -1,24 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-/* AF_INET: who is bound to which address and port (see inet.h). */
+/* AF_INET and AF_INET6: who is bound to which address and port (see inet.h). */
 #include "net/inet.h"
 #include "task/random.h"
 #include "task/task.h"
+#include "task/user_ns.h"
 
-#define BUCKETS    64 /* power of two */
 #define EPHEMERAL_FIRST 32768u
 #define EPHEMERAL_LAST  60999u
 #define PRIVILEGED      1024u
 
-static struct {
-	spinlock_t lock;
-	struct list_node bucket[2][BUCKETS]; /* TCP, UDP; by port; made on first use; lock */
-	uint32_t next;                       /* ephemeral port to try; lock */
-} ports;
-
-/* ports.lock held */
-static struct list_node *bucket_of(int type, uint16_t port)
+/* ports_lock held */
+static struct list_node *bucket_of(struct net_ns *net, int type, uint16_t port)
 {
-	struct list_node *b = &ports.bucket[type == SOCK_DGRAM][port % BUCKETS];
+	struct list_node *b = &net->bucket[type == SOCK_DGRAM][port % NET_PORT_BUCKETS];
 	if (!b->next)
 		list_init(b);
 	return b;
@@ -33,14 +27,22 @@ static bool may_share(const struct inet_sock *a, const struct inet_sock *b)
 	return a->s.type == SOCK_DGRAM || (a->state != INET_LISTENING && b->state != INET_LISTENING);
 }
 
-/* ports.lock held */
+/* Does a socket at address a take what is sent to b? */
+static bool covers(const struct inet_sock *u, struct inet_addr a, struct inet_addr b)
+{
+	if (inet_is_any6(a))
+		return !inet_is4(b) || !u->opt[OPT_V6ONLY];
+	return inet_equal(a, b) || (inet_is_any(a) && inet_is4(b));
+}
+
+/* ports_lock held */
 static bool conflict(struct inet_sock *u, struct inet_name n)
 {
 	struct inet_sock *o;
-	list_for_each_entry(o, bucket_of(u->s.type, n.port), bound) {
+	list_for_each_entry(o, bucket_of(u->s.net, u->s.type, n.port), bound) {
 		if (o == u || o->self.port != n.port)
 			continue;
-		if (o->self.addr && n.addr && o->self.addr != n.addr)
+		if (!covers(o, o->self.addr, n.addr) && !covers(u, n.addr, o->self.addr))
 			continue;
 		if (!may_share(u, o))
 			return true;
@@ -48,7 +50,7 @@ static bool conflict(struct inet_sock *u, struct inet_name n)
 	return false;
 }
 
-/* ports.lock held */
+/* ports_lock held */
 static int take_name(struct inet_sock *u, struct inet_name n)
 {
 	if (n.port && conflict(u, n))
@@ -56,11 +58,11 @@ static int take_name(struct inet_sock *u, struct inet_name n)
 	if (!n.port) {
 		uint32_t span = EPHEMERAL_LAST - EPHEMERAL_FIRST + 1, tries = 0;
 		bool reuse = u->s.reuseaddr, many = u->s.reuseport;
-		if (!ports.next)
-			random_bytes(&ports.next, sizeof(ports.next));
+		if (!u->s.net->next_port)
+			random_bytes(&u->s.net->next_port, sizeof(u->s.net->next_port));
 		u->s.reuseaddr = u->s.reuseport = false; /* a port that nobody has */
 		do {
-			n.port = (uint16_t)(EPHEMERAL_FIRST + ports.next++ % span);
+			n.port = (uint16_t)(EPHEMERAL_FIRST + u->s.net->next_port++ % span);
 		} while (conflict(u, n) && ++tries < span);
 		u->s.reuseaddr = reuse;
 		u->s.reuseport = many;
@@ -68,82 +70,82 @@ static int take_name(struct inet_sock *u, struct inet_name n)
 			return -EADDRINUSE;
 	}
 	u->self = n;
-	list_add(&u->bound, bucket_of(u->s.type, n.port));
+	list_add(&u->bound, bucket_of(u->s.net, u->s.type, n.port));
 	return 0;
 }
-
-static bool is_local(uint32_t addr) { return !addr || addr >> 24 == 127; }
 
 int inet_bind(struct socket *s, const struct sockaddr_buf *a)
 {
 	struct inet_sock *u = inet_of(s);
 	struct inet_name n;
-	int err = inet_name_in(a, &n);
-	if (a->len >= 16 && a->family == AF_UNSPEC && !n.addr)
+	int err = inet_name_in(u, a, &n, false);
+	if (s->family == AF_INET && a->len >= 16 && a->family == AF_UNSPEC && inet_is_any(n.addr))
 		err = 0; /* as Linux does, for old programs */
 	if (err)
 		return err;
-	if (!is_local(n.addr))
+	if (s->family == AF_INET6 && inet_is4(n.addr) && u->opt[OPT_V6ONLY])
+		return -EINVAL;
+	if (!inet_is_any(n.addr) && !inet_is_local(n.addr) && !u->opt[OPT_FREEBIND] && !u->opt[OPT_FREEBIND6])
 		return -EADDRNOTAVAIL;
-	if (n.port && n.port < PRIVILEGED && !capable(CAP_NET_BIND_SERVICE))
+	if (n.port && n.port < PRIVILEGED && !ns_capable(s->net->ns.user_ns, CAP_NET_BIND_SERVICE))
 		return -EACCES;
-	spin_lock(&ports.lock);
+	spin_lock(&u->s.net->ports_lock);
 	err = u->self.port || u->state != INET_CLOSED ? -EINVAL : take_name(u, n);
 	if (!err) {
 		u->bind_addr = n.addr;
 		u->bind_port = n.port != 0;
 	}
-	spin_unlock(&ports.lock);
+	spin_unlock(&u->s.net->ports_lock);
 	return err;
 }
 
 int inet_autobind(struct inet_sock *u)
 {
-	spin_lock(&ports.lock);
+	spin_lock(&u->s.net->ports_lock);
 	int err = u->self.port ? 0 : take_name(u, u->self);
-	spin_unlock(&ports.lock);
+	spin_unlock(&u->s.net->ports_lock);
 	return err == -EADDRINUSE ? -EAGAIN : err;
 }
 
 void inet_bind_same(struct inet_sock *u, struct inet_name name)
 {
-	spin_lock(&ports.lock);
+	spin_lock(&u->s.net->ports_lock);
 	u->self = name;
-	list_add(&u->bound, bucket_of(u->s.type, name.port));
-	spin_unlock(&ports.lock);
+	list_add(&u->bound, bucket_of(u->s.net, u->s.type, name.port));
+	spin_unlock(&u->s.net->ports_lock);
 }
 
 void inet_unbind(struct inet_sock *u)
 {
-	spin_lock(&ports.lock);
+	spin_lock(&u->s.net->ports_lock);
 	list_del(&u->bound);
 	u->self.port = 0;
-	spin_unlock(&ports.lock);
+	spin_unlock(&u->s.net->ports_lock);
 }
 
-void inet_bind_loop(struct inet_sock *u)
+void inet_bind_loop(struct inet_sock *u, struct inet_addr to)
 {
-	spin_lock(&ports.lock);
-	if (!u->self.addr)
-		u->self.addr = INADDR_LOOP;
-	spin_unlock(&ports.lock);
+	spin_lock(&u->s.net->ports_lock);
+	if (inet_is_any(u->self.addr))
+		u->self.addr = inet_is4(to) ? INET_LOOP4 : INET_LOOP6;
+	spin_unlock(&u->s.net->ports_lock);
 }
 
 void inet_bind_revert(struct inet_sock *u)
 {
-	spin_lock(&ports.lock);
+	spin_lock(&u->s.net->ports_lock);
 	u->self.addr = u->bind_addr;
 	if (!u->bind_port) {
 		list_del(&u->bound);
 		u->self.port = 0;
 	}
-	spin_unlock(&ports.lock);
+	spin_unlock(&u->s.net->ports_lock);
 }
 
 int inet_start_listen(struct inet_sock *u, uint32_t backlog)
 {
 	int err = 0;
-	spin_lock(&ports.lock);
+	spin_lock(&u->s.net->ports_lock);
 	spin_lock(&u->lock);
 	enum inet_state old = u->state;
 	if (old == INET_CLOSED || old == INET_LISTENING) {
@@ -159,39 +161,39 @@ int inet_start_listen(struct inet_sock *u, uint32_t backlog)
 		if (err)
 			u->state = INET_CLOSED;
 	}
-	spin_unlock(&ports.lock);
+	spin_unlock(&u->s.net->ports_lock);
 	return err;
 }
 
 void inet_stop_listen(struct inet_sock *u)
 {
-	spin_lock(&ports.lock);
+	spin_lock(&u->s.net->ports_lock);
 	spin_lock(&u->lock);
 	if (u->state == INET_LISTENING)
 		u->state = INET_CLOSED;
 	spin_unlock(&u->lock);
-	spin_unlock(&ports.lock);
+	spin_unlock(&u->s.net->ports_lock);
 }
 
 static int score(const struct inet_sock *o, int type, struct inet_name to, struct inet_name from)
 {
-	if (o->self.port != to.port || (o->self.addr && o->self.addr != to.addr))
+	if (o->self.port != to.port || !covers(o, o->self.addr, to.addr))
 		return 0;
-	int points = o->self.addr ? 2 : 1;
+	int points = (inet_is_any(o->self.addr) ? 1 : 4) + (inet_is4(to.addr) && o->s.family == AF_INET);
 	if (type == SOCK_STREAM)
 		return o->state == INET_LISTENING ? points : 0;
 	if (o->state != INET_CONNECTED)
 		return points;
-	return o->remote.addr == from.addr && o->remote.port == from.port ? points + 4 : 0;
+	return inet_equal(o->remote.addr, from.addr) && o->remote.port == from.port ? points + 8 : 0;
 }
 
-struct inet_sock *inet_find(int type, struct inet_name to, struct inet_name from)
+struct inet_sock *inet_find(struct net_ns *net, int type, struct inet_name to, struct inet_name from)
 {
 	struct inet_sock *best = NULL, *o;
-	uint32_t equal = 0, hash = (from.port ^ from.addr << 16) * 0x9e3779b1u >> 8;
+	uint32_t equal = 0, hash = (from.port ^ (uint32_t)from.addr.lo << 16) * 0x9e3779b1u >> 8;
 	int most = 0;
-	spin_lock(&ports.lock);
-	list_for_each_entry(o, bucket_of(type, to.port), bound) {
+	spin_lock(&net->ports_lock);
+	list_for_each_entry(o, bucket_of(net, type, to.port), bound) {
 		int n = score(o, type, to, from);
 		/* Among equals (SO_REUSEPORT) each sender keeps to one. */
 		equal = n > most ? 1 : n && n == most && o->s.reuseport ? equal + 1 : equal;
@@ -202,6 +204,6 @@ struct inet_sock *inet_find(int type, struct inet_name to, struct inet_name from
 	}
 	if (best)
 		inet_get(best);
-	spin_unlock(&ports.lock);
+	spin_unlock(&net->ports_lock);
 	return best;
 }

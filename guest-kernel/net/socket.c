@@ -12,6 +12,9 @@
 
 static const struct file_ops socket_fops;
 
+/* Sockets' files stay while it is held. Before the locks of signals. */
+static spinlock_t file_lock;
+
 void socket_init(struct socket *s, const struct socket_ops *ops, int family, int type, int protocol)
 {
 	s->ops = ops;
@@ -81,6 +84,9 @@ struct file *socket_file(struct socket *s, uint32_t flags)
 	}
 	f->mode |= FMODE_STREAM;
 	s->ino = inode->ino;
+	spin_lock(&file_lock);
+	s->file = f;
+	spin_unlock(&file_lock);
 	return f;
 }
 
@@ -89,9 +95,54 @@ struct socket *file_socket(struct file *f)
 	return f->ops == &socket_fops ? f->private : NULL;
 }
 
+void sock_put_cmsg(struct sock_msg *m, int level, int type, const void *data, size_t len)
+{
+	size_t left = m->control_room - m->control_len, n = MIN(sizeof(struct user_cmsghdr) + len, left);
+	struct user_cmsghdr h = {n, level, type};
+	if (n < sizeof(h)) {
+		m->out_flags |= MSG_CTRUNC;
+		return;
+	}
+	if (n < sizeof(h) + len)
+		m->out_flags |= MSG_CTRUNC;
+	uint8_t *at = m->control + m->control_len;
+	size_t space = MIN(CMSG_ALIGN_(sizeof(h) + len), left);
+	memset(at, 0, space);
+	memcpy(at, &h, sizeof(h));
+	memcpy(at + sizeof(h), data, n - sizeof(h));
+	m->control_len += (uint32_t)space;
+}
+
+int sock_each_cmsg(const struct sock_msg *m, int (*fn)(void *ctx, int level, int type, const uint8_t *data, size_t len), void *ctx)
+{
+	uint32_t off = 0;
+	while (m->control_len - off >= sizeof(struct user_cmsghdr)) {
+		struct user_cmsghdr h;
+		memcpy(&h, m->control + off, sizeof(h));
+		if (h.len < sizeof(h) || h.len > m->control_len - off)
+			return -EINVAL;
+		int err = fn(ctx, h.level, h.type, m->control + off + sizeof(h), h.len - sizeof(h));
+		if (err)
+			return err;
+		off += (uint32_t)MIN(CMSG_ALIGN_(h.len), (uint64_t)(m->control_len - off));
+	}
+	return 0;
+}
+
+void socket_signal_urgent(struct socket *s)
+{
+	spin_lock(&file_lock);
+	if (s->file && s->file->owner_pid)
+		file_send_sigurg(s->file);
+	spin_unlock(&file_lock);
+}
+
 static void sock_release(struct file *f)
 {
 	struct socket *s = f->private;
+	spin_lock(&file_lock);
+	s->file = NULL;
+	spin_unlock(&file_lock);
 	s->ops->release(s);
 }
 
@@ -141,5 +192,12 @@ static int64_t sock_ioctl(struct file *f, uint32_t cmd, uint64_t arg)
 	return s->ops->ioctl ? s->ops->ioctl(s, cmd, arg) : -ENOTTY;
 }
 
+static void sock_owner_set(struct file *f)
+{
+	struct socket *s = f->private;
+	if (s->ops->owner_set)
+		s->ops->owner_set(s);
+}
+
 static const struct file_ops socket_fops = {.release = sock_release, .read = sock_read, .write = sock_write,
-                                            .poll = sock_poll, .ioctl = sock_ioctl, .no_seek = true};
+                                            .poll = sock_poll, .ioctl = sock_ioctl, .owner_set = sock_owner_set, .no_seek = true};

@@ -81,6 +81,7 @@ struct socket_ops {
 	int (*setsockopt)(struct socket *s, int level, int name, const void *val, uint32_t len);
 	int (*getsockopt)(struct socket *s, int level, int name, void *val, uint32_t *len);
 	void (*release)(struct socket *s); /* the file is gone */
+	void (*owner_set)(struct socket *s); /* SIGURG may be wanted from now on; optional */
 	void (*write_space)(struct socket *s); /* the send buffer's size changed; optional */
 };
 
@@ -92,16 +93,27 @@ struct socket {
 	uint64_t rcvtimeo_ns, sndtimeo_ns; /* 0: none */
 	uint32_t sndbuf, rcvbuf;
 	int error;                     /* SO_ERROR: 0 or -errno; atomic exchange */
-	bool passcred, reuseaddr, reuseport, keepalive, broadcast, dontroute, oobinline, timestamp, no_check;
+	bool passcred, reuseaddr, reuseport, keepalive, broadcast, dontroute, oobinline, timestamp, timestampns, no_check,
+	    rxq_ovfl;
 	int rcvlowat;                  /* SO_RCVLOWAT, at least 1 */
 	int linger_on, linger_sec;
+	int mark, incoming_cpu;        /* remembered only */
+	char device[16];               /* SO_BINDTODEVICE: "" or "lo" */
+	struct file *file;             /* that it is the socket of, while it is open; file_lock (socket.c) */
 	uint64_t ino;                  /* of the socket's file; 0 before there is one */
 	int priority;
 };
 
+/* Adds a control message to those of a receive; what has no room is cut off (MSG_CTRUNC). */
+void sock_put_cmsg(struct sock_msg *m, int level, int type, const void *data, size_t len);
+/* Calls fn for each control message of a send, until it fails. Malformed ones: -EINVAL. */
+int sock_each_cmsg(const struct sock_msg *m, int (*fn)(void *ctx, int level, int type, const uint8_t *data, size_t len), void *ctx);
+/* SIGURG to the file's owner (F_SETOWN), if it has one. */
+void socket_signal_urgent(struct socket *s);
+
 /* A family's constructor: *out has one reference. */
 int unix_create(int type, int protocol, struct socket **out);
-int inet_create(int type, int protocol, struct socket **out);
+int inet_create(int family, int type, int protocol, struct socket **out);
 int unix_socketpair(int type, int protocol, struct socket **a, struct socket **b);
 /* Contents of /proc/net/unix. */
 struct seq;

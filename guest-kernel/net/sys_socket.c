@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 /* System calls that make, name and connect sockets, and their options. Messages are in sys_sockmsg.c. */
-#include <linux/time_types.h>
-
 #include "boot/boot.h"
 #include "lib/string.h"
 #include "net/host_sock.h"
@@ -9,6 +7,7 @@
 #include "signal/signal.h"
 #include "syscall/syscall.h"
 #include "task/task.h"
+#include "task/user_ns.h"
 
 struct socket *socket_get(int fd, struct file **file)
 {
@@ -59,17 +58,17 @@ static int check_type(int family, int type)
 
 static int create(int family, int type, int protocol, struct socket **s)
 {
+	bool host = boot.host_network && current->nsproxy->net == &init_net_ns;
 	switch (family) {
 	case AF_UNIX:
 		return unix_create(type, protocol, s);
 	case AF_INET:
-		return boot.host_network ? host_sock_create(family, type, protocol, s) : inet_create(type, protocol, s);
 	case AF_INET6:
-		return boot.host_network ? host_sock_create(family, type, protocol, s) : -EAFNOSUPPORT;
+		return host ? host_sock_create(family, type, protocol, s) : inet_create(family, type, protocol, s);
 	case AF_NETLINK:
-		return boot.host_network ? host_sock_create(family, type, protocol, s) : -EAFNOSUPPORT;
+		return host ? host_sock_create(family, type, protocol, s) : -EAFNOSUPPORT;
 	case AF_PACKET:
-		return capable(CAP_NET_RAW) ? -EAFNOSUPPORT : -EPERM;
+		return ns_capable(current->nsproxy->net->ns.user_ns, CAP_NET_RAW) ? -EAFNOSUPPORT : -EPERM;
 	}
 	return -EAFNOSUPPORT;
 }
@@ -244,108 +243,7 @@ int64_t sys_shutdown(const struct sysargs *a)
 	return err;
 }
 
-/* ---- options (socket(7)) ---------------------------------------------------------------------------------------- */
-
-#define SOCK_MIN_BUF 2304
-#define SOCK_MAX_BUF 212992 /* net.core.wmem_max; doubled as Linux does for its own overhead */
-
-static int set_timeout(uint64_t *ns, const void *val, uint32_t len)
-{
-	struct __kernel_old_timeval tv;
-	if (len < sizeof(tv))
-		return -EINVAL;
-	memcpy(&tv, val, sizeof(tv));
-	if (tv.tv_usec < 0 || tv.tv_usec >= 1000000)
-		return -EDOM;
-	*ns = tv.tv_sec < 0 ? 1 : (uint64_t)MIN(tv.tv_sec, 9000000000L) * 1000000000 + (uint64_t)tv.tv_usec * 1000;
-	return 0;
-}
-
-static int set_generic(struct socket *s, int name, const void *val, uint32_t len)
-{
-	int v = 0;
-	if (name == SO_LINGER) {
-		struct linger {
-			int on, sec;
-		} l;
-		if (len < sizeof(l))
-			return -EINVAL;
-		memcpy(&l, val, sizeof(l));
-		s->linger_on = l.on != 0;
-		s->linger_sec = l.sec;
-		return 0;
-	}
-	if (name == SO_RCVTIMEO_OLD || name == SO_RCVTIMEO_NEW)
-		return set_timeout(&s->rcvtimeo_ns, val, len);
-	if (name == SO_SNDTIMEO_OLD || name == SO_SNDTIMEO_NEW)
-		return set_timeout(&s->sndtimeo_ns, val, len);
-	if (len < sizeof(v))
-		return -EINVAL;
-	memcpy(&v, val, sizeof(v));
-	switch (name) {
-	case SO_SNDBUF:
-	case SO_SNDBUFFORCE:
-	case SO_RCVBUF:
-	case SO_RCVBUFFORCE: {
-		bool force = name == SO_SNDBUFFORCE || name == SO_RCVBUFFORCE;
-		if (force && !capable(CAP_NET_ADMIN))
-			return -EPERM;
-		uint32_t n = v < 0 ? SOCK_MAX_BUF : (uint32_t)v;
-		if (!force)
-			n = MIN(n, (uint32_t)SOCK_MAX_BUF);
-		n = MAX(MIN(n, (uint32_t)1 << 29) * 2, (uint32_t)SOCK_MIN_BUF);
-		if (name == SO_SNDBUF || name == SO_SNDBUFFORCE)
-			s->sndbuf = MAX(n, 4608u);
-		else
-			s->rcvbuf = n;
-		if (s->ops->write_space)
-			s->ops->write_space(s);
-		return 0;
-	}
-	case SO_PASSCRED:
-		s->passcred = v != 0;
-		return 0;
-	case SO_REUSEADDR:
-		s->reuseaddr = v != 0;
-		return 0;
-	case SO_REUSEPORT:
-		s->reuseport = v != 0;
-		return 0;
-	case SO_KEEPALIVE:
-		s->keepalive = v != 0;
-		return 0;
-	case SO_BROADCAST:
-		s->broadcast = v != 0;
-		return 0;
-	case SO_DONTROUTE:
-		s->dontroute = v != 0;
-		return 0;
-	case SO_OOBINLINE:
-		s->oobinline = v != 0;
-		return 0;
-	case SO_TIMESTAMP_OLD:
-		s->timestamp = v != 0;
-		return 0;
-	case SO_NO_CHECK:
-		s->no_check = v != 0;
-		return 0;
-	case SO_RCVLOWAT:
-		s->rcvlowat = v < 0 ? INT32_MAX : MAX(v, 1);
-		return 0;
-	case SO_PRIORITY:
-		if ((v < 0 || v > 6) && !capable(CAP_NET_ADMIN))
-			return -EPERM;
-		s->priority = v;
-		return 0;
-	case SO_TYPE:
-	case SO_PROTOCOL:
-	case SO_DOMAIN:
-	case SO_ERROR:
-	case SO_ACCEPTCONN:
-		return -ENOPROTOOPT;
-	}
-	return -ENOPROTOOPT;
-}
+/* ---- options ----------------------------------------------------------------------------------------------------- */
 
 int64_t sys_setsockopt(const struct sysargs *a)
 {
@@ -362,92 +260,10 @@ int64_t sys_setsockopt(const struct sysargs *a)
 	if (!err) {
 		err = s->ops->setsockopt ? s->ops->setsockopt(s, level, name, val, n) : -ENOPROTOOPT;
 		if (err == -ENOPROTOOPT && level == SOL_SOCKET)
-			err = set_generic(s, name, val, n);
+			err = sock_option_set(s, name, val, n);
 	}
 	file_put(f);
 	return err;
-}
-
-static int get_generic(struct socket *s, int name, void *val, uint32_t *len)
-{
-	int v;
-	switch (name) {
-	case SO_LINGER: {
-		int l[2] = {s->linger_on, s->linger_sec};
-		*len = MIN(*len, (uint32_t)sizeof(l));
-		memcpy(val, l, *len);
-		return 0;
-	}
-	case SO_RCVTIMEO_OLD:
-	case SO_RCVTIMEO_NEW:
-	case SO_SNDTIMEO_OLD:
-	case SO_SNDTIMEO_NEW: {
-		uint64_t ns = name == SO_RCVTIMEO_OLD || name == SO_RCVTIMEO_NEW ? s->rcvtimeo_ns : s->sndtimeo_ns;
-		int64_t tv[2] = {(int64_t)(ns / 1000000000), (int64_t)(ns % 1000000000 / 1000)};
-		*len = MIN(*len, (uint32_t)sizeof(tv));
-		memcpy(val, tv, *len);
-		return 0;
-	}
-	case SO_TYPE:
-		v = s->type;
-		break;
-	case SO_DOMAIN:
-		v = s->family;
-		break;
-	case SO_PROTOCOL:
-		v = s->protocol;
-		break;
-	case SO_ERROR:
-		v = -atomic_xchg(&s->error, 0);
-		break;
-	case SO_SNDBUF:
-		v = (int)s->sndbuf;
-		break;
-	case SO_RCVBUF:
-		v = (int)s->rcvbuf;
-		break;
-	case SO_PASSCRED:
-		v = s->passcred;
-		break;
-	case SO_REUSEADDR:
-		v = s->reuseaddr;
-		break;
-	case SO_REUSEPORT:
-		v = s->reuseport;
-		break;
-	case SO_KEEPALIVE:
-		v = s->keepalive;
-		break;
-	case SO_BROADCAST:
-		v = s->broadcast;
-		break;
-	case SO_DONTROUTE:
-		v = s->dontroute;
-		break;
-	case SO_OOBINLINE:
-		v = s->oobinline;
-		break;
-	case SO_TIMESTAMP_OLD:
-		v = s->timestamp;
-		break;
-	case SO_PRIORITY:
-		v = s->priority;
-		break;
-	case SO_NO_CHECK:
-		v = s->no_check;
-		break;
-	case SO_RCVLOWAT:
-		v = s->rcvlowat;
-		break;
-	case SO_SNDLOWAT:
-		v = 1;
-		break;
-	default:
-		return -ENOPROTOOPT;
-	}
-	*len = MIN(*len, (uint32_t)sizeof(v));
-	memcpy(val, &v, *len);
-	return 0;
 }
 
 int64_t sys_getsockopt(const struct sysargs *a)
@@ -466,7 +282,7 @@ int64_t sys_getsockopt(const struct sysargs *a)
 		len = MIN((uint32_t)room, (uint32_t)sizeof(val));
 		err = s->ops->getsockopt ? s->ops->getsockopt(s, level, name, val, &len) : -ENOPROTOOPT;
 		if (err == -ENOPROTOOPT && level == SOL_SOCKET)
-			err = get_generic(s, name, val, &len);
+			err = sock_option_get(s, name, val, &len);
 	}
 	file_put(f);
 	if (!err && len)

@@ -12,4 +12,9 @@ int sockaddr_copy_in(struct sockaddr_buf *a, uva_t src, int len) MUST_CHECK;
 /* Value-result copy out. */
 int sockaddr_copy_out(uva_t dst, uva_t len_ptr, const struct sockaddr_buf *a) MUST_CHECK;
 
+/* sock_options.c: SOL_SOCKET, for what the family does not answer itself. 0, -ENOPROTOOPT, -EINVAL, ... *len: room, then
+ * the value's length. */
+int sock_option_set(struct socket *s, int name, const void *val, uint32_t len);
+int sock_option_get(struct socket *s, int name, void *val, uint32_t *len);
+
 #endif

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * SOCK_STREAM on loopback: connections, data, ends (tcp(7); see inet.h).
+ * SOCK_STREAM on loopback: connections and their ends (tcp(7); see inet.h).
  *
  * A connect succeeds as soon as the new socket stands in the listener's backlog. One that may not wait is told
  * EINPROGRESS even so, as Linux does, and learns the result by poll, SO_ERROR or a second connect. A close with unread
@@ -9,17 +9,13 @@
  * A full backlog: a connect that waits, waits; another one is queued all the same, up to SOMAXCONN, where Linux would
  * keep it waiting for the handshake.
  */
-#include <asm/ioctls.h>
-
 #include "net/inet.h"
 #include "task/task.h"
 
-#define CHUNK      32768u
-#define ALL_EVENTS (EPOLLIN | EPOLLRDNORM | EPOLLOUT | EPOLLWRNORM | EPOLLHUP | EPOLLERR | EPOLLRDHUP)
 #define SNDBUF_CONNECTED 2626560u /* what Linux lets loopback connections grow to */
 
 /* The peer with a reference, or NULL. */
-static struct inet_sock *peer_get(struct inet_sock *u)
+struct inet_sock *tcp_peer_get(struct inet_sock *u)
 {
 	spin_lock(&u->lock);
 	struct inet_sock *p = u->peer;
@@ -30,7 +26,7 @@ static struct inet_sock *peer_get(struct inet_sock *u)
 }
 
 /* The connection of u is broken. */
-static void reset(struct inet_sock *u, int err)
+void tcp_reset(struct inet_sock *u, int err)
 {
 	spin_lock(&u->lock);
 	if (u->state == INET_CONNECTED || u->state == INET_CONNECTING) {
@@ -40,7 +36,7 @@ static void reset(struct inet_sock *u, int err)
 		u->shutdown = RCV_SHUT | SEND_SHUT;
 	}
 	spin_unlock(&u->lock);
-	wake_up_poll(&u->wait, ALL_EVENTS);
+	wake_up_poll(&u->wait, TCP_ALL_EVENTS);
 }
 
 /* u sends no more. */
@@ -49,7 +45,7 @@ static void send_fin(struct inet_sock *p)
 	spin_lock(&p->lock);
 	p->fin = true;
 	spin_unlock(&p->lock);
-	wake_up_poll(&p->wait, ALL_EVENTS);
+	wake_up_poll(&p->wait, TCP_ALL_EVENTS);
 }
 
 /* ---- the end ------------------------------------------------------------------------------------------------------ */
@@ -83,7 +79,7 @@ static void disconnect(struct inet_sock *u, bool hard)
 	if (!p)
 		return;
 	if (hard)
-		reset(p, -ECONNRESET);
+		tcp_reset(p, -ECONNRESET);
 	else
 		send_fin(p);
 	inet_put(p);
@@ -99,7 +95,7 @@ static void tcp_release(struct socket *s)
 	spin_unlock(&u->lock);
 	drop_backlog(u);
 	disconnect(u, s->linger_on && !s->linger_sec);
-	wake_up_poll(&u->wait, ALL_EVENTS);
+	wake_up_poll(&u->wait, TCP_ALL_EVENTS);
 	inet_put(u);
 }
 
@@ -120,13 +116,13 @@ static int tcp_shutdown(struct socket *s, int how)
 	} else if (state != INET_CONNECTED) {
 		return -ENOTCONN;
 	} else if (bits & SEND_SHUT) {
-		struct inet_sock *p = peer_get(u);
+		struct inet_sock *p = tcp_peer_get(u);
 		if (p) {
 			send_fin(p);
 			inet_put(p);
 		}
 	}
-	wake_up_poll(&u->wait, ALL_EVENTS);
+	wake_up_poll(&u->wait, TCP_ALL_EVENTS);
 	return 0;
 }
 
@@ -139,7 +135,7 @@ static bool backlog_room(struct inet_sock *l)
 
 static struct inet_sock *make_server(struct inet_sock *u, struct inet_sock *l, struct inet_name to)
 {
-	struct inet_sock *c = inet_alloc(SOCK_STREAM);
+	struct inet_sock *c = inet_alloc(l->s.family, SOCK_STREAM, l->s.net);
 	if (!c)
 		return NULL;
 	inet_get(u);
@@ -153,8 +149,10 @@ static struct inet_sock *make_server(struct inet_sock *u, struct inet_sock *l, s
 	c->s.keepalive = l->s.keepalive;
 	c->s.linger_on = l->s.linger_on;
 	c->s.linger_sec = l->s.linger_sec;
-	for (uint32_t i = 0; i < ARRAY_SIZE(c->tcp_opt); i++)
-		c->tcp_opt[i] = l->tcp_opt[i];
+	c->s.oobinline = l->s.oobinline;
+	c->s.rcvlowat = l->s.rcvlowat;
+	for (uint32_t i = 0; i < OPT_COUNT; i++)
+		c->opt[i] = l->opt[i];
 	inet_bind_same(c, to);
 	return c;
 }
@@ -208,7 +206,7 @@ static int meet(struct inet_sock *u, struct inet_name to, bool wait)
 {
 	uint64_t deadline = socket_deadline(u->s.sndtimeo_ns);
 	for (;;) {
-		struct inet_sock *l = inet_find(SOCK_STREAM, to, u->self);
+		struct inet_sock *l = inet_find(u->s.net, SOCK_STREAM, to, u->self);
 		if (!l)
 			return -ECONNREFUSED;
 		int err = join(u, l, to, !wait);
@@ -255,17 +253,15 @@ static int tcp_connect(struct socket *s, const struct sockaddr_buf *addr, uint32
 		inet_bind_revert(u);
 		return 0;
 	}
-	int err = inet_name_in(addr, &to);
+	int err = inet_name_in(u, addr, &to, false);
 	if (err)
 		return err;
 	err = connect_again(u);
 	if (err <= 0)
 		return err;
-	if (!to.addr)
-		to.addr = INADDR_LOOP;
-	if (to.addr >> 24 != 127)
-		return -ENETUNREACH;
-	err = inet_autobind(u);
+	err = inet_route(u, &to);
+	if (!err)
+		err = inet_autobind(u);
 	if (err)
 		return err;
 	spin_lock(&u->lock);
@@ -278,7 +274,7 @@ static int tcp_connect(struct socket *s, const struct sockaddr_buf *addr, uint32
 	spin_unlock(&u->lock);
 	if (!mine)
 		return -EALREADY;
-	inet_bind_loop(u);
+	inet_bind_loop(u, to.addr);
 	err = meet(u, to, wait);
 	spin_lock(&u->lock);
 	if (err && u->state == INET_CONNECTING)
@@ -292,7 +288,7 @@ static int tcp_connect(struct socket *s, const struct sockaddr_buf *addr, uint32
 		return err;
 	if (err)
 		WRITE_ONCE(s->error, err);
-	wake_up_poll(&u->wait, ALL_EVENTS);
+	wake_up_poll(&u->wait, TCP_ALL_EVENTS);
 	return -EINPROGRESS;
 }
 
@@ -334,239 +330,6 @@ static int tcp_accept(struct socket *s, uint32_t flags, struct socket **out)
 		if (err)
 			return inet_wait_error(err, s->rcvtimeo_ns);
 	}
-}
-
-/* ---- data ------------------------------------------------------------------------------------------------------------- */
-
-static bool has_room(const struct inet_sock *u, const struct inet_sock *p)
-{
-	return READ_ONCE(p->charge) < (size_t)p->s.rcvbuf + u->s.sndbuf;
-}
-
-static bool send_ready(struct inet_sock *u, struct inet_sock *p)
-{
-	return has_room(u, p) || READ_ONCE(p->dead) || READ_ONCE(u->s.error) || READ_ONCE(u->shutdown) & SEND_SHUT;
-}
-
-/* Why nothing can be sent: 0, or an error. */
-static int send_error(struct inet_sock *u)
-{
-	int err = atomic_xchg(&u->s.error, 0);
-	if (err)
-		return err;
-	spin_lock(&u->lock);
-	if (u->state != INET_CONNECTED || u->shutdown & SEND_SHUT)
-		err = u->state == INET_CONNECTING ? -EAGAIN : -EPIPE;
-	spin_unlock(&u->lock);
-	return err;
-}
-
-/* Bytes for a reader who is gone: they are lost, and the answer is a reset. */
-static bool deliver(struct inet_sock *p, struct inet_pkt *k)
-{
-	spin_lock(&p->lock);
-	bool gone = p->dead;
-	if (!gone) {
-		list_add_tail(&k->link, &p->queue);
-		p->queued += k->len;
-		p->charge += k->len + PKT_OVERHEAD;
-	}
-	spin_unlock(&p->lock);
-	if (gone)
-		kfree(k);
-	else
-		wake_up_poll(&p->wait, EPOLLIN | EPOLLRDNORM);
-	return !gone;
-}
-
-static ssize_t_ tcp_sendmsg(struct socket *s, struct sock_msg *m)
-{
-	struct inet_sock *u = inet_of(s);
-	if (m->flags & MSG_OOB)
-		return -EOPNOTSUPP;
-	int err = send_error(u);
-	if (err)
-		return err;
-	struct inet_sock *p = peer_get(u);
-	if (!p)
-		return -EPIPE;
-	uint64_t deadline = socket_deadline(s->sndtimeo_ns);
-	ssize_t_ done = 0;
-	while (m->iter->count) {
-		if (!send_ready(u, p)) {
-			err = m->flags & MSG_DONTWAIT ? -EAGAIN
-			                              : wait_event_interruptible_deadline(&p->wait, send_ready(u, p), deadline);
-			err = inet_wait_error(err, s->sndtimeo_ns);
-		}
-		if (!err)
-			err = send_error(u);
-		if (err)
-			break;
-		size_t n = MIN(m->iter->count, (size_t)CHUNK);
-		struct inet_pkt *k = inet_pkt_make(m->iter, n);
-		if (IS_ERR(k)) {
-			err = PTR_ERR(k);
-			break;
-		}
-		done += (ssize_t_)n;
-		if (!deliver(p, k)) {
-			reset(u, u->fin ? -EPIPE : -ECONNRESET);
-			break;
-		}
-	}
-	inet_put(p);
-	return done ? done : err;
-}
-
-static bool recv_ready(struct inet_sock *u)
-{
-	spin_lock(&u->lock);
-	bool r = !list_empty(&u->queue) || u->fin || u->shutdown & RCV_SHUT || u->state != INET_CONNECTED;
-	spin_unlock(&u->lock);
-	return r || READ_ONCE(u->s.error);
-}
-
-/* An empty queue: 0 end of file, -EAGAIN wait, or an error. */
-static int empty_reason(struct inet_sock *u)
-{
-	int err = atomic_xchg(&u->s.error, 0);
-	if (err)
-		return err;
-	spin_lock(&u->lock);
-	if (u->fin || u->shutdown & RCV_SHUT)
-		err = 0;
-	else
-		err = u->state == INET_CONNECTED ? -EAGAIN : -ENOTCONN;
-	spin_unlock(&u->lock);
-	return err;
-}
-
-/* n bytes of the first packet were read. */
-static void advance(struct inet_sock *u, struct inet_pkt *k, size_t n)
-{
-	spin_lock(&u->lock);
-	k->off += n;
-	u->queued -= n;
-	bool over = k->off == k->len;
-	if (over) {
-		list_del(&k->link);
-		u->charge -= k->len + PKT_OVERHEAD;
-	}
-	spin_unlock(&u->lock);
-	if (over)
-		kfree(k);
-}
-
-static struct inet_pkt *after(struct inet_sock *u, struct inet_pkt *k)
-{
-	spin_lock(&u->lock);
-	struct list_node *next = k->link.next;
-	spin_unlock(&u->lock);
-	return next == &u->queue ? NULL : list_entry(next, struct inet_pkt, link);
-}
-
-static ssize_t_ tcp_recvmsg(struct socket *s, struct sock_msg *m)
-{
-	struct inet_sock *u = inet_of(s);
-	bool peek = m->flags & MSG_PEEK;
-	size_t done = 0, want = m->iter->count;
-	size_t target = MAX(m->flags & MSG_WAITALL ? want : MIN(want, (size_t)s->rcvlowat), (size_t)1);
-	uint64_t deadline = socket_deadline(s->rcvtimeo_ns);
-	int err = 0;
-	if (m->flags & MSG_OOB)
-		return -EINVAL; /* no urgent data */
-	if (m->flags & MSG_ERRQUEUE)
-		return -EAGAIN; /* always empty */
-	if (m->addr)
-		m->addr->len = 0;
-	mutex_lock(&u->recv_lock);
-	struct inet_pkt *k = inet_queue_front(u);
-	while (done < want || !want) {
-		if (!k) {
-			if (done >= target || (done && peek))
-				break;
-			err = empty_reason(u);
-			if (err == -EAGAIN && !(m->flags & MSG_DONTWAIT)) {
-				mutex_unlock(&u->recv_lock);
-				err = wait_event_interruptible_deadline(&u->wait, recv_ready(u), deadline);
-				err = inet_wait_error(err, s->rcvtimeo_ns);
-				mutex_lock(&u->recv_lock);
-				k = inet_queue_front(u);
-				if (!err)
-					continue;
-			}
-			break;
-		}
-		if (!want)
-			break;
-		size_t n = MIN(m->iter->count, k->len - k->off), got = iter_copy_to(m->iter, k->data + k->off, n);
-		done += got;
-		struct inet_pkt *next = peek ? after(u, k) : NULL;
-		if (!peek && got)
-			advance(u, k, got);
-		if (got < n) {
-			err = -EFAULT;
-			break;
-		}
-		k = peek ? next : inet_queue_front(u);
-	}
-	mutex_unlock(&u->recv_lock);
-	if (done && !peek)
-		wake_up_poll(&u->wait, EPOLLOUT | EPOLLWRNORM); /* the sender waits on this queue */
-	struct inet_sock *p = done && !peek ? peer_get(u) : NULL;
-	if (p) {
-		wake_up_poll(&p->wait, EPOLLOUT | EPOLLWRNORM);
-		inet_put(p);
-	}
-	return done ? (ssize_t_)done : err;
-}
-
-static uint32_t tcp_poll(struct socket *s, struct file *f, struct poll_table *pt)
-{
-	struct inet_sock *u = inet_of(s);
-	uint32_t ev = 0;
-	poll_wait(f, &u->wait, pt);
-	struct inet_sock *p = peer_get(u);
-	bool room = !p || READ_ONCE(p->dead) || has_room(u, p);
-	if (p)
-		inet_put(p);
-	spin_lock(&u->lock);
-	if (u->state == INET_LISTENING) {
-		ev = list_empty(&u->backlog) ? 0 : EPOLLIN | EPOLLRDNORM;
-	} else {
-		bool closed = u->state == INET_CLOSED, in_end = u->fin || u->shutdown & RCV_SHUT;
-		if (!list_empty(&u->queue) || in_end)
-			ev |= EPOLLIN | EPOLLRDNORM;
-		if (in_end)
-			ev |= EPOLLRDHUP;
-		if (closed || (in_end && u->shutdown & SEND_SHUT))
-			ev |= EPOLLHUP;
-		if (u->state != INET_CONNECTING && (room || u->shutdown & SEND_SHUT))
-			ev |= EPOLLOUT | EPOLLWRNORM;
-	}
-	if (READ_ONCE(s->error))
-		ev |= EPOLLERR | EPOLLIN | EPOLLRDNORM | EPOLLRDHUP;
-	spin_unlock(&u->lock);
-	return ev;
-}
-
-static int64_t tcp_ioctl(struct socket *s, uint32_t cmd, uint64_t arg)
-{
-	struct inet_sock *u = inet_of(s);
-	int n = 0;
-	if (READ_ONCE(u->state) == INET_LISTENING && (cmd == FIONREAD || cmd == TIOCOUTQ))
-		return -EINVAL;
-	switch (cmd) {
-	case FIONREAD:
-		n = (int)READ_ONCE(u->queued);
-		break;
-	case TIOCOUTQ:   /* everything has arrived */
-	case SIOCATMARK: /* no urgent data */
-		break;
-	default:
-		return -ENOTTY;
-	}
-	return copy_out(uva(arg), &n, sizeof(n)) ? -EFAULT : 0;
 }
 
 const struct socket_ops tcp_ops = {

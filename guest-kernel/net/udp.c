@@ -2,10 +2,16 @@
 /* SOCK_DGRAM on loopback (udp(7); see inet.h). A datagram that finds nobody is lost, and tells a connected sender. */
 #include <asm/ioctls.h>
 
+#include "lib/string.h"
 #include "net/inet.h"
 #include "task/task.h"
 
 #define UDP_MAX 65507u
+#define LO_INDEX 1
+
+/* Types of control messages: <linux/in.h> and <linux/in6.h> by number, since they define what net_abi.h does. */
+enum { CMSG_IP_TOS = 1, CMSG_IP_TTL = 2, CMSG_IP_PKTINFO = 8, CMSG_IP_ORIGDSTADDR = 20, CMSG_IPV6_PKTINFO = 50,
+       CMSG_IPV6_HOPLIMIT = 52, CMSG_IPV6_TCLASS = 67 };
 
 static int udp_connect(struct socket *s, const struct sockaddr_buf *addr, uint32_t flags)
 {
@@ -14,18 +20,16 @@ static int udp_connect(struct socket *s, const struct sockaddr_buf *addr, uint32
 	int err = 0;
 	if (addr->family == AF_UNSPEC) {
 		spin_lock(&u->lock);
-		u->remote = to;
+		u->remote = (struct inet_name){.addr = s->family == AF_INET ? INET_ANY4 : INET_ANY6};
 		u->state = INET_CLOSED;
 		u->shutdown = 0;
 		spin_unlock(&u->lock);
 		inet_bind_revert(u);
 		return 0;
 	}
-	err = inet_name_in(addr, &to);
-	if (!err && !to.addr)
-		to.addr = INADDR_LOOP;
-	if (!err && to.addr >> 24 != 127)
-		err = -ENETUNREACH;
+	err = inet_name_in(u, addr, &to, true);
+	if (!err)
+		err = inet_route(u, &to);
 	if (!err)
 		err = inet_autobind(u);
 	if (err)
@@ -34,27 +38,110 @@ static int udp_connect(struct socket *s, const struct sockaddr_buf *addr, uint32
 	u->remote = to;
 	u->state = INET_CONNECTED;
 	spin_unlock(&u->lock);
-	inet_bind_loop(u);
+	inet_bind_loop(u, to.addr);
 	return 0;
 }
 
 static int udp_target(struct inet_sock *u, struct sock_msg *m, struct inet_name *to)
 {
 	if (m->addr && m->addr->len) {
-		int err = inet_name_in(m->addr, to);
+		int err = inet_name_in(u, m->addr, to, true);
 		if (err)
 			return err;
-		if (!to->port)
-			return -EINVAL;
-		if (!to->addr)
-			to->addr = INADDR_LOOP;
-		return to->addr >> 24 == 127 ? 0 : -ENETUNREACH;
+		return to->port ? inet_route(u, to) : -EINVAL;
 	}
 	spin_lock(&u->lock);
 	*to = u->remote;
 	bool connected = u->state == INET_CONNECTED;
 	spin_unlock(&u->lock);
 	return connected ? 0 : -EDESTADDRREQ;
+}
+
+/* ---- sending ------------------------------------------------------------------------------------------------------- */
+
+/* What control data says of one datagram. */
+struct extras {
+	struct inet_sock *u;
+	struct inet_addr from; /* any: as bound */
+	int ttl, tos;          /* -1: the socket's */
+};
+
+struct in_pktinfo_ {
+	int ifindex;
+	uint32_t spec_dst, addr; /* network order */
+};
+
+struct in6_pktinfo_ {
+	uint64_t addr[2]; /* network order */
+	uint32_t ifindex;
+} __attribute__((packed));
+
+static int take_source(struct extras *x, struct inet_addr a, int ifindex)
+{
+	if (ifindex && ifindex != LO_INDEX)
+		return -ENODEV;
+	if (!inet_is_any(a) && !inet_is_local(a))
+		return -EINVAL;
+	x->from = a;
+	return 0;
+}
+
+static int take_extra(void *ctx, int level, int type, const uint8_t *data, size_t len)
+{
+	struct extras *x = ctx;
+	struct in_pktinfo_ p;
+	struct in6_pktinfo_ p6;
+	int v = 0;
+	if (level != IPPROTO_IP_ && level != IPPROTO_IPV6_)
+		return level == SOL_SOCKET || level == IPPROTO_UDP_ ? -EINVAL : 0;
+	if (level == IPPROTO_IP_ && type == CMSG_IP_PKTINFO && len == sizeof(p)) {
+		memcpy(&p, data, sizeof(p));
+		return take_source(x, (struct inet_addr){0, INET_MAPPED | __builtin_bswap32(p.spec_dst)}, p.ifindex);
+	}
+	if (level == IPPROTO_IPV6_ && type == CMSG_IPV6_PKTINFO && len >= sizeof(p6)) {
+		memcpy(&p6, data, sizeof(p6));
+		struct inet_addr a = {__builtin_bswap64(p6.addr[0]), __builtin_bswap64(p6.addr[1])};
+		return take_source(x, a, (int)p6.ifindex);
+	}
+	if (len == 1 && level == IPPROTO_IP_ && type == CMSG_IP_TOS)
+		v = data[0];
+	else if (len == sizeof(v))
+		memcpy(&v, data, sizeof(v));
+	else
+		return -EINVAL;
+	if (v < -1 || v > 255)
+		return -EINVAL;
+	if (level == IPPROTO_IP_ ? type == CMSG_IP_TTL : type == CMSG_IPV6_HOPLIMIT)
+		x->ttl = v;
+	else if (level == IPPROTO_IP_ ? type == CMSG_IP_TOS : type == CMSG_IPV6_TCLASS)
+		x->tos = v;
+	else
+		return -EINVAL;
+	return 0;
+}
+
+static void label(struct inet_pkt *k, const struct extras *x, struct inet_name to)
+{
+	const struct inet_sock *u = x->u;
+	bool four = inet_is4(to.addr);
+	k->from = u->self;
+	if (!inet_is_any(x->from))
+		k->from.addr = x->from;
+	if (inet_is_any(k->from.addr)) /* 127.0.0.1 speaks to all of 127/8 */
+		k->from.addr = four ? INET_LOOP4 : INET_LOOP6;
+	k->to = to.addr;
+	k->ttl = (uint8_t)(x->ttl >= 0 ? x->ttl : u->opt[four ? OPT_TTL : OPT_HOPS]);
+	k->tos = (uint8_t)(x->tos >= 0 ? x->tos : u->opt[four ? OPT_TOS : OPT_TCLASS]);
+	k->when = clock_realtime();
+}
+
+/* Nobody is there. */
+static void refused(struct inet_sock *u)
+{
+	if (READ_ONCE(u->state) != INET_CONNECTED && !u->opt[OPT_RECVERR] && !u->opt[OPT_RECVERR6])
+		return;
+	WRITE_ONCE(u->s.error, -ECONNREFUSED);
+	wake_up_poll(&u->wait, EPOLLERR | EPOLLIN);
 }
 
 static ssize_t_ udp_sendmsg(struct socket *s, struct sock_msg *m)
@@ -64,7 +151,10 @@ static ssize_t_ udp_sendmsg(struct socket *s, struct sock_msg *m)
 	size_t n = m->iter->count;
 	if (m->flags & MSG_OOB)
 		return -EOPNOTSUPP;
+	struct extras x = {u, INET_ANY6, -1, -1};
 	int err = udp_target(u, m, &to);
+	if (!err && m->control_len)
+		err = sock_each_cmsg(m, take_extra, &x);
 	if (!err && n > UDP_MAX)
 		err = -EMSGSIZE;
 	if (!err)
@@ -78,16 +168,11 @@ static ssize_t_ udp_sendmsg(struct socket *s, struct sock_msg *m)
 	struct inet_pkt *k = inet_pkt_make(m->iter, n);
 	if (IS_ERR(k))
 		return PTR_ERR(k);
-	k->from = u->self;
-	if (!k->from.addr)
-		k->from.addr = INADDR_LOOP;
-	struct inet_sock *p = inet_find(SOCK_DGRAM, to, k->from);
+	label(k, &x, to);
+	struct inet_sock *p = inet_find(u->s.net, SOCK_DGRAM, to, k->from);
 	if (!p) {
 		kfree(k);
-		if (READ_ONCE(u->state) == INET_CONNECTED) {
-			WRITE_ONCE(s->error, -ECONNREFUSED);
-			wake_up_poll(&u->wait, EPOLLERR | EPOLLIN);
-		}
+		refused(u);
 		return (ssize_t_)n;
 	}
 	spin_lock(&p->lock);
@@ -106,6 +191,53 @@ static ssize_t_ udp_sendmsg(struct socket *s, struct sock_msg *m)
 	return (ssize_t_)n;
 }
 
+/* ---- receiving ----------------------------------------------------------------------------------------------------- */
+
+static void put_int(struct sock_msg *m, int level, int type, int v) { sock_put_cmsg(m, level, type, &v, sizeof(v)); }
+
+static void put_times(struct inet_sock *u, const struct inet_pkt *k, struct sock_msg *m)
+{
+	int64_t t[2] = {(int64_t)(k->when / 1000000000), (int64_t)(k->when % 1000000000)};
+	if (u->s.timestampns) {
+		sock_put_cmsg(m, SOL_SOCKET, SO_TIMESTAMPNS_OLD, t, sizeof(t));
+	} else if (u->s.timestamp) {
+		t[1] /= 1000;
+		sock_put_cmsg(m, SOL_SOCKET, SO_TIMESTAMP_OLD, t, sizeof(t));
+	}
+}
+
+/* The control data that options ask for, in Linux's order. */
+static void put_extras(struct inet_sock *u, const struct inet_pkt *k, struct sock_msg *m)
+{
+	uint32_t to4 = __builtin_bswap32((uint32_t)k->to.lo);
+	struct in_pktinfo_ p = {LO_INDEX, to4, to4};
+	struct in6_pktinfo_ p6 = {{__builtin_bswap64(k->to.hi), __builtin_bswap64(k->to.lo)}, LO_INDEX};
+	put_times(u, k, m);
+	if (u->s.family == AF_INET6) {
+		if (u->opt[OPT_PKTINFO6])
+			sock_put_cmsg(m, IPPROTO_IPV6_, CMSG_IPV6_PKTINFO, &p6, sizeof(p6));
+		if (u->opt[OPT_RECVHOPS] && !inet_is4(k->to))
+			put_int(m, IPPROTO_IPV6_, CMSG_IPV6_HOPLIMIT, k->ttl);
+		if (u->opt[OPT_RECVTCLASS] && !inet_is4(k->to))
+			put_int(m, IPPROTO_IPV6_, CMSG_IPV6_TCLASS, k->tos);
+	}
+	if (!inet_is4(k->to))
+		return;
+	if (u->opt[OPT_PKTINFO])
+		sock_put_cmsg(m, IPPROTO_IP_, CMSG_IP_PKTINFO, &p, sizeof(p));
+	if (u->opt[OPT_RECVTTL])
+		put_int(m, IPPROTO_IP_, CMSG_IP_TTL, k->ttl);
+	if (u->opt[OPT_RECVTOS])
+		sock_put_cmsg(m, IPPROTO_IP_, CMSG_IP_TOS, &k->tos, 1);
+	if (u->opt[OPT_RECVORIGDST]) {
+		struct {
+			uint16_t family, port;
+			uint32_t addr, zero[2];
+		} dst = {AF_INET, __builtin_bswap16(u->self.port), to4, {0, 0}};
+		sock_put_cmsg(m, IPPROTO_IP_, CMSG_IP_ORIGDSTADDR, &dst, sizeof(dst));
+	}
+}
+
 static bool recv_ready(struct inet_sock *u)
 {
 	spin_lock(&u->lock);
@@ -119,7 +251,9 @@ static ssize_t_ take(struct inet_sock *u, struct inet_pkt *k, struct sock_msg *m
 	size_t want = m->iter->count, n = MIN(want, k->len);
 	ssize_t_ r = iter_copy_to(m->iter, k->data, n) == n ? (ssize_t_)n : -EFAULT;
 	if (m->addr)
-		inet_name_out(m->addr, k->from);
+		inet_name_out(u, m->addr, k->from);
+	if (r >= 0)
+		put_extras(u, k, m);
 	if (r >= 0 && k->len > want) {
 		m->out_flags |= MSG_TRUNC;
 		if (m->flags & MSG_TRUNC)
