@@ -48,6 +48,10 @@ void cgroup_remove(char **made, bool force);
 
 /* The directory of a controller ("memory"; on v2 they are all one), or NULL. */
 const char *cgroup_dir(const struct cgroup *cg, const char *controller);
+/* The data of runc's `events --stats`. */
+cJSON *cgroup_stats(const struct cgroup *cg);
+/* For checkBeforeUpdate: an error if the new limit is below what is in use. */
+struct error *cgroup_check_memory(const struct cgroup *cg, const struct resources *r) MUST_CHECK;
 /* For state.json, and back. */
 cJSON *cgroup_to_json(const struct cgroup *cg);
 struct error *cgroup_from_json(const cJSON *o, struct cgroup *cg) MUST_CHECK;

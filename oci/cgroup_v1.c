@@ -11,17 +11,25 @@
 #include "oci/cgroup_impl.h"
 #include "oci/util.h"
 
-/* A new cpuset is empty and takes no process until it has CPUs and memory nodes: those of its parent. */
-static int inherit(const char *dir, const char *file)
+/* A new cpuset is empty and takes no process until it has CPUs and memory nodes: those of its parent, which another runsc may
+ * have made this moment and not filled yet. */
+static int fill(const char *dir, const char *file)
 {
-	char *from = xasprintf("%.*s/%s", (int)(strrchr(dir, '/') - dir), dir, file);
-	char *to = xasprintf("%s/%s", dir, file);
-	char *value = read_file_at(AT_FDCWD, from, 65536, NULL);
-	int err = value ? write_file_at(AT_FDCWD, to, value) : -errno;
+	char *parent = xasprintf("%.*s", (int)(strrchr(dir, '/') - dir), dir);
+	char *from = xasprintf("%s/%s", parent, file), *to = xasprintf("%s/%s", dir, file);
+	char *now = read_file_at(AT_FDCWD, to, 65536, NULL), *value = NULL;
+	int err = now ? 0 : -errno;
 
+	if (now && (!*now || *now == '\n')) {
+		err = fill(parent, file);
+		value = err ? NULL : read_file_at(AT_FDCWD, from, 65536, NULL);
+		err = value ? write_file_at(AT_FDCWD, to, value) : err ? err : -errno;
+	}
 	free(value);
+	free(now);
 	free(to);
 	free(from);
+	free(parent);
 	return err;
 }
 
@@ -39,12 +47,12 @@ int cgroup_v1_mkdir(const char *dir, bool cpuset)
 {
 	int err = 0;
 
-	if (mkdir(dir, 0755) < 0)
-		return errno == EEXIST ? 0 : -errno;
+	if (mkdir(dir, 0755) < 0 && errno != EEXIST)
+		return -errno;
 	if (cpuset)
-		err = inherit(dir, "cpuset.cpus");
+		err = fill(dir, "cpuset.cpus");
 	if (cpuset && !err)
-		err = inherit(dir, "cpuset.mems");
+		err = fill(dir, "cpuset.mems");
 	return err;
 }
 

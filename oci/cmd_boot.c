@@ -106,6 +106,7 @@ static struct error *boot(int *status)
 	vmm_prepare_io(&c);
 	if (c.host_network && launch_flag(t, node, "own-network"))
 		network_prepare();
+	c.statm_fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
 	c.meminfo_fd = open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
 	err = namespace_empty_root(launch_string(t, node, "empty-root-on"));
 	if (err)

@@ -100,6 +100,27 @@ void container_fdt_process(struct tree *t, const struct spec *s)
 	tree_u32(t, "oom-score-adj", (uint32_t)s->oom_score_adj);
 }
 
+static void put_limit(struct tree *t, const char *name, int64_t v)
+{
+	if (res_set(v))
+		tree_u64(t, name, res_limited(v) ? v : 0);
+}
+
+void container_limits_write(struct tree *t, const struct resources *r)
+{
+	put_limit(t, "memory-limit", r->memory.limit);
+	put_limit(t, "pids-limit", r->pids);
+	put_limit(t, "cpu-shares", r->cpu.shares);
+	put_limit(t, "cpu-quota", r->cpu.quota);
+	put_limit(t, "cpu-period", r->cpu.period);
+	if (r->cpu.cpus)
+		tree_string(t, "cpuset-cpus", r->cpu.cpus);
+	if (r->cpu.mems)
+		tree_string(t, "cpuset-mems", r->cpu.mems);
+	if (r->memory.disable_oom_killer)
+		tree_flag(t, "oom-disabled");
+}
+
 void container_fdt_write(struct tree *t, const struct launch *l)
 {
 	const struct spec *s = l->spec;
@@ -110,8 +131,9 @@ void container_fdt_write(struct tree *t, const struct launch *l)
 	container_fdt_process(t, s);
 	if (s->hostname)
 		tree_string(t, "hostname", s->hostname);
-	tree_u64(t, "memory-limit", s->memory_limit);
-	tree_u64(t, "pids-limit", s->pids_limit);
+	container_limits_write(t, &s->resources);
+	if (l->cgroup_v2)
+		tree_flag(t, "cgroup-v2");
 	put_io(t, l);
 	if (l->hold)
 		tree_flag(t, "hold");

@@ -9,6 +9,8 @@
 void container_fdt_write(struct tree *t, const struct launch *l);
 /* The properties of its process alone, without its descriptors. */
 void container_fdt_process(struct tree *t, const struct spec *s);
+/* The limits that are set, as properties of the open node: of a container, or of a message "update". */
+void container_limits_write(struct tree *t, const struct resources *r);
 /* Whether the gofer's mount of the root, or of spec mount i, is read-only: as asked, or since an overlay takes the
  * writes. */
 bool container_root_readonly(const struct launch *l);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "abi/control.h"
+#include "oci/container_fdt.h"
 #include "oci/launch.h"
 #include "oci/util.h"
 
@@ -175,4 +176,13 @@ struct error *control_start(int dir)
 		e = control_receive(fd, START_SECONDS, &reply);
 	free(reply);
 	return e;
+}
+
+struct error *control_update(int dir, const char *id, const struct resources *r)
+{
+	struct tree t;
+
+	control_begin(&t, "update", id);
+	container_limits_write(&t, r);
+	return control_call(dir, &t, NULL);
 }

@@ -29,5 +29,8 @@ struct error *control_send(int fd, struct tree *t, const int *fds, unsigned nfds
 struct error *control_receive(int fd, int seconds, void **reply) MUST_CHECK;
 /* One request and its reply (may be NULL: not wanted). */
 struct error *control_call(int dir, struct tree *t, void **reply) MUST_CHECK;
+struct resources;
+/* Changes the limits that the Sentry enforces or shows. id: of a container of the sandbox, or NULL for its first one. */
+struct error *control_update(int dir, const char *id, const struct resources *r) MUST_CHECK;
 
 #endif

@@ -43,7 +43,7 @@ static void put_boot(struct tree *t, const struct launch *l)
 	tree_string(t, "platform", l->platform);
 	tree_string(t, "sentry", o->sentry);
 	tree_u32(t, "cpus", o->cpus);
-	tree_u64(t, "memory", o->memory ? o->memory : l->spec->memory_limit ? l->spec->memory_limit : host_memory());
+	tree_u64(t, "memory", o->memory ? o->memory : host_memory());
 	tree_string(t, "empty-root-on", l->work_dir);
 	tree_u32(t, "nr-io", l->nr_io);
 	tree_u32(t, "first-preserved", l->first_preserved);
@@ -93,6 +93,8 @@ static void put_gofer(struct tree *t, const struct launch *l)
 	tree_string(t, "work-dir", l->work_dir);
 	put_flag(t, "directfs", l->options->directfs);
 	put_flag(t, "hide-system", l->hide_system);
+	if (l->memory_cgroup)
+		tree_string(t, "oom-dir", l->memory_cgroup);
 	put_flag(t, "wait-for-go", l->wait_for_go);
 	put_fd(t, "sandbox-fd", l->gofer.sandbox);
 	put_fd(t, "status-fd", l->gofer.status);

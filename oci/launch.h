@@ -7,7 +7,7 @@
  *   /boot        platform, sentry; cpus <u32>; memory <u64>; nr-io, first-preserved <u32>; empty-root-on; mount-readonly <u32 per gofer mount>;
  *                flags: directfs, file-access-shared, debug, strace, foreground, wait-for-go;
  *                descriptors <u32>: gofer-fd, control-fd, status-fd, kvm-fd, debug-log-fd (absent: none)
- *   /gofer       work-dir; flags: directfs, hide-system, wait-for-go; sandbox-fd, status-fd <u32>;
+ *   /gofer       work-dir; oom-dir (the memory cgroup; absent: none); flags: directfs, hide-system, wait-for-go; sandbox-fd, status-fd <u32>;
  *                mount@N { source; flags: readonly, recursive, nosuid, noexec, noatime }   mount@0 is the root
  */
 #ifndef OCI_LAUNCH_H
@@ -38,6 +38,8 @@ struct launch {
 	bool wait_for_go; /* both wait for a message of one byte on the status socket before they set anything up */
 	uint32_t nr_io;             /* descriptors that the container starts with */
 	uint32_t first_preserved;   /* its descriptors from 3 on are those of the sandbox process from here on */
+	bool cgroup_v2;             /* what the container is shown */
+	const char *memory_cgroup;  /* directory of the memory controller, or NULL */
 	struct boot_fds boot;       /* numbers inside the processes */
 	struct gofer_fds gofer;
 };

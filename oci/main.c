@@ -23,6 +23,7 @@ const struct command *const commands[] = {
     &cmd_pause,
     &cmd_resume,
     &cmd_wait,
+    &cmd_update,
     &cmd_delete,
     &cmd_syscalls,
     &cmd_features,

@@ -226,7 +226,8 @@ struct error *sandbox_spawn(struct sandbox *sb)
 	struct launch l = {
 	    .options = c->options, .spec = c->spec, .id = c->id, .platform = sb->platform, .work_dir = sb->state.path,
 	    .overlay = c->overlay, .foreground = c->mode == SANDBOX_FOREGROUND, .hide_system = c->hide_system, .hold = sb->hold,
-	    .nr_io = NR_STDIO + c->preserve_fds,
+	    .nr_io = NR_STDIO + c->preserve_fds, .cgroup_v2 = sb->cgroup.v2 || !sb->cgroup.n,
+	    .memory_cgroup = cgroup_dir(&sb->cgroup, "memory"),
 	};
 	struct error *e;
 

@@ -5,11 +5,14 @@
 #include <ctype.h>
 #include <errno.h>
 #include <sched.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 #include <syslog.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "oci/gofer/proto.h"
 #include "vmm/clock.h"
 #include "vmm/crash.h"
 #include "vmm/memory.h"
@@ -75,6 +78,19 @@ int64_t hc_CREATED(struct vmm_vcpu *v, const uint64_t a[6])
 {
 	vcpu_tell_ready();
 	return 0;
+}
+
+/* The gofer does it, in some milliseconds. */
+int64_t hc_OOM_EVENT(struct vmm_vcpu *v, const uint64_t a[6])
+{
+	unsigned long long size, resident;
+	char text[128];
+	ssize_t n = vmm.cfg.statm_fd < 0 ? -1 : pread(vmm.cfg.statm_fd, text, sizeof(text) - 1, 0);
+
+	text[n > 0 ? n : 0] = 0;
+	if (vmm.cfg.gofer_fd < 0 || sscanf(text, "%llu %llu", &size, &resident) != 2)
+		return -EOPNOTSUPP;
+	return gofer_oom(vmm.cfg.gofer_fd, resident * PAGE_SIZE);
 }
 
 int64_t hc_PANIC(struct vmm_vcpu *v, const uint64_t a[6])

@@ -11,6 +11,7 @@
 
 struct vmm_config {
 	int kvm_fd;               /* or -1 */
+	int statm_fd;             /* our /proc/self/statm, or -1 */
 	int meminfo_fd;           /* the host's /proc/meminfo, or -1 */
 	const char *platform;     /* "kvm" or "ptrace", already chosen */
 	const char *sentry;       /* "auto", "guest" or "host" */

@@ -57,6 +57,8 @@ static int dispatch(const struct fdt *f, const char *type, uint32_t request, str
 		return control_exec(f, request);
 	if (strcmp(type, "pause") == 0 || strcmp(type, "resume") == 0)
 		return control_pause(f, *type == 'p');
+	if (strcmp(type, "update") == 0)
+		return control_update(f);
 	return -EOPNOTSUPP;
 }
 

@@ -35,6 +35,8 @@ int control_wait(const struct fdt *f, uint32_t request);
 int control_exec(const struct fdt *f, uint32_t request);
 int control_start(const struct fdt *f, uint32_t request);
 int control_pause(const struct fdt *f, bool pause);
+/* Limits of a container change. */
+int control_update(const struct fdt *f);
 
 /*
  * control_watch.c. A watch is a request that is answered when its process ends; the process of an owner is killed when

@@ -195,3 +195,14 @@ int control_processes(const struct fdt *f, struct fdt_writer *w)
 	container_put(c);
 	return 0;
 }
+
+int control_update(const struct fdt *f)
+{
+	struct container *c = control_container(f);
+
+	if (!c)
+		return -ENOENT;
+	container_read_limits(f, 0, c);
+	container_put(c);
+	return 0;
+}

@@ -11,6 +11,7 @@
 
 #include <linux/mount.h>
 
+#include "fs/cgroupfs.h"
 #include "fs/gofer.h"
 #include "fs/hostio.h"
 #include "fs/tty/tty.h"
@@ -236,10 +237,23 @@ struct mount_request {
 	bool root_read_only;
 };
 
+static int mount_cgroup(const struct mount_request *m)
+{
+	struct path at;
+	int r = mountpoint(m->dest, true, m->root_read_only, &at);
+	if (r)
+		return container_refuse(r, "mounts: %s (%s): cannot make the mount point", m->dest, m->type);
+	r = cgroupfs_mount_all(m->dest, &at, m->flags, m->source);
+	path_put(&at);
+	return r ? container_refuse(r, "mounts: %s (%s)", m->dest, m->type) : 0;
+}
+
 static int mount_one(const struct fdt *f, int node, const struct mount_request *m)
 {
 	struct super_block *sb;
 	struct path at;
+	if (!strcmp(m->type, "cgroup"))
+		return mount_cgroup(m);
 	if (!strcmp(m->type, "gofer"))
 		sb = mount_gofer(f, node, fdt_flag(f, node, "overlay"), true);
 	else

@@ -24,6 +24,16 @@ static int64_t badness(struct process *p, uint64_t total)
 	return MAX(pages, (int64_t)0);
 }
 
+/* The engine outside learns of it by an event of the container's cgroup. */
+static void tell_host(struct container *c)
+{
+	int64_t r = hostcall0(HC_OOM_EVENT);
+
+	atomic_add(&c->cgroup.oom_kills, 1);
+	if (r < 0)
+		pr_debug("oom: the host was not told (%ld)", -r);
+}
+
 void oom_kill(void)
 {
 	struct process *p, *victim = NULL;
@@ -56,6 +66,9 @@ void oom_kill(void)
 		return;
 	pr_warn("Out of memory: killed process %d (%s), %lu kB resident", victim->pid,
 	        victim->leader ? victim->leader->comm : "?", (unsigned long)worst * (PAGE_SIZE / 1024));
+	/* Before the signal: if it is init that dies, the sandbox ends with it. */
+	atomic_add(&victim->container->cgroup.ooms, 1);
+	tell_host(victim->container);
 	siginfo_kernel(&si, SIGKILL);
 	if (signal_send_process(victim, &si))
 		pr_warn("oom: process %d cannot be killed", victim->pid);

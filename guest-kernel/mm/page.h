@@ -73,6 +73,8 @@ extern struct page_counters {
 	uint64_t user, cache, slab, page_tables, kstack;
 } page_counters;
 void page_stats(struct page_stats *s);
+/* Pages that count against the memory limit now: the application's, and those the Sentry holds for it. */
+uint64_t page_memory_used(void);
 
 /* Kernel heap. 8-byte aligned at least; sizes above a page are whole pages. NULL when memory is out. */
 void *kmalloc(size_t size) __attribute__((malloc, alloc_size(1)));

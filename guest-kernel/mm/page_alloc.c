@@ -9,8 +9,9 @@
  * of its head touched. Half a second after the last release, free backed memory beyond a small reserve goes back to
  * the host (page_reclaim_idle).
  *
- * Limits: RAM ends at ram_limit; pages allocated with PAGE_ALLOC_USER also end at the container's memory limit. Who may
- * sleep then waits for the OOM killer a bounded time.
+ * Limits: RAM ends at ram_limit; pages allocated with PAGE_ALLOC_USER also end at the container's memory limit, against which
+ * kernel memory counts too. Who may sleep then waits for the OOM killer a bounded time. Kernel memory alone may pass the
+ * limit by KERNEL_SLACK, so that the killer has room to work; beyond it allocations fail.
  *
  * Locks: zone.lock is innermost but for the log; hostcalls are made without it.
  */
@@ -27,6 +28,7 @@
 #define RECLAIM_DELAY_NS 500000000UL
 #define OOM_TRIES   400
 #define OOM_WAIT_NS 5000000UL
+#define KERNEL_SLACK (16UL << 20 >> PAGE_SHIFT)
 
 enum kind { COLD, ZERO, DIRTY, NR_KINDS };
 
@@ -306,12 +308,31 @@ static uint64_t memory_limit_pages(void)
 	return l ? l / PAGE_SIZE : UINT64_MAX;
 }
 
+static uint64_t kernel_pages(void)
+{
+	return atomic_load(&page_counters.slab) + atomic_load(&page_counters.page_tables) + atomic_load(&page_counters.kstack);
+}
+
+uint64_t page_memory_used(void)
+{
+	return atomic_load(&page_counters.user) + kernel_pages();
+}
+
 static bool charge(uint64_t n)
 {
-	if (atomic_add(&page_counters.user, n) <= memory_limit_pages())
+	uint64_t limit = memory_limit_pages(), user = atomic_add(&page_counters.user, n);
+
+	if (limit == UINT64_MAX || user + kernel_pages() <= limit)
 		return true;
 	atomic_sub(&page_counters.user, n);
 	return false;
+}
+
+static bool kernel_may_have(uint64_t n)
+{
+	uint64_t limit = memory_limit_pages();
+
+	return limit == UINT64_MAX || page_memory_used() + n <= limit + KERNEL_SLACK;
 }
 
 /* Memory is out: kills something now and then and sleeps a little. False: give up. */
@@ -319,9 +340,11 @@ static bool wait_for_memory(uint32_t flags, unsigned *tries)
 {
 	struct task *t = current;
 
-	if ((flags & PAGE_ALLOC_NOWAIT) || !t || t->is_kthread || fatal_signal_pending(t) || *tries >= OOM_TRIES)
+	bool disabled = READ_ONCE(container0.cgroup.oom_disabled);
+
+	if ((flags & PAGE_ALLOC_NOWAIT) || !t || t->is_kthread || fatal_signal_pending(t) || (*tries >= OOM_TRIES && !disabled))
 		return false;
-	if ((*tries)++ % 40 == 0)
+	if ((*tries)++ % 40 == 0 && !disabled)
 		oom_kill();
 	if (fatal_signal_pending(t))
 		return false;
@@ -349,7 +372,7 @@ struct page *page_alloc(unsigned order, uint32_t flags)
 
 	if (order > MAX_ORDER)
 		return NULL;
-	while ((flags & PAGE_ALLOC_USER) && !charge(1UL << order))
+	while (!(flags & PAGE_ALLOC_USER ? charge(1UL << order) : kernel_may_have(1UL << order)))
 		if (!wait_for_memory(flags, &tries))
 			return NULL;
 	for (;;) {
@@ -400,7 +423,7 @@ static unsigned bulk_take(unsigned n, struct page **out, bool *zero)
 struct page *page_alloc_bulk(unsigned n, unsigned *got)
 {
 	struct page *chain = NULL;
-	uint64_t *link = NULL, limit = memory_limit_pages(), used = atomic_load(&page_counters.user);
+	uint64_t *link = NULL, limit = memory_limit_pages(), used = page_memory_used();
 
 	*got = 0;
 	/* Near the limit only what is needed now may be taken. */

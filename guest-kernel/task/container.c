@@ -67,6 +67,7 @@ int container_charge_task(struct container *c)
 
 	if (atomic_add(&c->nr_tasks, 1) > limit && limit) {
 		atomic_sub(&c->nr_tasks, 1);
+		atomic_add(&c->cgroup.pids_refused, 1);
 		return -EAGAIN;
 	}
 	return 0;
@@ -93,8 +94,9 @@ static void read_identity(const struct fdt *f, int node)
 
 	strlcpy(container0.id, id ? id : "", sizeof(container0.id));
 	strlcpy(init_uts_ns.nodename, host && *host ? host : boot.hostname, sizeof(init_uts_ns.nodename));
-	container0.memory_limit = fdt_u64(f, node, "memory-limit", 0);
-	container0.pids_limit = fdt_u64(f, node, "pids-limit", 0);
+	uint32_t len;
+	container0.cgroup.v2 = fdt_prop(f, node, "cgroup-v2", &len);
+	container_read_limits(f, node, &container0);
 }
 
 static int container_start(const struct fdt *f, int node)

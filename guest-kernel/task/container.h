@@ -10,6 +10,7 @@
 
 #include "lib/atomic.h"
 #include "lib/list.h"
+#include "task/container_cgroup.h"
 #include "task/wait_queue.h"
 
 struct fdt;
@@ -25,6 +26,7 @@ struct container {
 	struct process *init;           /* NULL before it exists and after it ended; tasklist_lock to change */
 	uint64_t memory_limit, pids_limit;
 	uint32_t nr_tasks;              /* atomic */
+	struct container_cgroup cgroup;
 	bool frozen;                    /* nothing of it enters ring 3; atomic */
 	struct wait_queue thaw;         /* its tasks sleep here while it is frozen */
 	uint32_t start_state;           /* atomic; of container_hold.c */

@@ -17,7 +17,8 @@
  *   id; args = stringlist; env = stringlist; cwd; uid; gid; additional-gids; umask;
  *   caps-effective, caps-permitted, caps-inheritable, caps-bounding, caps-ambient = <u64>; no-new-privs;
  *   terminal = <0|1>; hostname; rlimits = <resource soft hard as u32 u64 u64>*; oom-score-adj;
- *   memory-limit, pids-limit = <u64> (0: none)
+ *   limits: memory-limit, pids-limit = <u64> (0: none); for show: cpu-shares, cpu-quota, cpu-period = <u64>; cpuset-cpus,
+ *   cpuset-mems; oom-disabled; and cgroup-v2: the layout that /sys/fs/cgroup has
  *   hold (flag): set everything up, call HC_CREATED and wait for a "start" message before the program runs
  *   io = <u32>* : io numbers of descriptors 0, 1, 2, ...
  *   root { type = "gofer" | "overlay"; mount = <gofer mount index>; readonly; }   overlay: upper in memory
@@ -34,6 +35,7 @@
  *           process { args ... as in a container node }. The first reply: pid, exec; the second one: status. The process is
  *           killed when the connection closes before.
  *   pause, resume
+ *   update: limits as in a container node; those that are absent stay
  *   processes: the reply: host-pids = <u32>* as told by exec; pids, ppids, uids, ttys (major << 20 | minor), starts (seconds
  *           of uptime), cpu-ms = <u32>*; names = stringlist; uptime = <u32>
  *   closed: request = <u32>: its connection has closed; from the VMM, without an id, not answered

@@ -78,6 +78,15 @@ int64_t gofer_call(int sock, const struct fs_request *req, uint32_t dir, uint32_
 	return r.result;
 }
 
+int64_t gofer_oom(int sock, uint64_t mapped)
+{
+	struct fs_request req = {.op = PROTO_OOM, .cookie = mapped};
+	struct fs_reply reply = {.fd = -1};
+	uint32_t none;
+
+	return gofer_call(sock, &req, PROTO_NO_HANDLE, PROTO_NO_HANDLE, &reply, &none);
+}
+
 void gofer_forget(int sock, uint32_t handle)
 {
 	struct fs_request req = {.op = PROTO_CLOSE};

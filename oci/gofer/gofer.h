@@ -22,6 +22,14 @@ struct error *mounts_detach(void) MUST_CHECK;
 struct error *mounts_prepare(const char *work_dir, struct gofer_mount *m, unsigned n, bool hide_system) MUST_CHECK;
 /* gofer_confine.c: give up every privilege that serving does not need (none with directfs) and install seccomp. */
 struct error *gofer_confine(bool serve) MUST_CHECK;
+/* gofer_oom.c: opens what gofer_oom_event needs in the container's memory cgroup (NULL: there is none). */
+void gofer_oom_prepare(const char *dir);
+#define GOFER_OOM_FDS 4
+/* The descriptors; how many. */
+unsigned gofer_oom_fds(int fds[GOFER_OOM_FDS]);
+/* Makes the kernel's OOM killer work once in that cgroup, for those who watch it. weight: bytes that the sandbox has mapped.
+ * 0 or -errno. */
+int64_t gofer_oom_event(uint64_t weight);
 /* gofer_serve.c: answer requests until the sandbox is gone. */
 void gofer_serve(int sock, const struct gofer_mount *m, unsigned n);
 

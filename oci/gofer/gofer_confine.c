@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <linux/audit.h>
 #include <seccomp.h>
+#include <signal.h>
 #include <sys/prctl.h>
 
 #include "oci/gofer/gofer.h"
@@ -20,6 +21,38 @@ static const int base_calls[] = {
     SCMP_SYS(mmap), SCMP_SYS(munmap), SCMP_SYS(mremap),
 };
 
+/* gofer_oom.c. Reading and writing is for its descriptors only, clone for a child process without any sharing. */
+static const int oom_calls[] = {
+    SCMP_SYS(sched_yield), /* the child, until it may begin */
+    SCMP_SYS(wait4),       /* its end */
+};
+
+static int allow(scmp_filter_ctx ctx, const int *calls, unsigned n)
+{
+	int err = 0;
+
+	for (unsigned i = 0; i < n && !err; i++)
+		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, calls[i], 0);
+	return err;
+}
+
+static int allow_oom(scmp_filter_ctx ctx)
+{
+	int fds[GOFER_OOM_FDS], err = 0;
+	unsigned n = gofer_oom_fds(fds);
+
+	if (!n)
+		return 0;
+	for (unsigned i = 0; i < n && !err; i++) {
+		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(pread64), 1, SCMP_A0(SCMP_CMP_EQ, fds[i]));
+		if (!err)
+			err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(pwrite64), 1, SCMP_A0(SCMP_CMP_EQ, fds[i]));
+	}
+	if (!err)
+		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1, SCMP_A0(SCMP_CMP_EQ, SIGCHLD));
+	return err ? err : allow(ctx, oom_calls, sizeof(oom_calls) / sizeof(oom_calls[0]));
+}
+
 /* fsops. None takes a descriptor outside the gofer's root, as there is none. */
 static const int serve_calls[] = {
     SCMP_SYS(openat2),    SCMP_SYS(openat),     SCMP_SYS(statx),      SCMP_SYS(mkdirat),    SCMP_SYS(mknodat),
@@ -33,15 +66,6 @@ static const int serve_calls[] = {
     SCMP_SYS(fgetxattr),  SCMP_SYS(fsetxattr),  SCMP_SYS(flistxattr), SCMP_SYS(fremovexattr),
 };
 
-static int allow(scmp_filter_ctx ctx, const int *calls, unsigned n)
-{
-	int err = 0;
-
-	for (unsigned i = 0; i < n && !err; i++)
-		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, calls[i], 0);
-	return err;
-}
-
 static struct error *install_filter(bool serve)
 {
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
@@ -50,6 +74,8 @@ static struct error *install_filter(bool serve)
 	if (!ctx)
 		return error_new("seccomp: out of memory");
 	err = allow(ctx, base_calls, sizeof(base_calls) / sizeof(base_calls[0]));
+	if (!err)
+		err = allow_oom(ctx);
 	if (!err && serve)
 		err = allow(ctx, serve_calls, sizeof(serve_calls) / sizeof(serve_calls[0]));
 	if (!err && serve)

@@ -172,6 +172,8 @@ void gofer_serve(int sock, const struct gofer_mount *m, unsigned n)
 			break;
 		if (len < (int64_t)sizeof(p) || p.data_len != len - sizeof(p))
 			r.result = -EINVAL;
+		else if (p.op == PROTO_OOM)
+			r.result = gofer_oom_event(p.cookie);
 		else
 			r.result = serve(&p, in, &r, out, &send);
 		if (r.result > 0 && (p.op == HC_FS_READDIR || p.op == HC_FS_READLINK ||

@@ -30,6 +30,8 @@ struct proto_mounts {
 
 /* Extra operations beside HC_FS_*. */
 #define PROTO_CLOSE 1000 /* forget handle `dir` */
+#define PROTO_OOM   1001 /* a process of the container is killed for want of memory: let the host see it; cookie: bytes that the
+                            sandbox has mapped. Also with directfs */
 
 struct proto_request {
 	uint32_t op, flags;
@@ -59,6 +61,7 @@ struct error *gofer_receive_mounts(int sock, unsigned n, int *fds, uint32_t *fla
  * is gone. Any thread. */
 int64_t gofer_call(int sock, const struct fs_request *req, uint32_t dir, uint32_t dir2, struct fs_reply *out, uint32_t *handle);
 void gofer_forget(int sock, uint32_t handle);
+int64_t gofer_oom(int sock, uint64_t mapped);
 
 /* Both sides: one message with at most one descriptor. Length, 0 at the end, or -errno. */
 int64_t proto_send(int sock, const void *head, uint32_t head_len, const void *data, uint32_t data_len, const int *fds, unsigned nfds);

@@ -39,6 +39,24 @@ static int hog(char **argv)
 	return 0;
 }
 
+/* pipes MIB: fills pipes until that much is in them, or it is refused. */
+static int pipes(char **argv)
+{
+	size_t want = strtoul(argv[0], NULL, 0) << 20, done = 0;
+	static char block[65536];
+	int fd[2];
+
+	while (done < want) {
+		if (pipe(fd) < 0 || fcntl(fd[1], F_SETFL, O_NONBLOCK) < 0 || write(fd[1], block, sizeof(block)) < 0) {
+			printf("%s after %zu MiB\n", strerror(errno), done >> 20);
+			return 3;
+		}
+		done += sizeof(block);
+	}
+	puts("filled");
+	return 0;
+}
+
 /* forks N: as many children as there may be, up to N; prints how many and the error, and waits for them. */
 static int forks(char **argv)
 {
@@ -208,7 +226,7 @@ int main(int argc, char **argv)
 		int args;
 		int (*run)(char **argv);
 	} commands[] = {
-		{"segv", 0, segv},   {"hog", 1, hog},   {"forks", 1, forks}, {"mapped", 1, mapped_file},
+		{"segv", 0, segv},   {"hog", 1, hog}, {"pipes", 1, pipes},   {"forks", 1, forks}, {"mapped", 1, mapped_file},
 		{"fill", 1, fill}, {"files", 1, files}, {"exec", -1, exec_each}, {"bomb", 0, bomb},
 	};
 

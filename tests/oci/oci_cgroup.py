@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """cgroups: made, joined by every process of the sandbox before the container runs, removed."""
+import json
 import os
 import pathlib
 import re
 import subprocess
 
-from harness import CGROUPS, Skip, check, contains, equal, wait_for
+from harness import CGROUPS, Skip, alive, check, contains, equal, wait_for
 
 
 def hierarchies():
@@ -285,3 +286,124 @@ def test_cgroup_devices_v2(t):
         equal(os.waitpid(pid, 0)[1] == 0, allowed, f"{major}:{minor}")
         node.unlink()
     t.ok("delete", "--force", name)
+
+
+CGROUP_MOUNT = {"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup", "options": ["ro", "nosuid", "noexec", "nodev"]}
+
+
+def inside(t, resources, script):
+    def change(c):
+        c["linux"].update(resources=resources, cgroupsPath=f"/{t.prefix}-in/x")
+        c["mounts"].append(CGROUP_MOUNT)
+    return t.run_bundle(["/bin/sh", "-c", script], change)
+
+
+def test_cgroup_seen_inside(t):
+    """The container's own limits, in the layout of the host's version; nothing of the allowance for the sandbox."""
+    v1 = any(" - cgroup " in m for m in open("/proc/self/mountinfo"))
+    files = {"memory/memory.limit_in_bytes": 100 * MIB, "pids/pids.max": 33, "cpu/cpu.cfs_quota_us": 25000, "cpu/cpu.shares": 512,
+             "cpu,cpuacct/cpu.cfs_period_us": 50000} if v1 else {"memory.max": 100 * MIB, "pids.max": 33, "cpu.max": "25000 50000"}
+    resources = {"memory": {"limit": 100 * MIB}, "pids": {"limit": 33}, "cpu": {"quota": 25000, "period": 50000, "shares": 512}}
+    r = inside(t, resources, f"cd /sys/fs/cgroup; cat {' '.join(files)}; grep MemTotal /proc/meminfo; cat /proc/self/cgroup; "
+                             f"grep -c cgroup /proc/self/mountinfo; cat {'memory/' if v1 else ''}cgroup.procs; "
+                             f"echo 1 2>/dev/null > {'memory/' if v1 else ''}cgroup.procs || echo refused; mkdir x 2>/dev/null || echo refused")
+    equal(r.status, 0, r)
+    lines = r.out.splitlines()
+    equal(lines[:len(files)], [str(v) for v in files.values()], "limits")
+    lines = lines[len(files):]
+    equal(lines[0].split(), ["MemTotal:", str(100 * 1024), "kB"], "MemTotal")
+    check("memory:/" in r.out if v1 else lines[1] == "0::/", r.out)
+    check("1" in lines and lines[-2:] == ["refused", "refused"], r.out)
+
+
+def test_cgroup_limits_enforced(t):
+    """By the Sentry: a hog is killed, a bomb of processes stops, and the sandbox goes on."""
+    r = inside(t, {"memory": {"limit": 40 * MIB}}, "helper hog 100 & wait $!; echo hog $?; helper hog 20 & sleep 0; echo goes on; kill $!")
+    check(r.status == 0 and "hog 137" in r.out and "goes on" in r.out, r)
+    r = inside(t, {"pids": {"limit": 12}}, "helper forks 50")
+    check(r.status == 0 and r.out.startswith("11 "), r)
+
+
+def test_cgroup_kernel_memory_counts(t):
+    """What the Sentry keeps for the container (pipes' contents, here) cannot pass the limit by far."""
+    needs_v1("memory")
+    name = t.new_id()
+    b = t.bundle(["/bin/helper", "pipes", "400"], lambda c: c["linux"].update(resources={"memory": {"limit": 64 * MIB}},
+                                                                           cgroupsPath=f"/{t.prefix}-in/x"))
+    r = t.run("run", "--bundle", b, name)
+    check(r.status in (3, 137), r)
+
+
+def test_cgroup_update(t):
+    needs_v1("memory", "pids", "cpu")
+    def change(c):
+        c["linux"].update(resources={"memory": {"limit": 64 * MIB}, "pids": {"limit": 50}}, cgroupsPath=f"/{t.prefix}-up/x")
+        c["mounts"].append(CGROUP_MOUNT)
+    name = t.start(["/bin/sh", "-c", "while :; do usleep 10000; cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/pids/pids.max "
+                                     "/sys/fs/cgroup/cpu/cpu.shares | tr '\\n' ' '; echo; done"], change=change)
+    t.ok("update", "--resources=-", name, stdin=b'{"memory": {"limit": %d}, "cpu": {"shares": 300}}' % (96 * MIB))
+    equal(int(value(t, name, "memory", "memory.limit_in_bytes")), allowance(96 * MIB), "on the host")
+    equal(value(t, name, "cpu", "cpu.shares"), "300", "on the host")
+    wait_for(lambda: f"\n{96 * MIB} 50 300 \n" in t.output(name), "seen inside")
+    t.ok("update", "--memory", "80m", "--pids-limit", "60", "--cpuset-cpus", "0", name)
+    wait_for(lambda: f"\n{80 * MIB} 60 300 \n" in t.output(name), "seen inside")
+    r = t.run("update", "--memory", "1m", name)
+    check(r.status != 0 and "memory.limit" in r.err, r)
+    r = t.run("update", "--memory", "x", name)
+    check(r.status != 0 and "--memory" in r.err, r)
+    r = t.run("update", "--resources=-", name, stdin=b'{"cpu": {"quota": 5}}')
+    check(r.status != 0 and "cpu.cfs_quota_us" in r.err, r)
+    equal(int(value(t, name, "memory", "memory.limit_in_bytes")), allowance(80 * MIB), "unchanged")
+    t.ok("kill", name, "KILL")
+    wait_for(lambda: json.loads(t.ok("state", name).out)["status"] == "stopped", "stopped")
+    r = t.run("update", "--memory", "80m", name)
+    check(r.status != 0 and "container not running" in r.err, r)
+    t.ok("delete", name)
+    r = t.run("update", "--memory", "80m", name)
+    check(r.status != 0 and "does not exist" in r.err, r)
+
+
+def test_cgroup_oom_event(t):
+    """The Sentry's OOM killer shows in the container's cgroup as the kernel's would; the container goes on and so does its limit."""
+    needs_v1("memory")
+    name = t.start(["/bin/sh", "-c", "helper hog 100; echo status $?; helper hog 100; echo status $?; sleep 1000"],
+                   change=lambda c: c["linux"].update(resources={"memory": {"limit": 48 * MIB}}, cgroupsPath=f"/{t.prefix}-oom/x"))
+    limit = value(t, name, "memory", "memory.limit_in_bytes")
+    cg = next(pathlib.Path(p["path"]) for p in t.state_file(name)["cgroup"]["paths"] if "memory" in p["controllers"])
+    wait_for(lambda: t.output(name).count("status 137") == 2, "both hogs killed", 30)
+    events = dict(line.split() for line in (cg / "memory.oom_control").read_text().splitlines())
+    equal(int(events["oom_kill"]), 2, "kills that the cgroup shows")
+    equal(value(t, name, "memory", "memory.limit_in_bytes"), limit, "limit")
+    check(alive(t.state_file(name)["sandboxPid"]) and alive(t.state_file(name)["goferPid"]), "the sandbox lives")
+    t.ok("delete", "--force", name)
+
+
+def test_cgroup_oom_event_of_init(t):
+    """When init itself is the victim, the event is there before the container ends."""
+    needs_v1("memory")
+    parent = pathlib.Path("/sys/fs/cgroup/memory") / f"{t.prefix}-kept"
+    parent.mkdir()
+    try:
+        name = t.new_id()
+        b = t.bundle(["/bin/sh", "-c", "exec helper hog 200"],
+                     lambda c: c["linux"].update(resources={"memory": {"limit": 48 * MIB}}, cgroupsPath=f"/{t.prefix}-kept/x"))
+        with open(t.tmp / f"{name}.out", "wb") as out:
+            p = subprocess.run(t.argv("create", "--bundle", b, name), stdin=subprocess.DEVNULL, stdout=out, stderr=out, timeout=40)
+        equal(p.returncode, 0, t.output(name))
+        event = os.eventfd(0, os.EFD_NONBLOCK)
+        cg = parent / "x"
+        with open(cg / "memory.oom_control") as f:
+            (cg / "cgroup.event_control").write_text(f"{event} {f.fileno()}")
+            t.ok("start", name)
+            wait_for(lambda: json.loads(t.ok("state", name).out)["status"] == "stopped", "stopped", 30)
+            check(os.eventfd_read(event) >= 1, "no event")
+        os.close(event)
+        t.ok("delete", name)
+    finally:
+        for d in [parent / "x", parent]:
+            if d.exists():
+                d.rmdir()
+        for h in hierarchies():
+            d = pathlib.Path(h) / f"{t.prefix}-kept"
+            if d.exists():
+                d.rmdir()

@@ -5,6 +5,7 @@
 #include <linux/utsname.h>
 
 #include "boot/boot.h"
+#include "fs/cgroupfs.h"
 #include "ipc/ipc.h"
 #include "lib/log.h"
 #include "lib/string.h"
@@ -229,7 +230,17 @@ static int show_partitions(struct seq *s, const struct pseudo_ref *ref)
 
 static int show_cgroups(struct seq *s, const struct pseudo_ref *ref)
 {
+	static const char *const names[] = {"cpuset", "cpu", "cpuacct", "memory", "pids"};
+	bool v2 = current->proc->container->cgroup.v2;
+
 	seq_puts(s, "#subsys_name\thierarchy\tnum_cgroups\tenabled\n");
+	for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
+		unsigned hierarchy = 0;
+		for (unsigned h = 0; !v2 && cgroupfs_v1_name(h); h++)
+			if (!hierarchy && strstr(cgroupfs_v1_name(h), names[i]))
+				hierarchy = h + 1; /* "cpu,cpuacct" comes before "cpuset" */
+		seq_printf(s, "%s\t%u\t1\t1\n", names[i], hierarchy);
+	}
 	return 0;
 }
 

@@ -2,6 +2,7 @@
 /* /proc/PID and /proc/PID/task/TID: the directory tables and the small files. */
 #include "fs/proc/proc.h"
 
+#include "fs/cgroupfs.h"
 #include "lib/string.h"
 #include "signal/signal.h"
 
@@ -141,7 +142,14 @@ static int show_wchan(struct seq *s, const struct pseudo_ref *ref)
 
 static int show_cgroup(struct seq *s, const struct pseudo_ref *ref)
 {
-	seq_puts(s, "0::/\n");
+	const char *name;
+
+	if (current->proc->container->cgroup.v2) {
+		seq_puts(s, "0::/\n");
+		return 0;
+	}
+	for (unsigned i = 0; (name = cgroupfs_v1_name(i)); i++)
+		seq_printf(s, "%u:%s:/\n", i + 1, name);
 	return 0;
 }
 
