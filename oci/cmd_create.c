@@ -38,7 +38,8 @@ struct error *create_container(const struct options *o, const struct create_flag
 {
 	struct sandbox_config c = {.options = o, .id = id, .mode = mode, .keep = f->keep, .pid_file = f->pid_file,
 	                           .console_socket = f->console_socket && *f->console_socket ? f->console_socket : NULL,
-	                           .use_cgroups = !o->ignore_cgroups};
+	                           .use_cgroups = !o->ignore_cgroups,
+	                           .shared_files = options_shared_files(o, true)};
 	struct spec spec;
 	struct error *e = spec_load(f->bundle, &spec);
 

@@ -45,7 +45,7 @@ static char **environment(void)
 
 static struct error *run(const struct options *o, int argc, char **argv, int *status)
 {
-	struct sandbox_config c = {.options = o, .hide_system = true};
+	struct sandbox_config c = {.options = o, .hide_system = true, .shared_files = options_shared_files(o, false)};
 	struct spec spec;
 	struct error *e;
 	struct stat st;

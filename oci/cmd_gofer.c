@@ -88,10 +88,7 @@ static struct error *gofer(void)
 	for (int fd = 0; fd <= SPAWN_FIRST_FD; fd++)
 		close(fd);
 	close(launch_u32(t, node, "status-fd", -1));
-	if (directfs)
-		for (unsigned i = 0; i < n; i++)
-			close(m[i].fd);
-	gofer_serve(sock, m, directfs ? 0 : n);
+	gofer_serve(sock, m, n, directfs);
 	return NULL;
 }
 

@@ -53,7 +53,7 @@ static void put_boot(struct tree *t, const struct launch *l)
 			readonly[n++] = cpu_to_fdt32(container_mount_readonly(l, i));
 	tree_prop(t, "mount-readonly", readonly, n * sizeof(readonly[0]));
 	put_flag(t, "directfs", o->directfs);
-	put_flag(t, "file-access-shared", strcmp(o->file_access, "shared") == 0);
+	put_flag(t, "file-access-shared", l->shared_files);
 	put_flag(t, "host-network", strcmp(o->network, "host") == 0);
 	put_flag(t, "own-network", network_is_own(l->spec));
 	put_flag(t, "debug", o->debug);

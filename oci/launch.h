@@ -34,6 +34,7 @@ struct launch {
 	const char *id, *platform, *work_dir;
 	enum overlay_mode overlay;
 	bool foreground, hide_system;
+	bool shared_files; /* others change the container's files too */
 	bool hold;        /* the container waits for `start` */
 	bool wait_for_go; /* both wait for a message of one byte on the status socket before they set anything up */
 	uint32_t nr_io;             /* descriptors that the container starts with */

@@ -19,7 +19,8 @@ const struct flag global_flags[] = {
     OPT("platform", 0, FLAG_CHOICE, platform, "auto|kvm|ptrace", "how application code is run; auto: kvm where /dev/kvm opens"),
     OPT("sentry", 0, FLAG_CHOICE, sentry, "auto|guest|host", "where the Sentry runs: in the virtual machine or in the sandbox process"),
     OPT("network", 0, FLAG_CHOICE, network, "none|host|sandbox", "host: sockets of the container's network namespace; none: a loopback of the sandbox's own"),
-    OPT("file-access", 0, FLAG_CHOICE, file_access, "exclusive|shared", "whether others change the container's files meanwhile"),
+    OPT("file-access", 0, FLAG_CHOICE, file_access, "exclusive|shared",
+        "whether others change the container's files meanwhile (default: shared; do: exclusive)"),
     OPT("overlay2", 0, FLAG_STRING, overlay2, "none|root:memory|all:memory", "writable overlay in memory over the root, or over all mounts"),
     OPT("directfs", 0, FLAG_BOOL, directfs, NULL, "let the sandbox use descriptors of the gofer's directories (default true)"),
     OPT("systemd-cgroup", 0, FLAG_BOOL, systemd_cgroup, NULL, "have systemd make the cgroups; linux.cgroupsPath is slice:prefix:name then"),
@@ -40,7 +41,6 @@ void options_default(struct options *o)
 	o->platform = "auto";
 	o->sentry = "auto";
 	o->network = "host";
-	o->file_access = "exclusive";
 	o->directfs = true;
 }
 
@@ -61,6 +61,11 @@ struct error *options_overlay(const struct options *o, enum overlay_mode dflt, e
 	else
 		return error_new("--overlay2: \"%s\" is not one of none|root:memory|all:memory", v);
 	return NULL;
+}
+
+bool options_shared_files(const struct options *o, bool dflt)
+{
+	return o->file_access ? strcmp(o->file_access, "shared") == 0 : dflt;
 }
 
 struct error *options_check(struct options *o)

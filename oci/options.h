@@ -16,7 +16,7 @@ struct options {
 	const char *platform; /* auto, kvm, ptrace */
 	const char *sentry;   /* auto, guest, host */
 	const char *network;  /* none, host, sandbox (refused) */
-	const char *file_access;
+	const char *file_access; /* exclusive, shared; NULL: the command's default */
 	const char *overlay2; /* NULL: the command's default */
 	bool directfs, ignore_cgroups, systemd_cgroup;
 	unsigned cpus;        /* 0: all that may be used */
@@ -32,5 +32,7 @@ struct error *options_check(struct options *o) MUST_CHECK;
 
 enum overlay_mode { OVERLAY_NONE, OVERLAY_ROOT, OVERLAY_ALL };
 struct error *options_overlay(const struct options *o, enum overlay_mode dflt, enum overlay_mode *out) MUST_CHECK;
+/* Whether files and names are asked for anew each time, since others change them too. */
+bool options_shared_files(const struct options *o, bool dflt);
 
 #endif

@@ -25,6 +25,7 @@ struct sandbox_config {
 	bool keep;                  /* in the foreground: leave the stopped container behind */
 	unsigned preserve_fds;      /* descriptors 3.. that the container gets too */
 	bool use_cgroups;
+	bool shared_files;          /* others change the container's files too */
 	bool hide_system;           /* leave out the host's /proc, /sys and /dev below the root */
 	const char *pid_file;       /* or NULL */
 	const char *console_socket; /* or NULL */

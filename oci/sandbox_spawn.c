@@ -225,7 +225,8 @@ struct error *sandbox_spawn(struct sandbox *sb)
 	int sockets[2], status[2];
 	struct launch l = {
 	    .options = c->options, .spec = c->spec, .id = c->id, .platform = sb->platform, .work_dir = sb->state.path,
-	    .overlay = c->overlay, .foreground = c->mode == SANDBOX_FOREGROUND, .hide_system = c->hide_system, .hold = sb->hold,
+	    .overlay = c->overlay, .foreground = c->mode == SANDBOX_FOREGROUND, .hide_system = c->hide_system,
+	    .shared_files = c->shared_files, .hold = sb->hold,
 	    .nr_io = NR_STDIO + c->preserve_fds, .cgroup_v2 = sb->cgroup.v2 || !sb->cgroup.n,
 	    .memory_cgroup = cgroup_dir(&sb->cgroup, "memory"),
 	};

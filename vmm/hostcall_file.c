@@ -44,6 +44,8 @@ static int64_t call(struct fs_request *req, struct host_file *a, struct host_fil
 	}
 	if (b && b->file_root)
 		return -ENOTDIR;
+	if (fsops_privileged(req) && vmm.cfg.gofer_fd >= 0)
+		return gofer_assist(vmm.cfg.gofer_fd, req, a->fd, a->remote, b ? b->fd : -1, b ? b->remote : PROTO_NO_HANDLE, reply);
 	if (a->fd >= 0 && (!b || b->fd >= 0))
 		return fsops_call(req, a->fd, b ? b->fd : -1, reply);
 	if (a->fd >= 0 || (b && b->fd >= 0))

@@ -104,6 +104,30 @@ static int create_handle(struct inode *dir, struct dentry *dentry, uint32_t mode
 	return 0;
 }
 
+/* O_TMPFILE: reached through its handle until it gets a name. Where the host's file system has none, so do we. */
+static int gofer_tmpfile(struct inode *dir, struct dentry *dentry, uint32_t mode)
+{
+	struct hc_create c;
+	struct hc_attr a;
+	int r = create_request(&c, dir, dentry, mode);
+	if (r)
+		return r;
+	c.name_len = 0;
+	c.flags = O_RDWR | O_TMPFILE | O_CLOEXEC;
+	struct gofer_handle *gh = gofer_handle_new(GOFER_FD_CALL(hostcall3(HC_FS_CREATE, dir_handle(dir)->h, &c, &a)));
+	if (IS_ERR(gh))
+		return PTR_ERR(gh) == -EISDIR ? -EOPNOTSUPP : PTR_ERR(gh);
+	struct inode *inode = gofer_iget(dir->sb, &a, NULL, NULL, NULL, 0);
+	if (IS_ERR(inode)) {
+		gofer_handle_put(gh);
+		return PTR_ERR(inode);
+	}
+	gofer_handle_adopt(gofer_i(inode), gh);
+	gofer_handle_put(gh); /* not released: shared access would close it, and nothing else leads to the file */
+	dentry_instantiate(dentry, inode);
+	return 0;
+}
+
 static int gofer_create(struct inode *dir, struct dentry *dentry, uint32_t mode)
 {
 	struct gofer_handle *h;
@@ -179,12 +203,22 @@ static int gofer_symlink(struct inode *dir, struct dentry *dentry, const char *t
 	return attach(dir, dentry, &a, NULL);
 }
 
-/* The current (parent handle, name) of an inode for FS_LINK's source; names lock held. */
+/* The current (parent handle, name) of an inode for FS_LINK's source, or its open handle if it has no name (O_TMPFILE);
+ * names lock held, so that the handle stays. */
 static int link_source(struct gofer_inode *gi, struct dentry *old, struct hc_link *l)
 {
 	struct gofer_handle *parent = gi->parent;
 	const char *name = gi->name;
 	uint32_t len = gi->name_len;
+	if (!name && !gi->inode->nlink) {
+		struct gofer_target t;
+		int r = gofer_target(gi, &t, GOFER_BY_HANDLE);
+		if (r)
+			return r;
+		l->old_dir = t.handle->h;
+		gofer_handle_put(t.handle); /* the caller's open file keeps it */
+		return 0;
+	}
 	if (!name) {
 		parent = old->parent->inode ? dir_handle(old->parent->inode) : NULL;
 		name = old->name;
@@ -216,6 +250,8 @@ static int gofer_link(struct dentry *old, struct inode *dir, struct dentry *dent
 	int64_t r = link_source(gofer_i(inode), old, l);
 	if (!r)
 		r = hostcall1(HC_FS_LINK, l);
+	if (r >= 0 && !gofer_i(inode)->name)
+		gofer_set_name(gofer_i(inode), dir_handle(dir), dentry->name, dentry->name_len);
 	rwsem_write_unlock(&gsb->names);
 	kfree(l);
 	if (r < 0)
@@ -542,6 +578,7 @@ const struct inode_ops gofer_dir_iops = {
 	.mkdir = gofer_mkdir,
 	.mknod = gofer_mknod,
 	.symlink = gofer_symlink,
+	.tmpfile = gofer_tmpfile,
 	.link = gofer_link,
 	.unlink = gofer_unlink,
 	.rmdir = gofer_rmdir,

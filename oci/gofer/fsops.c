@@ -212,6 +212,13 @@ static int64_t read_link(int dir, const struct fs_request *req, struct fs_reply 
 	return n < 0 ? -errno : n;
 }
 
+bool fsops_privileged(const struct fs_request *req)
+{
+	if (req->op == HC_FS_MKNOD)
+		return S_ISCHR(req->mode) || S_ISBLK(req->mode);
+	return req->op == HC_FS_LINK && !*req->name;
+}
+
 int64_t fsops_call(const struct fs_request *req, int fd, int fd2, struct fs_reply *reply)
 {
 	static const uint32_t named = 1u << (HC_FS_MKDIR - HC_FS_ROOT) | 1u << (HC_FS_MKNOD - HC_FS_ROOT) |

@@ -43,6 +43,9 @@ struct fs_reply {
 bool fsops_name_ok(const char *name, size_t len);
 /* Does it: the operation's result (bytes of data where it has any) or -errno. fd2 matters to FS_LINK and FS_RENAME. */
 int64_t fsops_call(const struct fs_request *req, int fd, int fd2, struct fs_reply *reply);
+/* Whether it needs privileges over the host that a process in a user namespace does not have: to make a device node, and to
+ * give an open file (the empty name) a name. */
+bool fsops_privileged(const struct fs_request *req);
 /* Attributes of a name, or of the descriptor itself ("" as name). */
 int fsops_stat(int fd, const char *name, struct hc_attr *attr);
 /* As if the kernel had no openat2, or no fchmodat2 (tests). */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the gofer keeps once its mounts stand: with directfs nothing but waiting, else files below its root. */
+/* What the gofer keeps once its mounts stand: files below its root; with directfs only what fsops_privileged() needs. */
 #include <cap-ng.h>
 #include <errno.h>
 #include <linux/audit.h>
@@ -53,6 +53,14 @@ static int allow_oom(scmp_filter_ctx ctx)
 	return err ? err : allow(ctx, oom_calls, sizeof(oom_calls) / sizeof(oom_calls[0]));
 }
 
+/* Device nodes and names for open files, with directfs (gofer_assist). */
+static const int assist_calls[] = {
+    SCMP_SYS(statx),    SCMP_SYS(mknodat), SCMP_SYS(linkat), SCMP_SYS(openat2), SCMP_SYS(openat),
+    SCMP_SYS(unlinkat), /* what could not be given its owner */
+    SCMP_SYS(fchownat), SCMP_SYS(fchmod),  SCMP_SYS(fchmodat), SCMP_SYS(newfstatat), SCMP_SYS(fstat),
+    SCMP_SYS(geteuid),  /* who owns what it makes */
+};
+
 /* fsops. None takes a descriptor outside the gofer's root, as there is none. */
 static const int serve_calls[] = {
     SCMP_SYS(openat2),    SCMP_SYS(openat),     SCMP_SYS(statx),      SCMP_SYS(mkdirat),    SCMP_SYS(mknodat),
@@ -78,7 +86,9 @@ static struct error *install_filter(bool serve)
 		err = allow_oom(ctx);
 	if (!err && serve)
 		err = allow(ctx, serve_calls, sizeof(serve_calls) / sizeof(serve_calls[0]));
-	if (!err && serve)
+	else if (!err)
+		err = allow(ctx, assist_calls, sizeof(assist_calls) / sizeof(assist_calls[0]));
+	if (!err)
 		err = seccomp_rule_add_exact(ctx, SCMP_ACT_ALLOW, NR_FCHMODAT2, 0);
 	if (!err)
 		err = seccomp_load(ctx);
@@ -89,9 +99,10 @@ static struct error *install_filter(bool serve)
 struct error *gofer_confine(bool serve)
 {
 	capng_clear(CAPNG_SELECT_BOTH);
+	capng_updatev(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH,
+	              CAP_FOWNER, CAP_FSETID, CAP_MKNOD, -1);
 	if (serve)
-		capng_updatev(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH,
-		              CAP_FOWNER, CAP_FSETID, CAP_MKNOD, CAP_SETFCAP, -1);
+		capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_SETFCAP);
 	if (capng_apply(CAPNG_SELECT_BOTH) < 0)
 		return error_new("cannot give up the gofer's capabilities");
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)

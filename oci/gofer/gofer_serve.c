@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Serving requests, one after the other. The sandbox is hostile: handles are checked, names are checked again by the same
- * rule as in the sandbox, writes to read-only mounts are refused here too.
+ * rule as in the sandbox, writes to read-only mounts are refused here too. A descriptor that it sends counts only when it lies
+ * on one of the writable mounts that it was given (by mount id, so not on a mount below one): others that it may have come by,
+ * such as an inherited one, stay out of reach of our privileges.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -115,6 +117,65 @@ static int64_t hand_out(int fd, bool readonly, struct proto_reply *out, int *sen
 	return 0;
 }
 
+#ifndef STATX_MNT_ID
+#define STATX_MNT_ID 0x1000u /* Linux 5.8 */
+#endif
+
+/* The writable mounts' ids, for descriptors that are sent; immutable once serving. */
+static struct {
+	uint64_t id[VMM_MAX_MOUNTS];
+	unsigned n;
+} writable;
+
+/* 0 where the kernel does not tell. */
+static uint64_t mount_id(int fd)
+{
+	struct statx st;
+
+	return statx(fd, "", AT_EMPTY_PATH | AT_NO_AUTOMOUNT, STATX_MNT_ID, &st) == 0 && st.stx_mask & STATX_MNT_ID ? st.stx_mnt_id : 0;
+}
+
+static bool on_writable_mount(int fd)
+{
+	uint64_t id = mount_id(fd);
+
+	for (unsigned i = 0; id && i < writable.n; i++)
+		if (writable.id[i] == id)
+			return true;
+	return false;
+}
+
+/* A request that the sandbox may not do itself. */
+static int64_t assist(const struct proto_request *p, int *fds, unsigned nfds, struct proto_reply *out)
+{
+	struct handle *dir = handle_get(p->dir), *dir2 = handle_get(p->dir2);
+	struct fs_reply reply = {.fd = -1};
+	struct fs_request req;
+	unsigned used = 0;
+	int fd[2] = {-1, -1};
+	int64_t r;
+
+	for (int i = 0; i < 2; i++) {
+		const struct handle *h = i ? dir2 : dir;
+
+		if ((i ? p->dir2 : p->dir) != PROTO_SENT) {
+			fd[i] = h && !h->readonly && !h->file ? h->fd : -1;
+			continue;
+		}
+		if (used == nfds || !on_writable_mount(fds[used]))
+			return -EPERM;
+		fd[i] = fds[used++];
+	}
+	if (!name_valid(p->name) || !name_valid(p->name2))
+		return -EINVAL;
+	decode(p, NULL, &req);
+	if (!fsops_privileged(&req) || fd[0] < 0 || (req.op == HC_FS_LINK && fd[1] < 0))
+		return -EBADF;
+	r = fsops_call(&req, fd[0], fd[1], &reply);
+	out->attr = reply.attr;
+	return r;
+}
+
 static int64_t serve(const struct proto_request *p, const void *data, struct proto_reply *out, void *out_data, int *send)
 {
 	struct handle *dir = handle_get(p->dir), *dir2 = handle_get(p->dir2);
@@ -155,25 +216,36 @@ static int64_t serve(const struct proto_request *p, const void *data, struct pro
 	return r;
 }
 
-void gofer_serve(int sock, const struct gofer_mount *m, unsigned n)
+void gofer_serve(int sock, const struct gofer_mount *m, unsigned n, bool directfs)
 {
 	char *in = xcalloc(1, PROTO_DATA_MAX), *out = xcalloc(1, PROTO_DATA_MAX);
 
-	for (unsigned i = 0; i < n; i++)
-		handle_new(m[i].fd, m[i].readonly, m[i].is_file);
+	writable.n = 0;
+	for (unsigned i = 0; i < n; i++) {
+		if (!m[i].readonly && !m[i].is_file)
+			writable.id[writable.n++] = mount_id(m[i].fd);
+		if (directfs)
+			close(m[i].fd);
+		else
+			handle_new(m[i].fd, m[i].readonly, m[i].is_file);
+	}
 	for (;;) {
 		struct proto_request p;
 		struct proto_reply r = {.handle = PROTO_NO_HANDLE};
-		int64_t len = proto_receive(sock, &p, sizeof(p), in, PROTO_DATA_MAX, NULL, NULL);
+		int fds[2];
+		unsigned nfds = 2;
+		int64_t len = proto_receive(sock, &p, sizeof(p), in, PROTO_DATA_MAX, fds, &nfds);
 		uint32_t out_len = 0;
 		int send = -1;
 
 		if (len <= 0)
-			break;
+			break; /* with it go what descriptors may have come */
 		if (len < (int64_t)sizeof(p) || p.data_len != len - sizeof(p))
 			r.result = -EINVAL;
 		else if (p.op == PROTO_OOM)
 			r.result = gofer_oom_event(p.cookie);
+		else if (directfs || nfds)
+			r.result = assist(&p, fds, nfds, &r);
 		else
 			r.result = serve(&p, in, &r, out, &send);
 		if (r.result > 0 && (p.op == HC_FS_READDIR || p.op == HC_FS_READLINK ||
@@ -182,6 +254,8 @@ void gofer_serve(int sock, const struct gofer_mount *m, unsigned n)
 		len = proto_send(sock, &r, sizeof(r), out, out_len, &send, send >= 0);
 		if (send >= 0)
 			close(send);
+		while (nfds)
+			close(fds[--nfds]);
 		if (len < 0)
 			break;
 	}

@@ -2,9 +2,10 @@
 /*
  * The socket between gofer and sandbox (AF_UNIX, SOCK_SEQPACKET).
  *
- * First the gofer sends one message: a struct proto_mounts with, for directfs, an O_PATH descriptor per mount. Then,
- * without directfs, the sandbox sends requests, one at a time, and the gofer answers each. The gofer treats requests as
- * hostile; the sandbox trusts the gofer.
+ * First the gofer sends one message: a struct proto_mounts with, for directfs, an O_PATH descriptor per mount. Then the
+ * sandbox sends requests, one at a time, and the gofer answers each: without directfs all of them; with it the two that a
+ * process in a user namespace may not do itself, on descriptors that come along (fsops_privileged). The gofer treats requests
+ * as hostile; the sandbox trusts the gofer.
  *
  * Directories stay with the gofer, under handle numbers of its own; the descriptor of an opened regular file goes to the
  * sandbox, which reads, writes and maps it itself.
@@ -22,6 +23,7 @@
 #define PROTO_FILE_NAME "file"
 #define PROTO_DATA_MAX  65536
 #define PROTO_NO_HANDLE 0xffffffffu
+#define PROTO_SENT      0xfffffffeu /* as a handle: the next descriptor that comes along */
 
 struct proto_mounts {
 	uint32_t n;
@@ -62,6 +64,8 @@ struct error *gofer_receive_mounts(int sock, unsigned n, int *fds, uint32_t *fla
 int64_t gofer_call(int sock, const struct fs_request *req, uint32_t dir, uint32_t dir2, struct fs_reply *out, uint32_t *handle);
 void gofer_forget(int sock, uint32_t handle);
 int64_t gofer_oom(int sock, uint64_t mapped);
+/* Has the gofer do what this process may not, on descriptors (fd, fd2) or, where they are -1, on handles of its own. */
+int64_t gofer_assist(int sock, const struct fs_request *req, int fd, uint32_t dir, int fd2, uint32_t dir2, struct fs_reply *out);
 
 /* Both sides: one message with at most one descriptor. Length, 0 at the end, or -errno. */
 int64_t proto_send(int sock, const void *head, uint32_t head_len, const void *data, uint32_t data_len, const int *fds, unsigned nfds);

@@ -84,7 +84,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			break;
 	}
 	shutdown(pair[0], SHUT_WR);
-	gofer_serve(pair[1], mounts, runs ? 0 : 2); /* the mounts stay its handles 0 and 1 */
+	gofer_serve(pair[1], mounts, runs ? 0 : 2, false); /* the mounts stay its handles 0 and 1 */
 	while (recv(pair[0], answer, sizeof(answer), MSG_DONTWAIT) > 0)
 		;
 	close(pair[0]);

@@ -88,7 +88,7 @@ static int setup(enum way way)
 		struct gofer_mount m[2] = {{.fd = t.dir}, {.fd = dup(t.dir), .readonly = true}};
 
 		close(sockets[1]);
-		gofer_serve(sockets[0], m, 2);
+		gofer_serve(sockets[0], m, 2, false);
 		_exit(0);
 	}
 	close(sockets[0]);
