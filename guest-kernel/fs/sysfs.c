@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/* /sys: the CPU and memory topology, the loopback interface, and the directories that tools expect. */
+/* /sys: the CPU and memory topology, and the directories that tools expect. */
 #include <linux/magic.h>
 
-#include "fs/pseudo.h"
+#include "fs/sysfs.h"
 #include "lib/string.h"
 #include "task/sched.h"
-
-#define FILE_RO (S_IFREG | 0444)
-#define DIR_RX  (S_IFDIR | 0755)
 
 static const struct pseudo_entry empty[] = {{0}};
 
@@ -84,24 +81,24 @@ static int show_all_mask(struct seq *s, const struct pseudo_ref *ref)
 }
 
 static const struct pseudo_entry topology_files[] = {
-	{"core_cpus", FILE_RO, .show = show_own_mask},
-	{"core_cpus_list", FILE_RO, .show = show_cpu_number},
-	{"core_id", FILE_RO, .show = show_cpu_number},
-	{"core_siblings", FILE_RO, .show = show_all_mask},
-	{"core_siblings_list", FILE_RO, .show = show_cpu_range},
-	{"die_id", FILE_RO, .show = show_zero},
-	{"package_cpus", FILE_RO, .show = show_all_mask},
-	{"package_cpus_list", FILE_RO, .show = show_cpu_range},
-	{"physical_package_id", FILE_RO, .show = show_zero},
-	{"thread_siblings", FILE_RO, .show = show_own_mask},
-	{"thread_siblings_list", FILE_RO, .show = show_cpu_number},
+	{"core_cpus", SYSFS_FILE, .show = show_own_mask},
+	{"core_cpus_list", SYSFS_FILE, .show = show_cpu_number},
+	{"core_id", SYSFS_FILE, .show = show_cpu_number},
+	{"core_siblings", SYSFS_FILE, .show = show_all_mask},
+	{"core_siblings_list", SYSFS_FILE, .show = show_cpu_range},
+	{"die_id", SYSFS_FILE, .show = show_zero},
+	{"package_cpus", SYSFS_FILE, .show = show_all_mask},
+	{"package_cpus_list", SYSFS_FILE, .show = show_cpu_range},
+	{"physical_package_id", SYSFS_FILE, .show = show_zero},
+	{"thread_siblings", SYSFS_FILE, .show = show_own_mask},
+	{"thread_siblings_list", SYSFS_FILE, .show = show_cpu_number},
 	{0},
 };
-static const struct pseudo_entry cpu_files[] = {{"cache", DIR_RX, .children = empty},
-                                                {"online", FILE_RO, .show = show_one},
-                                                {"topology", DIR_RX, .children = topology_files},
+static const struct pseudo_entry cpu_files[] = {{"cache", SYSFS_DIR, .children = empty},
+                                                {"online", SYSFS_FILE, .show = show_one},
+                                                {"topology", SYSFS_DIR, .children = topology_files},
                                                 {0}};
-static const struct pseudo_entry cpu_dir = {"cpuN", DIR_RX, .children = cpu_files};
+static const struct pseudo_entry cpu_dir = {"cpuN", SYSFS_DIR, .children = cpu_files};
 
 static int cpus_lookup(const struct pseudo_ref *dir, const char *name, size_t len, struct pseudo_ref *out)
 {
@@ -126,12 +123,12 @@ static bool cpus_next(const struct pseudo_ref *dir, uint64_t *cookie, char *name
 	return true;
 }
 
-static const struct pseudo_entry cpus_files[] = {{"isolated", FILE_RO, .show = show_nothing},
-                                                 {"kernel_max", FILE_RO, .show = show_kernel_max},
-                                                 {"offline", FILE_RO, .show = show_nothing},
-                                                 {"online", FILE_RO, .show = show_cpu_range},
-                                                 {"possible", FILE_RO, .show = show_cpu_range},
-                                                 {"present", FILE_RO, .show = show_cpu_range},
+static const struct pseudo_entry cpus_files[] = {{"isolated", SYSFS_FILE, .show = show_nothing},
+                                                 {"kernel_max", SYSFS_FILE, .show = show_kernel_max},
+                                                 {"offline", SYSFS_FILE, .show = show_nothing},
+                                                 {"online", SYSFS_FILE, .show = show_cpu_range},
+                                                 {"possible", SYSFS_FILE, .show = show_cpu_range},
+                                                 {"present", SYSFS_FILE, .show = show_cpu_range},
                                                  {0}};
 
 /* ---- memory node ------------------------------------------------------------------------------------------- */
@@ -146,62 +143,15 @@ static int show_node_meminfo(struct seq *s, const struct pseudo_ref *ref)
 	return 0;
 }
 
-static const struct pseudo_entry node0_files[] = {{"cpulist", FILE_RO, .show = show_cpu_range},
-                                                  {"cpumap", FILE_RO, .show = show_all_mask},
-                                                  {"meminfo", FILE_RO, .show = show_node_meminfo},
+static const struct pseudo_entry node0_files[] = {{"cpulist", SYSFS_FILE, .show = show_cpu_range},
+                                                  {"cpumap", SYSFS_FILE, .show = show_all_mask},
+                                                  {"meminfo", SYSFS_FILE, .show = show_node_meminfo},
                                                   {0}};
-static const struct pseudo_entry node_files[] = {{"has_cpu", FILE_RO, .show = show_zero},
-                                                 {"node0", DIR_RX, .children = node0_files},
-                                                 {"online", FILE_RO, .show = show_zero},
-                                                 {"possible", FILE_RO, .show = show_zero},
+static const struct pseudo_entry node_files[] = {{"has_cpu", SYSFS_FILE, .show = show_zero},
+                                                 {"node0", SYSFS_DIR, .children = node0_files},
+                                                 {"online", SYSFS_FILE, .show = show_zero},
+                                                 {"possible", SYSFS_FILE, .show = show_zero},
                                                  {0}};
-
-/* ---- network ----------------------------------------------------------------------------------------------- */
-
-static int show_lo_address(struct seq *s, const struct pseudo_ref *ref)
-{
-	seq_puts(s, "00:00:00:00:00:00\n");
-	return 0;
-}
-
-static int show_lo_mtu(struct seq *s, const struct pseudo_ref *ref)
-{
-	seq_puts(s, "65536\n");
-	return 0;
-}
-
-static int show_lo_type(struct seq *s, const struct pseudo_ref *ref)
-{
-	seq_puts(s, "772\n");
-	return 0;
-}
-
-static int show_lo_state(struct seq *s, const struct pseudo_ref *ref)
-{
-	seq_puts(s, "unknown\n");
-	return 0;
-}
-
-static int show_lo_flags(struct seq *s, const struct pseudo_ref *ref)
-{
-	seq_puts(s, "0x9\n");
-	return 0;
-}
-
-static const struct pseudo_entry lo_stats[] = {{"rx_bytes", FILE_RO, .show = show_zero},
-                                               {"rx_packets", FILE_RO, .show = show_zero},
-                                               {"tx_bytes", FILE_RO, .show = show_zero},
-                                               {"tx_packets", FILE_RO, .show = show_zero},
-                                               {0}};
-static const struct pseudo_entry lo_files[] = {{"address", FILE_RO, .show = show_lo_address},
-                                               {"flags", FILE_RO, .show = show_lo_flags},
-                                               {"ifindex", FILE_RO, .show = show_one},
-                                               {"mtu", FILE_RO, .show = show_lo_mtu},
-                                               {"operstate", FILE_RO, .show = show_lo_state},
-                                               {"statistics", DIR_RX, .children = lo_stats},
-                                               {"type", FILE_RO, .show = show_lo_type},
-                                               {0}};
-static const struct pseudo_entry net_devices[] = {{"lo", DIR_RX, .children = lo_files}, {0}};
 
 /* ---- kernel -------------------------------------------------------------------------------------------------- */
 
@@ -217,46 +167,46 @@ static int show_thp_size(struct seq *s, const struct pseudo_ref *ref)
 	return 0;
 }
 
-static const struct pseudo_entry thp_files[] = {{"defrag", FILE_RO, .show = show_thp},
-                                                {"enabled", FILE_RO, .show = show_thp},
-                                                {"hpage_pmd_size", FILE_RO, .show = show_thp_size},
-                                                {"shmem_enabled", FILE_RO, .show = show_thp},
+static const struct pseudo_entry thp_files[] = {{"defrag", SYSFS_FILE, .show = show_thp},
+                                                {"enabled", SYSFS_FILE, .show = show_thp},
+                                                {"hpage_pmd_size", SYSFS_FILE, .show = show_thp_size},
+                                                {"shmem_enabled", SYSFS_FILE, .show = show_thp},
                                                 {0}};
-static const struct pseudo_entry kernel_mm[] = {{"hugepages", DIR_RX, .children = empty},
-                                                {"transparent_hugepage", DIR_RX, .children = thp_files},
+static const struct pseudo_entry kernel_mm[] = {{"hugepages", SYSFS_DIR, .children = empty},
+                                                {"transparent_hugepage", SYSFS_DIR, .children = thp_files},
                                                 {0}};
-static const struct pseudo_entry kernel_dirs[] = {{"debug", DIR_RX, .children = empty},
-                                                  {"mm", DIR_RX, .children = kernel_mm},
-                                                  {"security", DIR_RX, .children = empty},
+static const struct pseudo_entry kernel_dirs[] = {{"debug", SYSFS_DIR, .children = empty},
+                                                  {"mm", SYSFS_DIR, .children = kernel_mm},
+                                                  {"security", SYSFS_DIR, .children = empty},
                                                   {0}};
 
 static const struct pseudo_entry system_dirs[] = {
-	{"cpu", DIR_RX, .children = cpus_files, .lookup = cpus_lookup, .next = cpus_next},
-	{"node", DIR_RX, .children = node_files},
+	{"cpu", SYSFS_DIR, .children = cpus_files, .lookup = cpus_lookup, .next = cpus_next},
+	{"node", SYSFS_DIR, .children = node_files},
 	{0}};
-static const struct pseudo_entry virtual_dirs[] = {{"net", DIR_RX, .children = net_devices}, {0}};
-static const struct pseudo_entry devices_dirs[] = {{"system", DIR_RX, .children = system_dirs},
-                                                   {"virtual", DIR_RX, .children = virtual_dirs},
+static const struct pseudo_entry virtual_dirs[] = {{"net", SYSFS_DIR, .children = empty, .lookup = sysfs_net_lookup, .next = sysfs_net_next}, {0}};
+static const struct pseudo_entry devices_dirs[] = {{"system", SYSFS_DIR, .children = system_dirs},
+                                                   {"virtual", SYSFS_DIR, .children = virtual_dirs},
                                                    {0}};
-static const struct pseudo_entry class_dirs[] = {{"block", DIR_RX, .children = empty},
-                                                 {"mem", DIR_RX, .children = empty},
-                                                 {"net", DIR_RX, .children = net_devices},
-                                                 {"tty", DIR_RX, .children = empty},
+static const struct pseudo_entry class_dirs[] = {{"block", SYSFS_DIR, .children = empty},
+                                                 {"mem", SYSFS_DIR, .children = empty},
+                                                 {"net", SYSFS_DIR, .children = empty, .lookup = sysfs_net_lookup, .next = sysfs_net_next},
+                                                 {"tty", SYSFS_DIR, .children = empty},
                                                  {0}};
-static const struct pseudo_entry fs_dirs[] = {{"cgroup", DIR_RX, .children = empty}, {0}};
-static const struct pseudo_entry bus_dirs[] = {{"cpu", DIR_RX, .children = empty}, {"pci", DIR_RX, .children = empty}, {0}};
-static const struct pseudo_entry top_dirs[] = {{"block", DIR_RX, .children = empty},
-                                               {"bus", DIR_RX, .children = bus_dirs},
-                                               {"class", DIR_RX, .children = class_dirs},
-                                               {"dev", DIR_RX, .children = empty},
-                                               {"devices", DIR_RX, .children = devices_dirs},
-                                               {"firmware", DIR_RX, .children = empty},
-                                               {"fs", DIR_RX, .children = fs_dirs},
-                                               {"kernel", DIR_RX, .children = kernel_dirs},
-                                               {"module", DIR_RX, .children = empty},
-                                               {"power", DIR_RX, .children = empty},
+static const struct pseudo_entry fs_dirs[] = {{"cgroup", SYSFS_DIR, .children = empty}, {0}};
+static const struct pseudo_entry bus_dirs[] = {{"cpu", SYSFS_DIR, .children = empty}, {"pci", SYSFS_DIR, .children = empty}, {0}};
+static const struct pseudo_entry top_dirs[] = {{"block", SYSFS_DIR, .children = empty},
+                                               {"bus", SYSFS_DIR, .children = bus_dirs},
+                                               {"class", SYSFS_DIR, .children = class_dirs},
+                                               {"dev", SYSFS_DIR, .children = empty},
+                                               {"devices", SYSFS_DIR, .children = devices_dirs},
+                                               {"firmware", SYSFS_DIR, .children = empty},
+                                               {"fs", SYSFS_DIR, .children = fs_dirs},
+                                               {"kernel", SYSFS_DIR, .children = kernel_dirs},
+                                               {"module", SYSFS_DIR, .children = empty},
+                                               {"power", SYSFS_DIR, .children = empty},
                                                {0}};
-static const struct pseudo_entry root_entry = {"/", DIR_RX, .children = top_dirs};
+static const struct pseudo_entry root_entry = {"/", SYSFS_DIR, .children = top_dirs};
 
 static struct super_block *sysfs_mount(const struct fs_type *type, const char *source, const char *data, uint32_t flags)
 {

@@ -8,6 +8,7 @@
 #include "lib/log.h"
 #include "lib/string.h"
 #include "net/inet.h"
+#include "net/net_show.h"
 #include "task/task.h"
 
 #define CHUNKS 64
@@ -58,6 +59,7 @@ static struct host_sock *wrap(uint32_t num, int family, int type, int protocol)
 	if (h) {
 		socket_init(&h->s, &host_ops, family, type, protocol);
 		h->num = num;
+		h->uid = current->cred->euid;
 		spin_init(&h->lock);
 		wait_queue_init(&h->pollers);
 		wait_queue_init(&h->sleepers);
@@ -89,7 +91,7 @@ int host_sock_create(int family, int type, int protocol, struct socket **out)
 	int icmp = family == AF_INET ? IPPROTO_ICMP_ : IPPROTO_ICMPV6_;
 	if (type == SOCK_RAW && inet)
 		return capable(CAP_NET_RAW) ? -EPROTONOSUPPORT : -EPERM;
-	if (inet && type != SOCK_STREAM && type != SOCK_DGRAM)
+	if (type != SOCK_DGRAM && type != (inet ? SOCK_STREAM : SOCK_RAW))
 		return -ESOCKTNOSUPPORT;
 	if (inet && !protocol)
 		protocol = type == SOCK_STREAM ? IPPROTO_TCP_ : IPPROTO_UDP_;
@@ -346,6 +348,59 @@ int64_t host_net_ioctl(uint32_t cmd, void *buf, uint32_t len)
 			host_release(s);
 	}
 	return hostcall4(HC_NET_IOCTL, READ_ONCE(host_socks.asker)->num, cmd, buf, len);
+}
+
+/* ---- what /proc/net shows ------------------------------------------------------------------------------------------- */
+
+static uint16_t put_name(uint32_t num, bool peer, int family, uint8_t *addr)
+{
+	struct hc_sockaddr name;
+	uint16_t port;
+	memset(addr, 0, 16);
+	if (hostcall3(HC_NET_GETNAME, num, peer, &name) < 0 || name.len < 16)
+		return 0;
+	memcpy(&port, name.data + 2, sizeof(port));
+	if (family == AF_INET)
+		memcpy(addr, name.data + 4, 4);
+	else if (name.len >= 24)
+		memcpy(addr, name.data + 8, 16);
+	return __builtin_bswap16(port);
+}
+
+static void put_line(uint32_t num, int family, int type, uint64_t ino, uint32_t uid, struct sock_line *l)
+{
+	uint8_t info[8] = {0};
+	int queued = 0;
+	*l = (struct sock_line){.family = (uint8_t)family, .state = 7, .ino = ino, .uid = uid};
+	l->local_port = put_name(num, false, family, l->local);
+	l->remote_port = put_name(num, true, family, l->remote);
+	if (type == SOCK_STREAM && hostcall5(HC_NET_GETSOCKOPT, num, IPPROTO_TCP_, 11 /* TCP_INFO */, info, sizeof(info)) > 0)
+		l->state = info[0];
+	else if (type == SOCK_DGRAM && l->remote_port)
+		l->state = 1;
+	if (hostcall4(HC_NET_IOCTL, num, FIONREAD, &queued, sizeof(queued)) > 0)
+		l->rx_queue = (uint32_t)queued;
+}
+
+uint32_t host_sock_lines(int family, int type, struct sock_line *out, uint32_t max)
+{
+	uint32_t n = 0;
+	for (uint32_t num = 0; num < CHUNKS * CHUNK; num++) {
+		spin_lock(&host_socks.lock);
+		struct host_sock **slot = slot_of(num), *h = slot ? *slot : NULL;
+		bool wanted = h && h != host_socks.asker && h->s.family == family && h->s.type == type && h->s.protocol != IPPROTO_ICMP_;
+		uint64_t ino = h ? h->s.ino : 0;
+		uint32_t uid = h ? h->uid : 0;
+		spin_unlock(&host_socks.lock);
+		if (!slot)
+			num |= CHUNK - 1; /* the rest of the chunk is not there either */
+		if (!wanted)
+			continue;
+		if (n < max)
+			put_line(num, family, type, ino, uid, &out[n]);
+		n++;
+	}
+	return n;
 }
 
 static const struct socket_ops host_ops = {

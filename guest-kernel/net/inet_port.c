@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* AF_INET and AF_INET6: who is bound to which address and port (see inet.h). */
+#include "lib/string.h"
 #include "net/inet.h"
+#include "net/net_show.h"
 #include "task/random.h"
 #include "task/task.h"
 #include "task/user_ns.h"
@@ -206,4 +208,44 @@ struct inet_sock *inet_find(struct net_ns *net, int type, struct inet_name to, s
 		inet_get(best);
 	spin_unlock(&net->ports_lock);
 	return best;
+}
+
+static void put_address(uint8_t *out, struct inet_addr a, int family)
+{
+	uint64_t w[2] = {__builtin_bswap64(a.hi), __builtin_bswap64(a.lo)};
+	uint32_t four = __builtin_bswap32((uint32_t)a.lo);
+	memset(out, 0, 16);
+	if (family == AF_INET)
+		memcpy(out, &four, sizeof(four));
+	else
+		memcpy(out, w, sizeof(w));
+}
+
+static void put_line(struct inet_sock *u, struct sock_line *l)
+{
+	bool tcp = u->s.type == SOCK_STREAM;
+	*l = (struct sock_line){.family = (uint8_t)u->s.family, .local_port = u->self.port, .remote_port = u->remote.port,
+	                        .rx_queue = (uint32_t)(u->state == INET_LISTENING ? u->nbacklog : u->queued), .uid = u->uid,
+	                        .ino = u->s.ino};
+	l->state = (uint8_t)(tcp ? inet_tcp_state(u) : u->state == INET_CONNECTED ? 1 : 7);
+	put_address(l->local, u->self.addr, u->s.family);
+	put_address(l->remote, u->remote.addr, u->s.family);
+}
+
+uint32_t inet_sock_lines(struct net_ns *net, int family, int type, struct sock_line *out, uint32_t max)
+{
+	uint32_t n = 0;
+	spin_lock(&net->ports_lock);
+	for (uint32_t i = 0; i < NET_PORT_BUCKETS; i++) {
+		struct inet_sock *u;
+		list_for_each_entry(u, bucket_of(net, type, (uint16_t)i), bound) {
+			if (u->s.family != family)
+				continue;
+			if (n < max)
+				put_line(u, &out[n]);
+			n++;
+		}
+	}
+	spin_unlock(&net->ports_lock);
+	return n;
 }

@@ -16,6 +16,8 @@
 #define AF_PACKET  17
 #define AF_MAX_    46
 
+#define SOL_NETLINK 270
+
 #define SOCK_STREAM    1
 #define SOCK_DGRAM     2
 #define SOCK_RAW       3

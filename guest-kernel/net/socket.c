@@ -6,6 +6,7 @@
 
 #include "fs/namei.h"
 #include "lib/string.h"
+#include "net/sys_socket.h"
 #include "signal/signal.h"
 #include "task/task.h"
 #include "task/user_ns.h"
@@ -189,6 +190,8 @@ static int64_t sock_ioctl(struct file *f, uint32_t cmd, uint64_t arg)
 		owner = f->owner_pid;
 		return copy_out(uva(arg), &owner, sizeof(owner)) ? -EFAULT : 0;
 	}
+	if (net_dev_request(cmd))
+		return net_dev_ioctl(s->net, cmd, arg);
 	return s->ops->ioctl ? s->ops->ioctl(s, cmd, arg) : -ENOTTY;
 }
 

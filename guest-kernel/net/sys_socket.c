@@ -3,6 +3,7 @@
 #include "boot/boot.h"
 #include "lib/string.h"
 #include "net/host_sock.h"
+#include "net/netlink.h"
 #include "net/sys_socket.h"
 #include "signal/signal.h"
 #include "syscall/syscall.h"
@@ -66,7 +67,7 @@ static int create(int family, int type, int protocol, struct socket **s)
 	case AF_INET6:
 		return host ? host_sock_create(family, type, protocol, s) : inet_create(family, type, protocol, s);
 	case AF_NETLINK:
-		return host ? host_sock_create(family, type, protocol, s) : -EAFNOSUPPORT;
+		return host && protocol == NETLINK_ROUTE ? host_sock_create(family, type, protocol, s) : netlink_create(type, protocol, s);
 	case AF_PACKET:
 		return ns_capable(current->nsproxy->net->ns.user_ns, CAP_NET_RAW) ? -EAFNOSUPPORT : -EPERM;
 	}

@@ -17,4 +17,8 @@ int sockaddr_copy_out(uva_t dst, uva_t len_ptr, const struct sockaddr_buf *a) MU
 int sock_option_set(struct socket *s, int name, const void *val, uint32_t len);
 int sock_option_get(struct socket *s, int name, void *val, uint32_t *len);
 
+/* net_ioctl.c: is it a request about network interfaces, and its answer. */
+bool net_dev_request(uint32_t cmd);
+int64_t net_dev_ioctl(struct net_ns *net, uint32_t cmd, uint64_t arg);
+
 #endif
