@@ -171,12 +171,16 @@ static int64_t send_netlink(struct net_socket *s, struct msghdr *h, int flags)
 			whole.iov_len += h->msg_iov[i].iov_len;
 		}
 	}
-	if (!rc && (h->msg_control || !net_netlink_ok(copy, whole.iov_len)))
-		rc = -EPERM;
+	if (!rc && h->msg_control)
+		rc = -EINVAL;
 	h->msg_iov = &whole;
 	h->msg_iovlen = 1;
-	if (!rc && (rc = sendmsg(s->fd, h, flags)) < 0)
-		rc = -errno;
+	if (!rc) {
+		size_t all = whole.iov_len;
+
+		whole.iov_len = net_netlink_clip(copy, all);
+		rc = sendmsg(s->fd, h, flags) < 0 ? -errno : (int64_t)all;
+	}
 	free(copy);
 	return rc;
 }

@@ -22,7 +22,8 @@ extern const unsigned net_ioctls_count;
 size_t net_ioctl_size(unsigned long request);
 /* Is it all control data that may be sent, and well-formed? */
 bool net_control_ok(const void *control, size_t len);
-/* Does a netlink message only ask (RTM_GET*)? */
-bool net_netlink_ok(const void *data, size_t len);
+/* How much of a series of netlink requests may be sent: all up to the first that is not a question (RTM_GET*). Of that
+ * one the bare head goes, which the host's kernel refuses (this process has no CAP_NET_ADMIN) and so answers as Linux. */
+size_t net_netlink_clip(void *data, size_t len);
 
 #endif

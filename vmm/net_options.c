@@ -200,25 +200,26 @@ bool net_control_ok(const void *control, size_t len)
 	return true;
 }
 
-bool net_netlink_ok(const void *data, size_t len)
+size_t net_netlink_clip(void *data, size_t len)
 {
-	const uint8_t *p = data;
+	const size_t bare = NLMSG_LENGTH(sizeof(struct rtgenmsg));
+	size_t off = 0;
 	struct nlmsghdr h;
 
-	while (len >= sizeof(h)) {
-		size_t step;
-
-		memcpy(&h, p, sizeof(h));
-		if (h.nlmsg_len < sizeof(h) || h.nlmsg_len > len)
-			return true; /* where the host's kernel stops, too */
+	while (len - off >= sizeof(h)) {
+		memcpy(&h, (uint8_t *)data + off, sizeof(h));
+		if (h.nlmsg_len < sizeof(h) || h.nlmsg_len > len - off)
+			return off; /* where the host's kernel stops, too */
 		/* Types come in fours: NEW, DEL, GET, SET. Those below RTM_BASE are NLMSG_NOOP and its kin. */
-		if (h.nlmsg_type >= RTM_BASE && (h.nlmsg_type & 3) != 2)
-			return false;
-		step = NLMSG_ALIGN(h.nlmsg_len);
-		if (step >= len)
-			return true;
-		p += step;
-		len -= step;
+		if (h.nlmsg_type >= RTM_BASE && (h.nlmsg_type & 3) != 2) {
+			if (h.nlmsg_len > bare)
+				h.nlmsg_len = bare;
+			memcpy((uint8_t *)data + off, &h, sizeof(h));
+			return off + h.nlmsg_len;
+		}
+		if (NLMSG_ALIGN(h.nlmsg_len) >= len - off)
+			return len;
+		off += NLMSG_ALIGN(h.nlmsg_len);
 	}
-	return true;
+	return off;
 }
