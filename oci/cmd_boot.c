@@ -105,7 +105,9 @@ static struct error *boot(int *status)
 	prctl(PR_SET_NAME, "runsc-sandbox");
 	vmm_prepare_io(&c);
 	if (c.host_network && launch_flag(t, node, "own-network"))
-		network_prepare();
+		e = network_prepare(t, node);
+	if (e)
+		return e;
 	c.statm_fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
 	c.meminfo_fd = open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
 	err = namespace_empty_root(launch_string(t, node, "empty-root-on"));

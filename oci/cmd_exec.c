@@ -247,7 +247,7 @@ static struct error *prepare_terminal(struct exec *x)
 	if (!x->spec.terminal)
 		return NULL;
 	if (values.console_socket)
-		return console_send_pty(values.console_socket, &x->terminal);
+		return console_send_pty(values.console_socket, x->spec.console_rows, x->spec.console_columns, &x->terminal);
 	if (values.detach)
 		return error_new("cannot allocate tty if runsc will detach without setting console socket");
 	if (!isatty(0))

@@ -12,6 +12,7 @@
 
 static struct {
 	const char *bundle, *cwd;
+	bool fields;
 } values = {.bundle = ".", .cwd = "/"};
 
 #define OFF(field) __builtin_offsetof(__typeof__(values), field)
@@ -19,6 +20,7 @@ static struct {
 static const struct flag flags[] = {
     {"bundle", 'b', FLAG_STRING, OFF(bundle), "DIR", "where to write config.json (default: the current directory)"},
     {"cwd", 0, FLAG_STRING, OFF(cwd), "DIR", "working directory of the process (default /)"},
+    {"fields", 0, FLAG_BOOL, OFF(fields), NULL, "print which fields runsc handles, as a table in Markdown, instead"},
     {0},
 };
 
@@ -46,6 +48,10 @@ static struct error *run(const struct options *o, int argc, char **argv, int *st
 	char *text;
 	int err;
 
+	if (values.fields) {
+		spec_print_fields();
+		return NULL;
+	}
 	if (e)
 		return e;
 	text = cJSON_Print(spec);

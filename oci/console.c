@@ -59,10 +59,11 @@ static struct error *send_fd(const char *path, int fd, const char *name)
 	return NULL;
 }
 
-struct error *console_send_pty(const char *path, int *slave)
+struct error *console_send_pty(const char *path, unsigned rows, unsigned columns, int *slave)
 {
 	AUTO_FD master = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
 	AUTO_FD fd = -1;
+	struct winsize size = {.ws_row = rows, .ws_col = columns};
 	int unlock = 0;
 
 	if (master < 0 || ioctl(master, TIOCSPTLCK, &unlock) < 0)
@@ -70,6 +71,8 @@ struct error *console_send_pty(const char *path, int *slave)
 	fd = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0)
 		return error_errno(errno, "cannot open the pseudo-terminal");
+	if (rows || columns)
+		ioctl(master, TIOCSWINSZ, &size);
 	*slave = take_fd(&fd);
 	return send_fd(path, master, "console");
 }

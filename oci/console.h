@@ -15,7 +15,8 @@
 struct error *console_save(int fd) MUST_CHECK;
 /* Puts back what console_save found; nothing if it was not called. Once. */
 void console_restore(void);
-/* Makes a pty, sends its master over the unix socket at path (OCI runtimes' --console-socket) and returns the slave. */
-struct error *console_send_pty(const char *path, int *slave) MUST_CHECK;
+/* Makes a pty, sends its master over the unix socket at path (OCI runtimes' --console-socket) and returns the slave.
+ * rows, columns: its size, if not 0. */
+struct error *console_send_pty(const char *path, unsigned rows, unsigned columns, int *slave) MUST_CHECK;
 
 #endif

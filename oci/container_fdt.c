@@ -98,6 +98,47 @@ void container_fdt_process(struct tree *t, const struct spec *s)
 	tree_u32(t, "terminal", s->terminal);
 	put_rlimits(t, s);
 	tree_u32(t, "oom-score-adj", (uint32_t)s->oom_score_adj);
+	if (s->sched_policy >= 0) {
+		tree_u32(t, "sched-policy", (uint32_t)s->sched_policy);
+		tree_u32(t, "sched-priority", (uint32_t)s->sched_priority);
+		tree_u32(t, "nice", (uint32_t)s->sched_nice);
+	}
+	tree_u32(t, "io-priority", s->io_priority);
+}
+
+static void put_devices(struct tree *t, const struct spec *s)
+{
+	tree_node(t, "devices");
+	for (unsigned i = 0; i < s->ndevices; i++) {
+		const struct spec_device *d = &s->devices[i];
+		char name[32];
+
+		snprintf(name, sizeof(name), "device@%u", i);
+		tree_node(t, name);
+		tree_string(t, "path", d->path);
+		tree_u32(t, "mode", d->mode);
+		tree_u32(t, "major", d->major);
+		tree_u32(t, "minor", d->minor);
+		tree_u32(t, "uid", d->uid);
+		tree_u32(t, "gid", d->gid);
+		tree_node_end(t);
+	}
+	tree_node_end(t);
+}
+
+/* What the linux object says of the container as a whole. */
+static void put_linux(struct tree *t, const struct spec *s)
+{
+	tree_u32(t, "personality", s->personality);
+	tree_strings(t, "masked-paths", s->masked_paths);
+	tree_strings(t, "readonly-paths", s->readonly_paths);
+	tree_strings(t, "sysctls", s->sysctls);
+	if (s->root_propagation)
+		tree_string(t, "root-propagation", s->root_propagation);
+	if (s->seccomp)
+		tree_prop(t, "seccomp", s->seccomp, s->seccomp_len);
+	if (s->seccomp_log)
+		tree_flag(t, "seccomp-log");
 }
 
 static void put_limit(struct tree *t, const char *name, int64_t v)
@@ -134,9 +175,13 @@ void container_fdt_write(struct tree *t, const struct launch *l)
 	container_limits_write(t, &s->resources);
 	if (l->cgroup_v2)
 		tree_flag(t, "cgroup-v2");
+	if (s->domainname)
+		tree_string(t, "domainname", s->domainname);
+	put_linux(t, s);
 	put_io(t, l);
 	if (l->hold)
 		tree_flag(t, "hold");
+	put_devices(t, s);
 	tree_node(t, "root");
 	tree_string(t, "type", l->overlay == OVERLAY_NONE ? "gofer" : "overlay");
 	tree_u32(t, "mount", 0);

@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libfdt.h>
 #include <net/if.h>
 #include <sched.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -70,12 +72,31 @@ static void loopback_up(void)
 		log_warn("cannot bring the loopback interface of the container up: %s", strerror(errno));
 }
 
-void network_prepare(void)
+static struct error *set_sysctl(const char *setting)
 {
+	const char *value = strchr(setting, '=') + 1;
+	char *path = xasprintf("/proc/sys/%.*s", (int)(value - setting - 1), setting);
 	int err;
+
+	for (char *p = path; *p; p++)
+		*p = *p == '.' ? '/' : *p;
+	err = write_file_at(AT_FDCWD, path, value);
+	free(path);
+	return err < 0 ? error_errno(err, "linux.sysctl: %s", setting) : NULL;
+}
+
+struct error *network_prepare(const void *tree, int node)
+{
+	int err, len;
+	const char *list = fdt_getprop(tree, node, "sysctls", &len);
+	struct error *e = NULL;
 
 	loopback_up();
 	err = write_file_at(AT_FDCWD, "/proc/sys/net/ipv4/ip_unprivileged_port_start", "0");
 	if (err < 0)
 		log_debug("ports below 1024 follow the namespace's own rule: %s", strerror(-err));
+	for (const char *s = list; !e && s && s < list + len; s += strlen(s) + 1)
+		if (has_prefix(s, "net."))
+			e = set_sysctl(s);
+	return e;
 }

@@ -19,8 +19,8 @@ struct error *network_enter(struct network *n, const struct options *o, const st
 void network_leave(struct network *n);
 /* Does the container have a network namespace that is not runsc's own? */
 bool network_is_own(const struct spec *s);
-/* In the sandbox process, in a namespace that is the container's alone: the loopback interface comes up, and the
- * Sentry alone decides who may bind which port. */
-void network_prepare(void);
+/* In the sandbox process, in a namespace that is the container's alone: the loopback interface comes up, the Sentry alone
+ * decides who may bind which port, and the settings net.* of the list of strings "sysctls" in the node are made. */
+struct error *network_prepare(const void *tree, int node) MUST_CHECK;
 
 #endif

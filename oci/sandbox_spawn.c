@@ -88,7 +88,7 @@ struct error *sandbox_prepare_stdio(struct sandbox *sb)
 	if (c->console_socket && !c->spec->terminal)
 		return error_new("--console-socket: process.terminal is not true");
 	if (c->spec->terminal && c->console_socket) {
-		struct error *e = console_send_pty(c->console_socket, &slave);
+		struct error *e = console_send_pty(c->console_socket, c->spec->console_rows, c->spec->console_columns, &slave);
 
 		for (int i = 0; !e && i < NR_STDIO; i++)
 			sb->stdio[i] = slave;

@@ -13,57 +13,6 @@
 
 #define CONFIG_MAX (16u << 20)
 
-/* Fields that runsc does not act upon. Those marked harmless ask for what the sandbox gives anyway (the container never
- * reaches the host's kernel) and are noted in the debug log only. */
-static const struct {
-	const char *parent, *key;
-	bool harmless;
-} unhandled[] = {
-    {"", "domainname", false},
-    {"", "solaris", false},
-    {"", "windows", false},
-    {"", "vm", false},
-    {"process", "apparmorProfile", true},
-    {"process", "selinuxLabel", true},
-    {"process", "scheduler", false},
-    {"process", "ioPriority", false},
-    {"process", "consoleSize", true},
-    {"linux", "seccomp", true},
-    {"linux", "maskedPaths", true},
-    {"linux", "readonlyPaths", true},
-    {"linux", "mountLabel", true},
-    {"linux", "rootfsPropagation", true},
-    {"linux", "namespaces", true},
-    {"linux", "devices", false},
-    {"linux", "sysctl", false},
-    {"linux", "intelRdt", false},
-    {"linux", "personality", false},
-    {"linux", "timeOffsets", false},
-};
-
-static bool is_empty(const cJSON *v)
-{
-	return cJSON_IsNull(v) || ((cJSON_IsArray(v) || cJSON_IsObject(v)) && !v->child) ||
-	       (cJSON_IsString(v) && !*v->valuestring);
-}
-
-static void warn_unhandled(struct json *j, const char *parent, const cJSON *obj)
-{
-	for (unsigned i = 0; obj && i < sizeof(unhandled) / sizeof(unhandled[0]); i++) {
-		const cJSON *v;
-
-		if (strcmp(unhandled[i].parent, parent) != 0)
-			continue;
-		v = cJSON_GetObjectItemCaseSensitive(obj, unhandled[i].key);
-		if (!v || is_empty(v))
-			continue;
-		if (unhandled[i].harmless)
-			log_debug("%s: %s%s%s is not needed in a sandbox", j->file, parent, *parent ? "." : "", unhandled[i].key);
-		else
-			log_warn("%s: %s%s%s is not supported and ignored", j->file, parent, *parent ? "." : "", unhandled[i].key);
-	}
-}
-
 static void parse_root(struct json *j, struct spec *s)
 {
 	const cJSON *root = json_object(j, j->root, "root", true);
@@ -82,53 +31,6 @@ static void parse_root(struct json *j, struct spec *s)
 		json_fail(j, "root.path", "%s: %s", s->root, strerror(errno));
 	else if (!S_ISDIR(st.st_mode))
 		json_fail(j, "root.path", "%s is not a directory", s->root);
-}
-
-static void parse_resources(struct json *j, const cJSON *linux_obj, struct spec *s)
-{
-	struct resources *r = &s->resources;
-
-	resources_parse(j, json_object(j, linux_obj, "linux.resources", false), "linux.resources", r);
-	s->memory_limit = res_limited(r->memory.limit) ? r->memory.limit : 0;
-	s->pids_limit = res_limited(r->pids) ? r->pids : 0;
-}
-
-static void parse_namespaces(struct json *j, const cJSON *linux_obj, struct spec *s)
-{
-	const cJSON *list = json_array(j, linux_obj, "linux.namespaces", false), *item;
-
-	cJSON_ArrayForEach(item, list) {
-		const char *type = json_string(j, item, "linux.namespaces.type", true);
-		const char *path = json_string(j, item, "linux.namespaces.path", false);
-
-		if (!type || strcmp(type, "network") != 0)
-			continue;
-		if (s->own_network)
-			json_fail(j, "linux.namespaces", "names the network namespace twice");
-		s->own_network = true;
-		s->network_path = path && *path ? path : NULL;
-	}
-}
-
-static void parse_linux(struct json *j, struct spec *s)
-{
-	const cJSON *obj = json_object(j, j->root, "linux", false);
-	const cJSON *maps = json_array(j, obj, "linux.uidMappings", false);
-
-	if (maps && maps->child)
-		json_fail(j, "linux.uidMappings", "user namespaces of containers are not supported");
-	s->cgroups_path = json_string(j, obj, "linux.cgroupsPath", false);
-	if (s->cgroups_path && strchr(s->cgroups_path, ':'))
-		json_fail(j, "linux.cgroupsPath", "\"%s\": systemd's notation is not supported, only paths", s->cgroups_path);
-	if (s->cgroups_path && (strstr(s->cgroups_path, "/../") || has_prefix(s->cgroups_path, "../") ||
-	                        strcmp(s->cgroups_path, "..") == 0 ||
-	                        (strlen(s->cgroups_path) >= 3 && strcmp(s->cgroups_path + strlen(s->cgroups_path) - 3, "/..") == 0)))
-		json_fail(j, "linux.cgroupsPath", "\"%s\" climbs with \"..\"", s->cgroups_path);
-	if (s->cgroups_path && !*s->cgroups_path)
-		s->cgroups_path = NULL;
-	parse_resources(j, obj, s);
-	parse_namespaces(j, obj, s);
-	warn_unhandled(j, "linux", obj);
 }
 
 static void parse_annotations(struct json *j, struct spec *s)
@@ -187,16 +89,19 @@ struct error *spec_load(const char *bundle, struct spec *s)
 	s->hostname = json_string(j, j->root, "hostname", false);
 	if (s->hostname && strlen(s->hostname) > 64)
 		json_fail(j, "hostname", "is longer than 64 bytes");
+	s->domainname = json_string(j, j->root, "domainname", false);
+	if (s->domainname && strlen(s->domainname) > 64)
+		json_fail(j, "domainname", "is longer than 64 bytes");
 	spec_parse_mounts(j, s);
-	parse_linux(j, s);
+	spec_parse_linux(j, s);
 	parse_annotations(j, s);
 	s->hooks = json_object(j, j->root, "hooks", false);
 	hooks_check(j, s->hooks);
 	e = json_error(j);
 	if (e)
 		return e;
-	warn_unhandled(j, "", j->root);
-	warn_unhandled(j, "process", cJSON_GetObjectItemCaseSensitive(j->root, "process"));
+	spec_tell_fields(j, "", j->root);
+	spec_tell_fields(j, "root", cJSON_GetObjectItemCaseSensitive(j->root, "root"));
 	spec_default_mounts(s);
 	return NULL;
 }
@@ -216,6 +121,8 @@ void spec_for_command(struct spec *s, const char *root, const char *cwd, char **
 
 	memset(s, 0, sizeof(*s));
 	resources_init(&s->resources);
+	s->masked_paths = s->readonly_paths = s->sysctls = no_options;
+	s->sched_policy = -1;
 	s->bundle = root;
 	s->version = "1.0.2";
 	s->root = root;

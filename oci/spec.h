@@ -31,16 +31,27 @@ struct spec_mount {
 	bool readonly, recursive;
 };
 
+struct spec_device {
+	const char *path;        /* absolute, inside the container */
+	uint32_t mode, uid, gid; /* mode with S_IF* */
+	uint32_t major, minor;
+};
+
 struct spec {
 	const char *bundle;      /* absolute */
 	const char *version;     /* ociVersion */
 	char **args, **env;
-	const char *cwd, *hostname;
+	const char *cwd, *hostname, *domainname;
 	uint32_t uid, gid, umask;
 	uint32_t *gids;
 	unsigned ngids;
 	uint64_t caps[CAPS_SETS]; /* bit n: capability n */
 	bool no_new_privs, terminal;
+	unsigned console_rows, console_columns; /* of a new pseudo-terminal; 0: not given */
+	int sched_policy;        /* SCHED_*, or -1: not given */
+	int sched_priority, sched_nice;
+	uint32_t io_priority;    /* as ioprio_set(2), or 0 */
+	uint32_t personality;
 	int oom_score_adj;
 	bool has_oom_score_adj;
 	struct spec_rlimit *rlimits;
@@ -56,6 +67,14 @@ struct spec {
 	uint64_t memory_limit, pids_limit; /* of the container itself; 0: none */
 	bool own_network;        /* the container has a network namespace: */
 	const char *network_path; /* the one at this path, or NULL: a new one */
+	char **masked_paths, **readonly_paths; /* NULL-terminated */
+	char **sysctls;          /* "name=value", NULL-terminated */
+	struct spec_device *devices;
+	unsigned ndevices;
+	const char *root_propagation; /* or NULL */
+	void *seccomp;           /* a program of struct sock_filter, or NULL */
+	unsigned seccomp_len;    /* its bytes */
+	bool seccomp_log;
 };
 
 /* Reads BUNDLE/config.json. */
@@ -73,6 +92,13 @@ void spec_parse_mounts(struct json *j, struct spec *s);
 const char *const *spec_mount_options(void);
 /* The mounts that every container has: /dev if the list lacks it. */
 void spec_default_mounts(struct spec *s);
+/* spec_linux.c, spec_seccomp.c */
+void spec_parse_linux(struct json *j, struct spec *s);
+void spec_parse_seccomp(struct json *j, const cJSON *seccomp, struct spec *s);
+/* spec_fields.c: tells what of an object runsc does not act upon. */
+void spec_tell_fields(struct json *j, const char *parent, const cJSON *obj);
+/* A table of all fields in Markdown, for docs/oci.md. */
+void spec_print_fields(void);
 /* spec_process.c */
 void spec_parse_process(struct json *j, const cJSON *process, struct spec *s);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The process object of config.json. */
 #include <cap-ng.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -115,6 +116,51 @@ static void parse_user(struct json *j, const cJSON *process, struct spec *s)
 		json_fail(j, "process.user.additionalGids", "has more than 65536 entries");
 }
 
+static void parse_scheduler(struct json *j, const cJSON *process, struct spec *s)
+{
+	static const struct {
+		const char *name;
+		int policy;
+	} policies[] = {{"SCHED_OTHER", SCHED_OTHER}, {"SCHED_FIFO", SCHED_FIFO}, {"SCHED_RR", SCHED_RR},
+	                {"SCHED_BATCH", SCHED_BATCH}, {"SCHED_IDLE", SCHED_IDLE}};
+	const cJSON *obj = json_object(j, process, "process.scheduler", false);
+	const char *name = json_string(j, obj, "process.scheduler.policy", obj != NULL);
+
+	s->sched_policy = -1;
+	for (unsigned i = 0; name && i < sizeof(policies) / sizeof(policies[0]); i++)
+		if (strcmp(policies[i].name, name) == 0)
+			s->sched_policy = policies[i].policy;
+	if (name && s->sched_policy < 0)
+		json_fail(j, "process.scheduler.policy", "\"%s\" is not supported", name);
+	s->sched_nice = json_int(j, obj, "process.scheduler.nice", 0, -20, 19);
+	s->sched_priority = json_int(j, obj, "process.scheduler.priority", 0, 0, 99);
+	if (name && (s->sched_priority > 0) != (s->sched_policy == SCHED_FIFO || s->sched_policy == SCHED_RR))
+		json_fail(j, "process.scheduler.priority", "%d does not go with %s", s->sched_priority, name);
+}
+
+static void parse_io_priority(struct json *j, const cJSON *process, struct spec *s)
+{
+	static const char *const classes[] = {"", "IOPRIO_CLASS_RT", "IOPRIO_CLASS_BE", "IOPRIO_CLASS_IDLE"};
+	const cJSON *obj = json_object(j, process, "process.ioPriority", false);
+	const char *name = json_string(j, obj, "process.ioPriority.class", obj != NULL);
+	uint32_t priority = json_int(j, obj, "process.ioPriority.priority", 0, 0, 7);
+
+	for (uint32_t i = 1; name && i < sizeof(classes) / sizeof(classes[0]); i++)
+		if (strcmp(classes[i], name) == 0)
+			s->io_priority = i << 13 | priority;
+	if (name && !s->io_priority)
+		json_fail(j, "process.ioPriority.class", "\"%s\" is not a class", name);
+}
+
+static void parse_console(struct json *j, const cJSON *process, struct spec *s)
+{
+	const cJSON *size = json_object(j, process, "process.consoleSize", false);
+
+	s->terminal = json_bool(j, process, "process.terminal", false);
+	s->console_rows = json_int(j, size, "process.consoleSize.height", 0, 0, UINT16_MAX);
+	s->console_columns = json_int(j, size, "process.consoleSize.width", 0, 0, UINT16_MAX);
+}
+
 void spec_parse_process(struct json *j, const cJSON *process, struct spec *s)
 {
 	unsigned nargs = 0;
@@ -130,7 +176,11 @@ void spec_parse_process(struct json *j, const cJSON *process, struct spec *s)
 	parse_caps(j, process, s);
 	parse_rlimits(j, process, s);
 	s->no_new_privs = json_bool(j, process, "process.noNewPrivileges", false);
-	s->terminal = json_bool(j, process, "process.terminal", false);
+	parse_console(j, process, s);
+	parse_scheduler(j, process, s);
+	parse_io_priority(j, process, s);
+	spec_tell_fields(j, "process", process);
+	spec_tell_fields(j, "process.user", cJSON_GetObjectItemCaseSensitive(process, "user"));
 	s->has_oom_score_adj = json_get(j, process, "process.oomScoreAdj") != NULL;
 	s->oom_score_adj = json_int(j, process, "process.oomScoreAdj", 0, -1000, 1000);
 }

@@ -11,6 +11,9 @@
 int container_mount_all(const struct fdt *f, int node);
 /* Makes "/" of the container's mount namespace the root and the working directory of the current task. */
 int container_enter_root(void);
+/* container_paths.c: what the node asks of the tree of files that container_mount_all has built: settings, device nodes,
+ * paths that are masked or read-only, propagation. 0 or -errno with a reason. */
+int container_adjust_paths(const struct fdt *f, int node);
 /* Opens the io numbers of the node as descriptors 0, 1, 2, ... of the current task, or none of them. terminal: they are a
  * terminal of the container's own, the controlling tty of the current session. */
 int container_open_stdio(const struct fdt *f, int node, bool terminal);

@@ -12,6 +12,7 @@
 #include "mm/mm.h"
 #include "signal/signal.h"
 #include "task/futex.h"
+#include "task/seccomp.h"
 #include "task/task.h"
 
 #define EXIT_SETUP 128
@@ -97,12 +98,34 @@ static void read_identity(const struct fdt *f, int node)
 	uint32_t len;
 	container0.cgroup.v2 = fdt_prop(f, node, "cgroup-v2", &len);
 	container_read_limits(f, node, &container0);
+	const char *domain = fdt_string(f, node, "domainname");
+	if (domain && *domain)
+		strlcpy(init_uts_ns.domainname, domain, sizeof(init_uts_ns.domainname));
+	container0.personality = fdt_u32(f, node, "personality", 0);
+}
+
+static int read_seccomp(const struct fdt *f, int node)
+{
+	uint32_t len, log_len;
+	const void *program = fdt_prop(f, node, "seccomp", &len);
+
+	if (!program)
+		return 0;
+	struct seccomp_filter *s = seccomp_filter_create(program, len, fdt_prop(f, node, "seccomp-log", &log_len) != NULL);
+	if (IS_ERR(s))
+		return container_refuse(PTR_ERR(s), "linux.seccomp");
+	container0.seccomp = s;
+	return 0;
 }
 
 static int container_start(const struct fdt *f, int node)
 {
 	read_identity(f, node);
-	int err = container_mount_all(f, node);
+	int err = read_seccomp(f, node);
+	if (!err)
+		err = container_mount_all(f, node);
+	if (!err)
+		err = container_adjust_paths(f, node);
 	return err ? err : container_process_start(f, node, node);
 }
 

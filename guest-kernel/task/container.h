@@ -15,6 +15,7 @@
 
 struct fdt;
 struct process;
+struct seccomp_filter;
 struct task;
 struct tty;
 
@@ -29,6 +30,8 @@ struct container {
 	struct container_cgroup cgroup;
 	bool frozen;                    /* nothing of it enters ring 3; atomic */
 	struct wait_queue thaw;         /* its tasks sleep here while it is frozen */
+	struct seccomp_filter *seccomp; /* of all its processes, or NULL; set before its first one runs */
+	uint32_t personality;           /* likewise */
 	uint32_t start_state;           /* atomic; of container_hold.c */
 	uint32_t start_request;         /* that released it; written before start_state */
 	struct wait_queue start_wait;   /* init sleeps here between creation and start */

@@ -13,6 +13,7 @@
 #include "mm/mm.h"
 #include "task/container.h"
 #include "task/exec.h"
+#include "task/seccomp.h"
 #include "task/task.h"
 
 #define PASSWD_MAX 65536u
@@ -320,6 +321,20 @@ static int run_program(struct exec_args *a, bool hold)
 	return err ? container_refuse(err, "exec: \"%s\"", name) : 0;
 }
 
+/* Before the privileges that it takes are given up. */
+static int set_scheduling(const struct fdt *f, int node)
+{
+	int policy = (int)fdt_u32(f, node, "sched-policy", UINT32_MAX), priority = (int)fdt_u32(f, node, "sched-priority", 0);
+	struct task *t = current;
+
+	t->personality = t->proc->container->personality;
+	t->ioprio = (int)fdt_u32(f, node, "io-priority", 0);
+	if (policy < 0)
+		return 0;
+	int err = sched_set_for_container(t, policy, priority, (int)fdt_u32(f, node, "nice", 0));
+	return err ? container_refuse(err, "process.scheduler") : 0;
+}
+
 static int start_program(const struct fdt *f, int node)
 {
 	struct exec_args a = {0};
@@ -343,6 +358,9 @@ int container_process_start(const struct fdt *f, int node, int io_node)
 	int err = container_open_stdio(f, io_node, fdt_u32(f, node, "terminal", 0) != 0);
 	if (err)
 		return err;
+	err = set_scheduling(f, node);
+	if (err)
+		return err;
 	t->fs->umask = fdt_u32(f, node, "umask", 022) & 0777;
 	const char *cwd = fdt_string(f, node, "cwd");
 	err = enter_directory(cwd && *cwd ? cwd : "/", t->proc == t->proc->container->init);
@@ -353,5 +371,8 @@ int container_process_start(const struct fdt *f, int node, int io_node)
 		return -ENOMEM;
 	cred_commit(c);
 	t->no_new_privs = read_no_new_privs(f, node);
-	return start_program(f, node);
+	err = start_program(f, node);
+	if (!err && t->proc->container->seccomp)
+		seccomp_adopt(t->proc->container->seccomp);
+	return err;
 }

@@ -67,6 +67,8 @@ bool sched_before_user(void);
 /* run_user is over: was it a kick, look at events, timers and the slice. */
 void sched_after_user(bool kicked);
 int32_t sched_weight(const struct task *t);
+/* What a container's description asks for, checked as sched_setscheduler(2) and setpriority(2) would; sys_sched.c. */
+int sched_set_for_container(struct task *t, int policy, int priority, int nice);
 /* Policy, priority or affinity changed by another task: requeue, move, preempt. */
 void sched_set_policy(struct task *t, int policy, int rt_priority, bool reset_on_fork);
 void sched_set_nice(struct task *t, int nice);

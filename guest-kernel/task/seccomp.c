@@ -377,6 +377,37 @@ static struct seccomp_filter *read_filter(uva_t at, struct seccomp_filter *prev)
 	return f;
 }
 
+struct seccomp_filter *seccomp_filter_create(const void *program, uint32_t bytes, bool log)
+{
+	uint32_t len = bytes / sizeof(struct sock_filter);
+
+	if (!len || len > BPF_MAXINSNS || bytes % sizeof(struct sock_filter))
+		return ERR_PTR(-EINVAL);
+	struct seccomp_filter *f = kmalloc(sizeof(*f) + bytes);
+	if (!f)
+		return ERR_PTR(-ENOMEM);
+	*f = (struct seccomp_filter){.len = len, .path_len = len + FILTER_PENALTY, .log = log};
+	ref_init(&f->refs);
+	memcpy(f->insn, program, bytes);
+	int err = check_program(f->insn, len);
+	if (err) {
+		kfree(f);
+		return ERR_PTR(err);
+	}
+	return f;
+}
+
+void seccomp_adopt(struct seccomp_filter *f)
+{
+	struct task *me = current;
+
+	ref_get(&f->refs);
+	spin_lock(&tasklist_lock);
+	me->seccomp = f;
+	WRITE_ONCE(me->seccomp_mode, SECCOMP_MODE_FILTER);
+	spin_unlock(&tasklist_lock);
+}
+
 static bool is_ancestor(const struct seccomp_filter *maybe, const struct seccomp_filter *of)
 {
 	if (!maybe)

@@ -14,6 +14,10 @@ void seccomp_fork(struct task *child, struct task *parent);
 void seccomp_put(struct task *t);
 /* Filters in force, for /proc. */
 uint32_t seccomp_filter_count(struct task *t);
+/* A filter from a program of the host's (bytes of struct sock_filter), with one reference; ERR_PTR. */
+struct seccomp_filter *seccomp_filter_create(const void *program, uint32_t bytes, bool log);
+/* The current task, which has none, comes under the filter. */
+void seccomp_adopt(struct seccomp_filter *f);
 /* prctl(PR_SET_SECCOMP), seccomp(2). */
 int64_t seccomp_set_mode(uint32_t op, uint32_t flags, uva_t args);
 

@@ -15,6 +15,8 @@
 #include "task/user_ns.h"
 #include "task/version.h"
 
+#define PER_LINUX32 0x0008 /* sys/personality.h */
+
 static spinlock_t uts_lock = SPINLOCK_INIT; /* the names of every uts namespace */
 
 int64_t sys_uname(const struct sysargs *a)
@@ -23,7 +25,8 @@ int64_t sys_uname(const struct sysargs *a)
 	strlcpy(u.sysname, "Linux", sizeof(u.sysname));
 	strlcpy(u.release, SENTRY_RELEASE, sizeof(u.release));
 	strlcpy(u.version, SENTRY_BUILD_VERSION, sizeof(u.version));
-	strlcpy(u.machine, "x86_64", sizeof(u.machine));
+	/* personality(2): what 32-bit programs are built by. */
+	strlcpy(u.machine, (current->personality & 0xff) == PER_LINUX32 ? "i686" : "x86_64", sizeof(u.machine));
 	spin_lock(&uts_lock);
 	const struct uts_ns *ns = current->nsproxy->uts;
 	strlcpy(u.nodename, ns->nodename, sizeof(u.nodename));

@@ -312,6 +312,13 @@ static int64_t set_nice(struct task *t, int nice)
 	return 0;
 }
 
+int sched_set_for_container(struct task *t, int policy, int priority, int nice)
+{
+	int err = (int)set_policy(t, policy, priority, false);
+
+	return err ? err : (int)set_nice(t, nice);
+}
+
 /* Calls for each task that (which, who) names; the tasks are collected first, sched_set_nice must not run under the
  * tasklist lock. */
 #define PRIO_BATCH 256

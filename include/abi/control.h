@@ -16,9 +16,13 @@
  * Container node:
  *   id; args = stringlist; env = stringlist; cwd; uid; gid; additional-gids; umask;
  *   caps-effective, caps-permitted, caps-inheritable, caps-bounding, caps-ambient = <u64>; no-new-privs;
- *   terminal = <0|1>; hostname; rlimits = <resource soft hard as u32 u64 u64>*; oom-score-adj;
+ *   terminal = <0|1>; hostname; domainname; rlimits = <resource soft hard as u32 u64 u64>*; oom-score-adj;
  *   limits: memory-limit, pids-limit = <u64> (0: none); for show: cpu-shares, cpu-quota, cpu-period = <u64>; cpuset-cpus,
  *   cpuset-mems; oom-disabled; and cgroup-v2: the layout that /sys/fs/cgroup has
+ *   sched-policy, sched-priority, nice = <u32> (absent: as usual); io-priority = <u32>, as ioprio_set(2) (0: none)
+ *   personality = <u32>; root-propagation = "private", "rslave" ...; masked-paths, readonly-paths = stringlist;
+ *   sysctls = stringlist of "name=value"; seccomp = struct sock_filter []; seccomp-log (flag)
+ *   devices { device@N { path; mode = <S_IF* | permissions>; major; minor; uid; gid = <u32> } }
  *   hold (flag): set everything up, call HC_CREATED and wait for a "start" message before the program runs
  *   io = <u32>* : io numbers of descriptors 0, 1, 2, ...
  *   root { type = "gofer" | "overlay"; mount = <gofer mount index>; readonly; }   overlay: upper in memory
