@@ -14,6 +14,7 @@
 #include "fs/cgroupfs.h"
 #include "fs/gofer.h"
 #include "fs/hostio.h"
+#include "fs/mount.h"
 #include "fs/tty/tty.h"
 #include "lib/log.h"
 #include "lib/string.h"
@@ -100,11 +101,10 @@ static struct mount *hidden_mount(struct super_block *sb)
 	if (!m)
 		return NULL;
 	ref_init(&m->refs);
-	list_init(&m->link);
+	mount_init_links(m);
 	m->root = sb->root;
 	dentry_get(m->root);
 	m->sb = sb;
-	m->ns = &mnt_ns0;
 	return m;
 }
 

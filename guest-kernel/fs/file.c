@@ -32,8 +32,7 @@ void anon_init(void)
 	anon_mount.root = anon_sb->root;
 	anon_mount.sb = anon_sb;
 	anon_mount.source = "anon_inodefs";
-	anon_mount.ns = &mnt_ns0;
-	list_init(&anon_mount.link);
+	mount_init_links(&anon_mount);
 }
 
 struct file *file_alloc(void)

@@ -15,6 +15,7 @@
 #include "lib/string.h"
 #include "lib/log.h"
 #include "task/task.h"
+#include "task/user_ns.h"
 
 static uint64_t next_ino = 1;
 static uint32_t next_anon_dev = 1;
@@ -179,6 +180,7 @@ struct super_block *super_alloc(const struct fs_type *type, const struct super_o
 	sb->type = type;
 	sb->ops = ops;
 	sb->magic = magic;
+	sb->user_ns = user_ns_get(type && type->owner ? type->owner() : &init_user_ns);
 	sb->dev = dev_alloc_anon();
 	sb->blocksize = 4096;
 	sb->max_bytes = INT64_MAX;
@@ -205,6 +207,7 @@ void super_put(struct super_block *sb)
 	}
 	if (sb->ops && sb->ops->put_super)
 		sb->ops->put_super(sb);
+	user_ns_put(sb->user_ns);
 	kfree(sb);
 }
 

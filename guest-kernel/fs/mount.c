@@ -1,28 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The mount tree. One namespace; mounts are found by (parent mount, mountpoint dentry) in a small hash table. Trees that
- * are not attached anywhere (fsmount(2), open_tree(2), a recursive bind being made) have a struct mnt_ns of their own.
+ * One mount: life, lookup by (parent mount, mountpoint dentry) in a small hash table, linking; roots and working
+ * directories of tasks. See mount.h for the rest.
  *
- * mount_lock protects the tree. A mount in the tree holds one reference on itself, on its root dentry, its mountpoint
- * dentry and its super block; children do not hold their parent, a parent with children cannot be unmounted (and
- * MNT_DETACH takes the children along). Propagation types are recorded and shown, but nothing propagates: there is
- * one namespace.
+ * A mount in a tree holds one reference on itself, on its root dentry, its mountpoint dentry and its super block;
+ * children do not hold their parent, a parent with children cannot be unmounted (and MNT_DETACH takes the children along).
  */
-#include "fs/vfs.h"
+#include "fs/mount.h"
 
 #include <linux/mount.h>
 
-#include "fs/mount.h"
 #include "fs/namei.h"
 #include "lib/string.h"
 #include "task/task.h"
-#include "task/user_ns.h"
 
 #define MOUNT_HASH 64
 
 spinlock_t mount_lock = SPINLOCK_INIT;
-struct mnt_ns mnt_ns0 = {.ns = NS_STATIC(NS_MNT, 0xf0000001u, &init_user_ns),
-	.mounts = LIST_INIT(mnt_ns0.mounts), .wait = WAIT_QUEUE_INIT(mnt_ns0.wait)};
 static struct mount *mount_hash[MOUNT_HASH]; /* mount_lock */
 static int next_mount_id = 20;
 
@@ -32,7 +26,10 @@ static struct mount **hash_slot(const struct mount *parent, const struct dentry 
 	return &mount_hash[(k * 0x9e3779b97f4a7c15UL) >> 58];
 }
 
-void mount_init(void) {}
+void mount_init(void)
+{
+	list_add(&mnt_ns0.all, &mnt_namespaces);
+}
 
 void mount_get(struct mount *m) { ref_get(&m->refs); }
 
@@ -46,7 +43,15 @@ void mount_put(struct mount *m)
 	kfree(m);
 }
 
-/* Takes over a reference on sb (also on failure). */
+void mount_init_links(struct mount *m)
+{
+	list_init(&m->link);
+	list_init(&m->peers);
+	list_init(&m->slaves);
+	list_init(&m->slave_link);
+	m->ns = &mnt_ns_none;
+}
+
 struct mount *mount_alloc(struct super_block *sb, struct dentry *root, uint32_t flags, const char *source)
 {
 	struct mount *m = kzalloc(sizeof(*m));
@@ -64,17 +69,22 @@ struct mount *mount_alloc(struct super_block *sb, struct dentry *root, uint32_t 
 	m->sb = sb;
 	m->flags = flags;
 	m->source = src;
-	list_init(&m->link);
-	m->ns = &mnt_ns0;
+	mount_init_links(m);
+	return m;
+}
+
+struct mount *mount_find_at(const struct mount *parent, const struct dentry *d)
+{
+	struct mount *m = *hash_slot(parent, d);
+	while (m && (m->parent != parent || m->mountpoint != d))
+		m = m->hash_next;
 	return m;
 }
 
 struct mount *mount_lookup(struct mount *parent, struct dentry *d)
 {
 	spin_lock(&mount_lock);
-	struct mount *m = *hash_slot(parent, d);
-	while (m && (m->parent != parent || m->mountpoint != d))
-		m = m->hash_next;
+	struct mount *m = mount_find_at(parent, d);
 	if (m)
 		mount_get(m);
 	spin_unlock(&mount_lock);
@@ -105,7 +115,45 @@ void mount_changed(struct mnt_ns *ns)
 	wake_up_poll(&ns->wait, 0);
 }
 
-/* mount_lock held. The reference that the tree holds is m's initial one. */
+bool mount_is_ours(const struct mount *m)
+{
+	return current->nsproxy && m->ns == current->nsproxy->mnt;
+}
+
+/* What is mounted last on the root of ns; the root itself at least. mount_lock held. */
+static struct mount *ns_root_top(const struct mnt_ns *ns)
+{
+	struct mount *top = ns->root ? ns->root : &anon_mount, *over;
+
+	while ((over = mount_find_at(top, top->root)))
+		top = over;
+	return top;
+}
+
+bool mount_is_ns_root(const struct path *p)
+{
+	spin_lock(&mount_lock);
+	const struct mount *top = ns_root_top(current->nsproxy->mnt);
+	spin_unlock(&mount_lock);
+	return p->mnt == top && p->dentry == top->root;
+}
+
+void mount_enter_ns(struct mount *m, struct mnt_ns *ns)
+{
+	list_add_tail(&m->link, &ns->mounts);
+	ns->nr_mounts++;
+	m->ns = ns;
+}
+
+void mount_leave_ns(struct mount *m)
+{
+	list_del(&m->link);
+	if (m->ns != &mnt_ns_none)
+		m->ns->nr_mounts--;
+	m->ns = &mnt_ns_none;
+}
+
+/* The reference that the tree holds is m's initial one. */
 void mount_link(struct mount *m, struct mount *parent, struct dentry *mountpoint)
 {
 	m->parent = parent;
@@ -115,11 +163,8 @@ void mount_link(struct mount *m, struct mount *parent, struct dentry *mountpoint
 	struct mount **slot = hash_slot(parent, mountpoint);
 	m->hash_next = *slot;
 	*slot = m;
-	if (list_empty(&m->link))
-		list_add_tail(&m->link, &m->ns->mounts);
 }
 
-/* mount_lock held. Returns the mountpoint, whose reference the caller puts after unlocking. */
 struct dentry *mount_unlink(struct mount *m)
 {
 	struct dentry *mp = m->mountpoint;
@@ -136,106 +181,12 @@ struct dentry *mount_unlink(struct mount *m)
 	return mp;
 }
 
-/* Is m at or below top? mount_lock held. */
 bool mount_is_below(const struct mount *m, const struct mount *top)
 {
 	for (; m; m = m->parent)
 		if (m == top)
 			return true;
 	return false;
-}
-
-struct mount *mount_alloc_tree(struct super_block *sb, struct dentry *root, uint32_t flags, const char *source)
-{
-	struct mnt_ns *ns = kzalloc(sizeof(*ns));
-	struct mount *m = mount_alloc(sb, root, flags, source);
-	if (!ns || !m) {
-		kfree(ns);
-		mount_put(m);
-		return ERR_PTR(-ENOMEM);
-	}
-	ref_init(&ns->ns.refs);
-	list_init(&ns->mounts);
-	wait_queue_init(&ns->wait);
-	ns->root = m;
-	m->ns = ns;
-	list_add(&m->link, &ns->mounts);
-	return m;
-}
-
-struct mnt_ns *mount_enter(struct mount *m, struct mnt_ns *ns)
-{
-	struct mnt_ns *own = m->ns;
-	if (list_empty(&m->link)) {
-		m->ns = ns;
-		list_add_tail(&m->link, &ns->mounts);
-		return NULL;
-	}
-	if (own == ns)
-		return NULL;
-	while (!list_empty(&own->mounts)) {
-		struct mount *c = list_first(&own->mounts, struct mount, link);
-		c->ns = ns;
-		list_move_tail(&c->link, &ns->mounts);
-	}
-	return own;
-}
-
-/* Puts m on top of at (after stepping over what is mounted there already). Consumes m's reference on success. */
-int mount_graft(struct mount *m, const struct path *at)
-{
-	struct path p = *at;
-	path_get(&p);
-	struct nameidata none = {0};
-	struct mnt_ns *own = NULL;
-	int r = nd_cross_mounts(&none, &p);
-	if (r == 0) {
-		bool target_dir = (p.dentry->inode->mode & S_IFMT) == S_IFDIR;
-		bool root_dir = (m->root->inode->mode & S_IFMT) == S_IFDIR;
-		mutex_lock(&p.dentry->inode->lock);
-		if (target_dir != root_dir)
-			r = -ENOTDIR;
-		else if ((p.dentry->inode->iflags & INODE_DEAD) || (p.dentry->flags & DENTRY_DELETED))
-			r = -ENOENT;
-		spin_lock(&mount_lock);
-		if (r == 0 && !mount_in_tree(p.mnt))
-			r = -EINVAL; /* detached meanwhile */
-		if (r == 0) {
-			own = mount_enter(m, p.mnt->ns);
-			mount_link(m, p.mnt, p.dentry);
-		}
-		spin_unlock(&mount_lock);
-		mutex_unlock(&p.dentry->inode->lock);
-	}
-	path_put(&p);
-	kfree(own);
-	if (r == 0)
-		mount_changed(m->ns);
-	return r;
-}
-
-int mount_attach(struct super_block *sb, const struct path *at, uint32_t flags, const char *source)
-{
-	struct mount *m = mount_alloc(sb, sb->root, flags, source);
-	if (!m)
-		return -ENOMEM;
-	if (at) {
-		int r = mount_graft(m, at);
-		if (r)
-			mount_put(m);
-		return r;
-	}
-	struct mnt_ns *ns = current->nsproxy->mnt;
-	spin_lock(&mount_lock);
-	struct mount *old = ns->root;
-	ns->root = m;
-	m->ns = ns;
-	list_add(&m->link, &ns->mounts);
-	spin_unlock(&mount_lock);
-	if (old)
-		mount_put(old);
-	mount_changed(ns);
-	return 0;
 }
 
 int vfs_mount(const char *source, const struct path *at, const char *type, uint32_t flags, const char *data)
@@ -247,114 +198,6 @@ int vfs_mount(const char *source, const struct path *at, const char *type, uint3
 	if (IS_ERR(sb))
 		return PTR_ERR(sb);
 	return mount_attach(sb, at, flags, source);
-}
-
-/* mount_lock held: moves m and everything below it from the tree to the list. */
-static void collect(struct mount *top, struct list_node *out)
-{
-	list_del(&top->link);
-	list_add_tail(&top->link, out);
-	/* the list of all mounts has parents before children, so one pass finds whole subtrees */
-	struct mount *m, *tmp;
-	list_for_each_entry_safe(m, tmp, &top->ns->mounts, link) {
-		struct mount *o;
-		list_for_each_entry(o, out, link) {
-			if (m->parent == o) {
-				list_del(&m->link);
-				list_add_tail(&m->link, out);
-				break;
-			}
-		}
-	}
-}
-
-/* What collect() found leaves the tree for good. */
-static void release_all(struct list_node *out)
-{
-	while (!list_empty(out)) {
-		struct mount *o = list_first(out, struct mount, link);
-		spin_lock(&mount_lock);
-		list_del(&o->link);
-		o->ns = &mnt_ns0;
-		struct dentry *mp = mount_unlink(o);
-		spin_unlock(&mount_lock);
-		dentry_put(mp);
-		mount_put(o);
-	}
-}
-
-struct mnt_ns *mnt_ns_create(struct user_ns *owner)
-{
-	struct mnt_ns *ns = kzalloc(sizeof(*ns));
-	if (!ns)
-		return ERR_PTR(-ENOMEM);
-	ns_init(&ns->ns, NS_MNT, owner);
-	list_init(&ns->mounts);
-	wait_queue_init(&ns->wait);
-	return ns;
-}
-
-void mnt_ns_free(struct mnt_ns *ns)
-{
-	struct list_node out;
-	list_init(&out);
-	spin_lock(&mount_lock);
-	struct mount *root = ns->root;
-	ns->root = NULL;
-	if (root)
-		collect(root, &out);
-	spin_unlock(&mount_lock);
-	release_all(&out);
-	kfree(ns);
-}
-
-bool mount_is_ns_root(const struct path *p)
-{
-	return p->mnt->root == p->dentry && p->mnt == current->nsproxy->mnt->root;
-}
-
-void mount_dissolve(struct mount *m)
-{
-	struct list_node out;
-	struct mnt_ns *own = NULL;
-	list_init(&out);
-	spin_lock(&mount_lock);
-	if (m->ns != &mnt_ns0 && m->ns->root == m) {
-		own = m->ns;
-		own->root = NULL;
-		collect(m, &out);
-	}
-	spin_unlock(&mount_lock);
-	release_all(&out);
-	kfree(own);
-}
-
-/* Takes m (and, when detach, its subtree) out of the tree. held: references of the caller that do not count as use. */
-int mount_detach(struct mount *m, bool detach, uint32_t held)
-{
-	struct list_node out;
-	list_init(&out);
-	spin_lock(&mount_lock);
-	int r = 0;
-	if (!m->parent)
-		r = -EINVAL;
-	if (r == 0 && !detach) {
-		struct mount *c;
-		list_for_each_entry(c, &m->ns->mounts, link)
-			if (c->parent == m)
-				r = -EBUSY;
-		if (atomic_load(&m->refs.n) > 1 + held)
-			r = -EBUSY;
-	}
-	if (r == 0)
-		collect(m, &out);
-	spin_unlock(&mount_lock);
-	if (r)
-		return r;
-	struct mnt_ns *ns = m->ns;
-	release_all(&out);
-	mount_changed(ns);
-	return 0;
 }
 
 const struct fs_type *fs_type_find(const char *name)
@@ -407,6 +250,25 @@ struct fs_context *fs_context_copy(struct fs_context *old)
 	fs->umask = old->umask;
 	spin_unlock(&old->lock);
 	return fs;
+}
+
+void fs_enter_ns_root(struct fs_context *fs)
+{
+	struct path root, old[2];
+
+	spin_lock(&mount_lock);
+	struct mount *top = ns_root_top(current->nsproxy->mnt);
+	root = (struct path){top, top->root};
+	path_get(&root);
+	path_get(&root);
+	spin_unlock(&mount_lock);
+	spin_lock(&fs->lock);
+	old[0] = fs->root;
+	old[1] = fs->cwd;
+	fs->root = fs->cwd = root;
+	spin_unlock(&fs->lock);
+	path_put(&old[0]);
+	path_put(&old[1]);
 }
 
 void fs_context_put(struct fs_context *fs)

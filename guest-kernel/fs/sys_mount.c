@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * mount(2), umount2(2), pivot_root(2), and what sys_mount_fd.c shares with them.
- *
- * Mount flags of Linux are all understood; propagation types are recorded for /proc/self/mountinfo only. Needs
- * CAP_SYS_ADMIN.
+ * mount(2), umount2(2), pivot_root(2), and what sys_mount_fd.c shares with them. All need CAP_SYS_ADMIN in the user
+ * namespace that owns the mount namespace, new file systems also in the one that owns what they show.
  */
 #include <linux/mount.h>
 
@@ -12,6 +10,7 @@
 #include "lib/string.h"
 #include "syscall/syscall.h"
 #include "task/task.h"
+#include "task/user_ns.h"
 
 #define PER_MOUNT (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME | MS_RELATIME | \
                    MS_STRICTATIME | MS_NOSYMFOLLOW)
@@ -21,126 +20,24 @@
 #define MNT_EXPIRE_ 4u
 #define UMOUNT_NOFOLLOW_ 8u
 
-static int next_peer_group = 1;
+bool may_mount(void)
+{
+	return ns_capable(current->nsproxy->mnt->ns.user_ns, CAP_SYS_ADMIN);
+}
+
+int mount_type_allowed(const struct fs_type *type, uint32_t flags)
+{
+	struct user_ns *owner = type->owner ? type->owner() : &init_user_ns;
+
+	if (!ns_capable(owner, CAP_SYS_ADMIN))
+		return -EPERM;
+	if (type->shows_same && current->nsproxy->mnt->ns.user_ns != &init_user_ns && !mount_fully_visible(type, flags))
+		return -EPERM;
+	return 0;
+}
 
 /* The mount whose root p is, or NULL. */
 static struct mount *mount_at(const struct path *p) { return p->dentry == p->mnt->root ? p->mnt : NULL; }
-
-/* mount_lock held: the next mount below top in tree order after prev. The list of mounts has parents first. */
-static struct mount *next_below(struct mount *top, struct mount *prev)
-{
-	struct list_node *n = prev->link.next;
-	for (; n != &top->ns->mounts; n = n->next) {
-		struct mount *m = list_entry(n, struct mount, link);
-		if (m != top && mount_is_below(m, top))
-			return m;
-	}
-	return NULL;
-}
-
-struct clone_map {
-	struct {
-		struct mount *old, *new;
-	} *pair;
-	uint32_t n, max;
-};
-
-static int map_add(struct clone_map *map, struct mount *old, struct mount *new)
-{
-	if (map->n == map->max) {
-		void *more = kmalloc(sizeof(*map->pair) * (map->max ? 2 * map->max : 16));
-		if (!more)
-			return -ENOMEM;
-		if (map->n)
-			memcpy(more, map->pair, sizeof(*map->pair) * map->n);
-		kfree(map->pair);
-		map->pair = more;
-		map->max = map->max ? 2 * map->max : 16;
-	}
-	map->pair[map->n].old = old;
-	map->pair[map->n++].new = new;
-	return 0;
-}
-
-static struct mount *map_find(const struct clone_map *map, const struct mount *old)
-{
-	for (uint32_t i = 0; i < map->n; i++)
-		if (map->pair[i].old == old)
-			return map->pair[i].new;
-	return NULL;
-}
-
-static int clone_one(struct clone_map *map, struct mount *m, struct mount *parent, struct dentry *mp)
-{
-	super_get(m->sb);
-	struct mount *c = mount_alloc(m->sb, m->root, m->flags, m->source);
-	if (!c)
-		return -ENOMEM;
-	c->peer_group = m->peer_group;
-	if (map_add(map, m, c)) {
-		mount_put(c);
-		return -ENOMEM;
-	}
-	spin_lock(&mount_lock);
-	(void)mount_enter(c, parent->ns);
-	mount_link(c, parent, mp);
-	spin_unlock(&mount_lock);
-	return 0;
-}
-
-/* Copies the mounts below from's dentry onto top, the copy of from. Nobody else sees top yet. */
-static int clone_submounts(const struct path *from, struct mount *top)
-{
-	struct clone_map map = {0};
-	struct mount *m = from->mnt;
-	int r = map_add(&map, m, top);
-	mount_get(m);
-	while (r == 0) {
-		struct mount *parent = NULL;
-		struct dentry *mp = NULL;
-		spin_lock(&mount_lock);
-		struct mount *next = list_empty(&m->link) ? NULL : next_below(from->mnt, m);
-		if (next) {
-			mount_get(next);
-			mp = next->mountpoint;
-			dentry_get(mp);
-			parent = map_find(&map, next->parent);
-		}
-		spin_unlock(&mount_lock);
-		mount_put(m);
-		m = next;
-		if (!m)
-			break;
-		/* mounts of the first level count only below the directory that is copied */
-		if (parent && (parent != top || dentry_is_ancestor(from->dentry, mp)))
-			r = clone_one(&map, m, parent, mp);
-		dentry_put(mp);
-	}
-	mount_put(m);
-	kfree(map.pair);
-	return r;
-}
-
-struct mount *mount_clone_tree(const struct path *from, bool recursive)
-{
-	struct mount *old = from->mnt;
-	spin_lock(&mount_lock);
-	bool there = mount_in_tree(old);
-	spin_unlock(&mount_lock);
-	if (!there)
-		return ERR_PTR(-EINVAL);
-	super_get(old->sb);
-	struct mount *m = mount_alloc_tree(old->sb, from->dentry, old->flags, old->source);
-	if (IS_ERR(m))
-		return m;
-	m->peer_group = old->peer_group;
-	int r = recursive ? clone_submounts(from, m) : 0;
-	if (r) {
-		mount_dissolve(m);
-		return ERR_PTR(r);
-	}
-	return m;
-}
 
 static int do_bind(const struct path *at, const char *source, bool recursive)
 {
@@ -179,6 +76,15 @@ int super_remount(struct super_block *sb, uint32_t flags, const char *data)
 	return r;
 }
 
+/* May flags that a more privileged namespace has locked change? */
+static bool flags_locked(const struct mount *m, uint32_t flags)
+{
+	uint32_t keep = m->locked_flags & (MS_RDONLY | MS_NODEV | MS_NOSUID | MS_NOEXEC);
+	uint32_t atime = MS_NOATIME | MS_NODIRATIME | MS_RELATIME | MS_STRICTATIME;
+
+	return (keep & ~flags) || ((m->locked_flags & MS_RELATIME) && ((m->flags ^ flags) & atime));
+}
+
 static int do_remount(const struct path *at, uint32_t flags, const char *data)
 {
 	struct mount *m = mount_at(at);
@@ -188,51 +94,53 @@ static int do_remount(const struct path *at, uint32_t flags, const char *data)
 	/* atime flags stay when none is given */
 	if (!(flags & (MS_NOATIME | MS_NODIRATIME | MS_RELATIME | MS_STRICTATIME)))
 		new |= m->flags & (MS_NOATIME | MS_NODIRATIME | MS_RELATIME | MS_STRICTATIME);
+	if (!mount_is_ours(m))
+		return -EINVAL;
+	if (flags_locked(m, new))
+		return -EPERM;
 	if (!(flags & MS_BIND)) {
+		/* The file system belongs to whoever mounted it. */
+		if (!ns_capable(m->sb->user_ns, CAP_SYS_ADMIN))
+			return -EPERM;
 		int r = super_remount(m->sb, flags, data);
 		if (r)
 			return r;
 	}
 	spin_lock(&mount_lock);
 	m->flags = keep | new;
-	struct mnt_ns *ns = m->ns;
+	mount_changed(m->ns);
 	spin_unlock(&mount_lock);
-	mount_changed(ns);
 	return 0;
-}
-
-static void set_propagation(struct mount *m, uint32_t type)
-{
-	if (type == MS_SHARED) {
-		if (!m->peer_group)
-			m->peer_group = next_peer_group++;
-		return;
-	}
-	m->master_group = type == MS_SLAVE ? m->peer_group : 0;
-	m->peer_group = 0;
 }
 
 int mount_change(const struct path *p, uint32_t set, uint32_t clear, uint32_t propagation, bool recursive)
 {
 	struct mount *m = mount_at(p), *c;
+	int r = 0;
 	if (!m)
 		return -EINVAL;
 	spin_lock(&mount_lock);
-	if (!mount_in_tree(m)) {
-		spin_unlock(&mount_lock);
-		return -EINVAL;
-	}
-	list_for_each_entry(c, &m->ns->mounts, link) {
-		if (c != m && !(recursive && mount_is_below(c, m)))
-			continue;
-		c->flags = (c->flags & ~clear) | set;
-		if (propagation)
-			set_propagation(c, propagation);
-	}
+	if (!mount_in_tree(m) || (m->ns->ns.inum && !mount_is_ours(m)))
+		r = -EINVAL;
 	struct mnt_ns *ns = m->ns;
+	for (int step = 0; step < 2 && !r; step++) { /* first whether all may change, then all of them */
+		list_for_each_entry(c, &ns->mounts, link) {
+			if (c != m && !(recursive && mount_is_below(c, m)))
+				continue;
+			uint32_t flags = (c->flags & ~clear) | set;
+			if (step == 0 && flags != c->flags && flags_locked(c, flags))
+				r = -EPERM;
+			if (step == 1) {
+				c->flags = flags;
+				if (propagation)
+					mount_set_type(c, propagation);
+			}
+		}
+	}
+	if (!r)
+		mount_changed(ns);
 	spin_unlock(&mount_lock);
-	mount_changed(ns);
-	return 0;
+	return r;
 }
 
 static int do_propagation(const struct path *at, uint32_t flags)
@@ -241,50 +149,6 @@ static int do_propagation(const struct path *at, uint32_t flags)
 	if ((type & (type - 1)) || (type & ~PROPAGATION))
 		return -EINVAL;
 	return mount_change(at, 0, 0, type, flags & MS_REC);
-}
-
-/* The list keeps parents before children: what moved goes to the end, with what is below it. mount_lock held. */
-static void relist(struct mount *top)
-{
-	struct list_node moved;
-	list_init(&moved);
-	struct mount *m, *tmp;
-	list_for_each_entry_safe(m, tmp, &top->ns->mounts, link)
-		if (mount_is_below(m, top))
-			list_move_tail(&m->link, &moved);
-	while (!list_empty(&moved))
-		list_move_tail(moved.next, &top->ns->mounts);
-}
-
-int mount_move(const struct path *from, const struct path *at)
-{
-	struct mount *m = mount_at(from);
-	struct dentry *old = NULL;
-	struct mnt_ns *own = NULL;
-	bool same_kind = m && ((m->root->inode->mode ^ at->dentry->inode->mode) & S_IFMT) == 0;
-	int r = 0;
-	spin_lock(&mount_lock);
-	if (!same_kind || !mount_in_tree(at->mnt))
-		r = -EINVAL;
-	else if (at->dentry->flags & DENTRY_DELETED)
-		r = -ENOENT;
-	else if (mount_is_below(at->mnt, m))
-		r = -ELOOP;
-	else if (m->ns == current->nsproxy->mnt ? !m->parent || at->mnt->ns != m->ns : m != m->ns->root)
-		r = -EINVAL; /* from the namespace any mount but its root, from a tree of its own only the root */
-	if (r == 0) {
-		old = mount_unlink(m);
-		own = mount_enter(m, at->mnt->ns);
-		mount_link(m, at->mnt, at->dentry);
-		relist(m);
-	}
-	spin_unlock(&mount_lock);
-	if (old)
-		dentry_put(old);
-	kfree(own);
-	if (r == 0)
-		mount_changed(at->mnt->ns);
-	return r;
 }
 
 static int do_move(const struct path *at, const char *source)
@@ -324,7 +188,11 @@ static int do_mount(const char *source, const struct path *at, const char *type,
 		return do_move(at, source);
 	if (!type)
 		return -EINVAL;
-	return vfs_mount(source, at, type, mount_flags(flags), data);
+	const struct fs_type *t = fs_type_find(type);
+	if (!t)
+		return -ENODEV;
+	int r = mount_type_allowed(t, mount_flags(flags));
+	return r ? r : vfs_mount(source, at, type, mount_flags(flags), data);
 }
 
 /* A string argument that may be NULL. */
@@ -376,7 +244,7 @@ int64_t sys_mount(const struct sysargs *a)
 	if (r == 0)
 		r = path_lookup_user(AT_FDCWD, target, LOOKUP_FOLLOW, &at);
 	if (r == 0)
-		r = capable(CAP_SYS_ADMIN) ? do_mount(source, &at, type, flags, data) : -EPERM;
+		r = may_mount() ? do_mount(source, &at, type, flags, data) : -EPERM;
 	path_put(&at);
 	kfree(source);
 	kfree(type);
@@ -390,14 +258,14 @@ int64_t sys_umount2(const struct sysargs *a)
 	uint32_t flags = arg_u32(a, 1);
 	if (flags & ~(MNT_FORCE_ | MNT_DETACH_ | MNT_EXPIRE_ | UMOUNT_NOFOLLOW_))
 		return -EINVAL;
-	if (!capable(CAP_SYS_ADMIN))
+	if (!may_mount())
 		return -EPERM;
 	struct path p;
 	int r = path_lookup_user(AT_FDCWD, name, flags & UMOUNT_NOFOLLOW_ ? 0 : LOOKUP_FOLLOW, &p);
 	if (r)
 		return r;
 	struct mount *m = mount_at(&p);
-	if (!m || m->ns != current->nsproxy->mnt) {
+	if (!m || !mount_is_ours(m)) {
 		r = -EINVAL;
 	} else if (flags & MNT_EXPIRE_) {
 		r = flags & (MNT_FORCE_ | MNT_DETACH_) ? -EINVAL : -EAGAIN;
@@ -451,49 +319,10 @@ static void replace_root(const struct path *old, const struct path *new)
 	}
 }
 
-static int do_pivot(const struct path *new, const struct path *put, const struct path *root)
-{
-	struct mount *nm = new->mnt, *rm = root->mnt;
-	if (new->dentry != nm->root || root->dentry != rm->root)
-		return -EINVAL;
-	if (nm == rm || put->mnt == rm)
-		return -EBUSY;
-	if (!dentry_is_ancestor(new->dentry, put->dentry) && put->mnt == nm)
-		return -EINVAL;
-	struct dentry *drop[2] = {NULL, NULL};
-	int r = 0;
-	spin_lock(&mount_lock);
-	if (!nm->parent || !mount_is_below(put->mnt, nm) || !mount_is_below(nm, rm)) {
-		r = -EINVAL;
-	} else {
-		struct mount *above = rm->parent;
-		struct dentry *mp = rm->mountpoint;
-		if (mp)
-			dentry_get(mp);
-		drop[0] = mount_unlink(nm);
-		drop[1] = mount_unlink(rm);
-		if (above) {
-			mount_link(nm, above, mp);
-			dentry_put(mp); /* mount_link has its own: never the last */
-		} else {
-			nm->ns->root = nm;
-		}
-		mount_link(rm, put->mnt, put->dentry);
-		/* parents first again: the new root, its mounts, then the old root and what is below */
-		relist(nm);
-		relist(rm);
-	}
-	spin_unlock(&mount_lock);
-	for (int i = 0; i < 2; i++)
-		if (drop[i])
-			dentry_put(drop[i]);
-	return r;
-}
-
 int64_t sys_pivot_root(const struct sysargs *a)
 {
 	struct path new, put, root;
-	if (!capable(CAP_SYS_ADMIN))
+	if (!may_mount())
 		return -EPERM;
 	int r = path_lookup_user(AT_FDCWD, arg_uva(a, 0), LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &new);
 	if (r)
@@ -501,11 +330,9 @@ int64_t sys_pivot_root(const struct sysargs *a)
 	r = path_lookup_user(AT_FDCWD, arg_uva(a, 1), LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &put);
 	if (r == 0) {
 		fs_get_root(&root);
-		r = do_pivot(&new, &put, &root);
-		if (r == 0) {
+		r = mount_pivot(&new, &put, &root);
+		if (r == 0)
 			replace_root(&root, &new);
-			mount_changed(current->nsproxy->mnt);
-		}
 		path_put(&root);
 		path_put(&put);
 	}

@@ -15,6 +15,7 @@
 #include "lib/string.h"
 #include "syscall/syscall.h"
 #include "task/task.h"
+#include "task/user_ns.h"
 
 #define OPTIONS_MAX 4096u
 #define ATTR_ALL (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC | MOUNT_ATTR__ATIME | \
@@ -76,7 +77,7 @@ int64_t sys_fsopen(const struct sysargs *a)
 {
 	uint32_t flags = arg_u32(a, 1);
 	char name[64];
-	if (!capable(CAP_SYS_ADMIN))
+	if (!may_mount())
 		return -EPERM;
 	if (flags & ~(uint32_t)FSOPEN_CLOEXEC)
 		return -EINVAL;
@@ -86,6 +87,9 @@ int64_t sys_fsopen(const struct sysargs *a)
 	const struct fs_type *type = fs_type_find(name);
 	if (!type || !type->mount)
 		return -ENODEV;
+	struct user_ns *owner = type->owner ? type->owner() : &init_user_ns;
+	if (!ns_capable(owner, CAP_SYS_ADMIN))
+		return -EPERM;
 	struct fs_ctx *c = ctx_alloc(type);
 	return c ? ctx_publish(c, flags & FSOPEN_CLOEXEC) : -ENOMEM;
 }
@@ -94,7 +98,7 @@ int64_t sys_fspick(const struct sysargs *a)
 {
 	uint32_t flags = arg_u32(a, 2);
 	struct path p;
-	if (!capable(CAP_SYS_ADMIN))
+	if (!may_mount())
 		return -EPERM;
 	if (flags & ~(uint32_t)(FSPICK_CLOEXEC | FSPICK_SYMLINK_NOFOLLOW | FSPICK_NO_AUTOMOUNT | FSPICK_EMPTY_PATH))
 		return -EINVAL;
@@ -250,7 +254,7 @@ int64_t sys_fsconfig(const struct sysargs *a)
 		r = copy_value(arg_uva(a, 2), &key);
 	if (r == 0)
 		r = copy_value(arg_uva(a, 3), &value);
-	if (r == 0 && !capable(CAP_SYS_ADMIN) && cmd >= FSCONFIG_CMD_CREATE)
+	if (r == 0 && !may_mount() && cmd >= FSCONFIG_CMD_CREATE)
 		r = -EPERM;
 	if (r == 0) {
 		struct fs_ctx *c = f.file->private;
@@ -309,7 +313,7 @@ static uint32_t atime_flags(uint64_t attr)
 int64_t sys_fsmount(const struct sysargs *a)
 {
 	uint32_t flags = arg_u32(a, 1), attr = arg_u32(a, 2);
-	if (!capable(CAP_SYS_ADMIN))
+	if (!may_mount())
 		return -EPERM;
 	if ((flags & ~(uint32_t)FSMOUNT_CLOEXEC) || (attr & ~(uint32_t)ATTR_ALL) || !atime_flags(attr))
 		return -EINVAL;
@@ -322,6 +326,8 @@ int64_t sys_fsmount(const struct sysargs *a)
 		mutex_lock(&c->lock);
 		if (c->sb && c->state != CONTEXT_CREATED) {
 			m = ERR_PTR(-EBUSY);
+		} else if (c->sb && mount_type_allowed(c->type, attr_flags(attr))) {
+			m = ERR_PTR(-EPERM);
 		} else if (c->sb) {
 			super_get(c->sb);
 			m = mount_alloc_tree(c->sb, c->sb->root, attr_flags(attr) | atime_flags(attr), c->source);
@@ -343,7 +349,7 @@ int64_t sys_open_tree(const struct sysargs *a)
 		return -EINVAL;
 	if ((flags & AT_RECURSIVE_) && !(flags & OPEN_TREE_CLONE))
 		return -EINVAL;
-	if ((flags & OPEN_TREE_CLONE) && !capable(CAP_SYS_ADMIN))
+	if ((flags & OPEN_TREE_CLONE) && !may_mount())
 		return -EPERM;
 	int64_t r = path_lookup_user(arg_int(a, 0), arg_uva(a, 1),
 	                             (flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW) |
@@ -366,12 +372,12 @@ int64_t sys_move_mount(const struct sysargs *a)
 {
 	uint32_t flags = arg_u32(a, 4);
 	struct path from, to;
-	if (!capable(CAP_SYS_ADMIN))
+	if (!may_mount())
 		return -EPERM;
 	if (flags & ~(uint32_t)MOVE_MOUNT__MASK)
 		return -EINVAL;
 	if (flags & MOVE_MOUNT_SET_GROUP)
-		return -EINVAL; /* nothing propagates */
+		return -EINVAL; /* as kernels before 5.15 */
 	int r = path_lookup_user(arg_int(a, 0), arg_uva(a, 1),
 	                         (flags & MOVE_MOUNT_F_SYMLINKS ? LOOKUP_FOLLOW : 0) |
 	                             (flags & MOVE_MOUNT_F_EMPTY_PATH ? LOOKUP_EMPTY : 0),
@@ -416,7 +422,7 @@ int64_t sys_mount_setattr(const struct sysargs *a)
 		return -E2BIG;
 	if (size < MOUNT_ATTR_SIZE_VER0)
 		return -EINVAL;
-	if (!capable(CAP_SYS_ADMIN))
+	if (!may_mount())
 		return -EPERM;
 	int r = copy_in(&attr, arg_uva(a, 3), sizeof(attr));
 	if (r)

@@ -10,6 +10,7 @@
 #include <linux/fs.h>
 #include <linux/mount.h>
 
+#include "fs/mount.h"
 #include "fs/namei.h"
 #include "fs/proc/proc.h"
 #include "lib/string.h"
@@ -149,7 +150,7 @@ static int remove_locked(struct name_op *op, bool isdir)
 		return r;
 	if (isdir ? !dir->ops->rmdir : !dir->ops->unlink)
 		return -EPERM;
-	if (atomic_load(&op->d->mounted))
+	if (mount_is_local(op->d))
 		return -EBUSY;
 	mutex_lock(&victim->lock);
 	r = isdir ? dir->ops->rmdir(dir, op->d) : dir->ops->unlink(dir, op->d);
@@ -179,6 +180,7 @@ int vfs_unlink(int dfd, const char *name)
 	if (r == 0) {
 		dentry_delete(op.d);
 		op_unlock(&op);
+		mount_drop_at(op.d);
 		notify_inode(op.d->inode, IN_ATTRIB_);
 		notify_deleted(op.d);
 	}
@@ -208,6 +210,7 @@ int vfs_rmdir(int dfd, const char *name)
 	if (r == 0) {
 		dentry_delete(op.d);
 		op_unlock(&op);
+		mount_drop_at(op.d);
 		notify_deleted(op.d);
 	}
 out:
@@ -329,7 +332,7 @@ static int rename_commit(struct rename_op *op)
 	bool exchange = op->flags & RENAME_EXCHANGE;
 	if (!from->ops->rename)
 		return -EPERM;
-	if (atomic_load(&op->old->mounted) || atomic_load(&op->new->mounted))
+	if (mount_is_local(op->old) || mount_is_local(op->new))
 		return -EBUSY;
 	/* only a directory that is to vanish needs its lock (nothing may be created in it meanwhile); files need it
 	 * for their link counts */
@@ -415,6 +418,8 @@ static int do_rename(int odfd, const char *oname, int ndfd, const char *nname, u
 		unlock_rename(op->from.path.dentry, op->to.path.dentry);
 	}
 	if (r == 0) {
+		if (!(flags & RENAME_EXCHANGE))
+			mount_drop_at(op->new);
 		struct inode *from = op->from.path.dentry->inode, *to = op->to.path.dentry->inode;
 		notify_move(from, old_name, to, new_name, op->old->inode);
 		if (flags & RENAME_EXCHANGE)

@@ -202,6 +202,7 @@ struct dentry {
 #define DENTRY_DELETED  2u /* unlinked while in use: " (deleted)" */
 #define DENTRY_NO_CACHE 4u /* dropped when the last reference goes; set before dentry_instantiate */
 #define DENTRY_ANON     8u /* of an anonymous file: no place in any tree */
+#define DENTRY_NSFS     16u /* of a namespace: private of the inode is its struct ns_common */
 #define DENTRY_SLOW_PUT 0x80000000u
 
 struct super_ops {
@@ -223,6 +224,7 @@ struct super_block {
 	uint64_t dev;            /* st_dev */
 	uint32_t magic, blocksize;
 	uint32_t flags;          /* MS_RDONLY ... of the super block */
+	struct user_ns *user_ns; /* whoever has CAP_SYS_ADMIN there may change it; a reference; immutable */
 	uint64_t max_bytes;
 	struct mutex rename_lock;
 	struct list_node inodes; /* lock */
@@ -233,6 +235,9 @@ struct super_block {
 struct fs_type {
 	const char *name;
 	bool nodev;              /* for /proc/filesystems */
+	bool shows_same;         /* instances show the same: less privileged ones only where one is visible already */
+	/* Whose CAP_SYS_ADMIN a new instance needs, and who will own it; default: the initial user namespace's. */
+	struct user_ns *(*owner)(void);
 	/* mount(2) from inside the sandbox, or from the spec; data: options text. A super block with root, or ERR_PTR. */
 	struct super_block *(*mount)(const struct fs_type *type, const char *source, const char *data, uint32_t flags);
 };
@@ -248,9 +253,19 @@ struct mount {
 	char *source;            /* for /proc/mounts */
 	struct list_node link;   /* all mounts, in order; mount_lock */
 	struct mount *hash_next; /* by (parent, mountpoint); mount_lock */
-	struct mnt_ns *ns;
-	int peer_group;          /* shared propagation; 0 private */
-	int master_group;
+	struct mnt_ns *ns;       /* mnt_ns_none while it is in no tree; mount_lock */
+	/* propagation (mount_namespaces(7)); mount_lock: */
+	int group;               /* of peers, if it is shared, else 0 */
+	struct list_node peers;  /* ring of them */
+	struct mount *master;    /* whose group it receives from; NULL: it is no slave */
+	struct list_node slaves, slave_link;
+	bool unbindable;
+	/* from a more privileged namespace; mount_lock: */
+	bool locked;             /* leaves its place only together with what it is mounted on */
+	uint32_t locked_flags;   /* MS_* of flags that stay set; MS_RELATIME: the kind of atime stays */
+	/* during one operation under mount_lock: */
+	struct mount *copy;
+	bool leaving;
 };
 
 struct file {
@@ -395,12 +410,16 @@ struct file *file_alloc(void);
 extern spinlock_t mount_lock;
 struct mnt_ns {
 	struct ns_common ns;     /* of a tree that is attached nowhere: its count only */
+	struct list_node all;    /* every real one; mount_lock */
+	uint32_t nr_mounts;      /* mount_lock */
 	struct mount *root;
 	struct list_node mounts; /* mount_lock */
 	struct wait_queue wait;  /* poll on /proc/mounts */
 	uint32_t seq;
 };
-extern struct mnt_ns mnt_ns0;
+extern struct mnt_ns mnt_ns0, mnt_ns_none; /* of the first container; of mounts in no tree */
+extern struct list_node mnt_namespaces;   /* mount_lock */
+#define MOUNTS_MAX 4096u                  /* in one namespace */
 /* Is p the root of the current mount namespace? */
 bool mount_is_ns_root(const struct path *p);
 const struct fs_type *fs_type_find(const char *name);
@@ -419,6 +438,8 @@ struct fs_context {
 struct fs_context *fs_context_create(void); /* at the root of the current mount namespace, if it has one */
 struct fs_context *fs_context_create_in(struct mnt_ns *ns);
 struct fs_context *fs_context_copy(struct fs_context *fs);
+/* Root and working directory become the root of the current mount namespace, as seen from the top. */
+void fs_enter_ns_root(struct fs_context *fs);
 void fs_context_put(struct fs_context *fs);
 void fs_get_root(struct path *out); /* of the current task, with references */
 void fs_get_cwd(struct path *out);

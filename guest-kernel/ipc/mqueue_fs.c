@@ -8,6 +8,7 @@
 #include <linux/fs.h>
 #include <linux/mount.h>
 
+#include "fs/mount.h"
 #include "fs/namei.h"
 #include "fs/proc/proc.h"
 #include "fs/ramdir.h"
@@ -266,8 +267,7 @@ static int mqfs_build(void)
 	mqfs.mount.root = sb->root;
 	mqfs.mount.sb = sb;
 	mqfs.mount.source = "mqueue";
-	mqfs.mount.ns = &mnt_ns0;
-	list_init(&mqfs.mount.link);
+	mount_init_links(&mqfs.mount);
 	mqfs.sb = sb;
 	return 0;
 }

@@ -11,6 +11,7 @@
 
 struct uts_ns init_uts_ns = {.ns = NS_STATIC(NS_UTS, 0xeffffffeu, &init_user_ns), .domainname = "(none)"};
 struct cgroup_ns init_cgroup_ns = {.ns = NS_STATIC(NS_CGROUP, 0xeffffffbu, &init_user_ns)};
+struct time_ns init_time_ns = {.ns = NS_STATIC(NS_TIME, 0xeffffffau, &init_user_ns)};
 struct nsproxy init_nsproxy = {
 	.refs = {1u << 30}, .uts = &init_uts_ns, .ipc = &init_ipc_ns, .mnt = &mnt_ns0, .pid_for_children = &root_pid_ns,
 	.net = &init_net_ns, .cgroup = &init_cgroup_ns,
@@ -122,8 +123,8 @@ static struct cgroup_ns *cgroup_create(struct user_ns *owner)
 	} \
 } while (0)
 
-static struct nsproxy *build(struct nsproxy *from, uint32_t flags, struct user_ns *owner,
-                             struct pid_ns *pid_parent)
+static struct nsproxy *build(struct nsproxy *from, uint32_t flags, struct user_ns *owner, struct fs_context *fs,
+                             struct pid_ns *pid_parent, bool empty_mounts)
 {
 	struct nsproxy *n = kzalloc(sizeof(*n));
 	int err = 0;
@@ -137,7 +138,7 @@ static struct nsproxy *build(struct nsproxy *from, uint32_t flags, struct user_n
 	MEMBER(net, CLONE_NEWNET, net_ns_create(owner));
 	MEMBER(cgroup, CLONE_NEWCGROUP, cgroup_create(owner));
 	/* last, since it moves fs */
-	MEMBER(mnt, CLONE_NEWNS, mnt_ns_create(owner));
+	MEMBER(mnt, CLONE_NEWNS, empty_mounts ? mnt_ns_create(owner) : mnt_ns_copy(from->mnt, owner, fs));
 	if (err) {
 		nsproxy_put(n);
 		return ERR_PTR(err);
@@ -145,9 +146,19 @@ static struct nsproxy *build(struct nsproxy *from, uint32_t flags, struct user_n
 	return n;
 }
 
+struct nsproxy *nsproxy_copy(struct nsproxy *from, uint32_t flags, struct user_ns *owner, struct fs_context *fs)
+{
+	if (flags & CLONE_NEWTIME)
+		return ERR_PTR(-EINVAL);
+	/* Whose children go elsewhere already cannot send them to yet another place. */
+	if ((flags & CLONE_NEWPID) && from->pid_for_children != current->proc->pid_ns)
+		return ERR_PTR(-EINVAL);
+	return build(from, flags, owner, fs, from->pid_for_children, false);
+}
+
 struct nsproxy *nsproxy_container(struct nsproxy *with, uint32_t flags)
 {
-	return build(with, flags, &init_user_ns, &root_pid_ns);
+	return build(with, flags, &init_user_ns, NULL, &root_pid_ns, true);
 }
 
 void nsproxy_switch(struct nsproxy *p)
@@ -182,6 +193,8 @@ static struct ns_common *member(struct nsproxy *p, enum ns_kind kind)
 		return &p->net->ns;
 	case NS_PID:
 		return &p->pid_for_children->ns;
+	case NS_TIME:
+		return &init_time_ns.ns;
 	case NS_UTS:
 		return &p->uts->ns;
 	default:

@@ -27,6 +27,7 @@ struct user_ns;
 struct task;
 struct file;
 struct cred;
+struct fs_context;
 
 struct ns_common {
 	ref_t refs;
@@ -48,6 +49,11 @@ struct cgroup_ns {
 	struct ns_common ns;
 };
 
+/* Offsets of clocks would be here: there is only the initial one. */
+struct time_ns {
+	struct ns_common ns;
+};
+
 struct nsproxy {
 	ref_t refs;
 	struct uts_ns *uts;
@@ -60,6 +66,7 @@ struct nsproxy {
 
 extern struct uts_ns init_uts_ns;
 extern struct cgroup_ns init_cgroup_ns;
+extern struct time_ns init_time_ns;
 extern struct nsproxy init_nsproxy; /* of kernel tasks: the initial ones, and the sandbox's own pid namespace */
 
 /* Fills in a new namespace: one reference, a number of its own, a reference on its owner. */
@@ -76,6 +83,10 @@ static inline struct nsproxy *nsproxy_get(struct nsproxy *p)
 	return p;
 }
 void nsproxy_put(struct nsproxy *p); /* may sleep; NULL is none */
+/* A set like from, with fresh namespaces for the CLONE_NEW* flags (not CLONE_NEWUSER), owned by owner. The new mount
+ * namespace is a copy; fs, the context of who enters it, is moved over to the copy. Without flags a plain copy to edit.
+ * ERR_PTR: ENOMEM, ENOSPC, EINVAL. */
+struct nsproxy *nsproxy_copy(struct nsproxy *from, uint32_t flags, struct user_ns *owner, struct fs_context *fs);
 /* A set for another container of the sandbox: flags (CLONE_NEWPID, CLONE_NEWNS, ...) say which namespaces are its
  * own, the rest is shared with `with`. The mount namespace is empty: the first mount_attach without a place, by a task
  * in it, makes its root; the pid namespace is a child of the sandbox's own, and the first process in it its init. */

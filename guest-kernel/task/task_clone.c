@@ -2,8 +2,7 @@
 /*
  * New tasks: clone(2), clone3(2), fork(2), vfork(2).
  *
- * There is one namespace of each kind: CLONE_NEW* is refused (EPERM without the capability, else EINVAL, as on a kernel
- * built without namespaces). CLONE_SIGHAND without CLONE_THREAD copies the handlers at the time of the call instead of
+ * CLONE_SIGHAND without CLONE_THREAD copies the handlers at the time of the call instead of
  * sharing them. CLONE_IO and CLONE_SYSVSEM have no effect: there are no I/O contexts, and semaphore undo lists are per
  * process.
  */
@@ -24,17 +23,6 @@
 #include "task/user_ns.h"
 
 #define CLONE3_FLAGS (0xffffffffULL | CLONE_CLEAR_SIGHAND | CLONE_INTO_CGROUP)
-
-static int check_namespaces(uint64_t flags)
-{
-	if (!(flags & CLONE_NAMESPACES))
-		return 0;
-	if ((flags & CLONE_NEWUSER) == 0 && !capable(CAP_SYS_ADMIN))
-		return -EPERM;
-	pr_debug("%s[%d]: clone with namespaces %lx: refused, there are none inside the sandbox", current->comm,
-	         current->tid, flags & CLONE_NAMESPACES);
-	return -EINVAL;
-}
 
 static int check_flags(const struct clone_params *p)
 {
@@ -57,7 +45,11 @@ static int check_flags(const struct clone_params *p)
 		return -EPERM;
 	if (f & CLONE_INTO_CGROUP)
 		return -EINVAL;
-	return check_namespaces(f);
+	if ((f & CLONE_THREAD) && ((f & (CLONE_NEWUSER | CLONE_NEWPID)) ||
+	                           current->nsproxy->pid_for_children != current->proc->pid_ns))
+		return -EINVAL;
+	/* The undo list of one namespace means nothing in another. */
+	return (f & (CLONE_NEWIPC | CLONE_SYSVSEM)) == (CLONE_NEWIPC | CLONE_SYSVSEM) ? -EINVAL : 0;
 }
 
 /* Tasks of the current user, against RLIMIT_NPROC. */
@@ -223,6 +215,34 @@ void task_discard(struct task *t)
 	task_put(t);
 }
 
+/* New namespaces for the child; what a new user namespace gives it counts for the others. */
+static int copy_namespaces(struct task *t, uint64_t flags)
+{
+	if (flags & CLONE_NEWUSER) {
+		struct cred *c = cred_copy(t->cred);
+		if (!c)
+			return -ENOMEM;
+		int err = user_ns_create(c);
+		if (err) {
+			cred_put(c);
+			return err;
+		}
+		cred_put(t->cred);
+		t->cred = c;
+	}
+	uint32_t fresh = (uint32_t)flags & CLONE_NAMESPACES & ~CLONE_NEWUSER;
+	if (!fresh)
+		return 0;
+	if (!ns_capable(t->cred->user_ns, CAP_SYS_ADMIN))
+		return -EPERM;
+	struct nsproxy *n = nsproxy_copy(t->nsproxy, fresh, t->cred->user_ns, t->fs);
+	if (IS_ERR(n))
+		return PTR_ERR(n);
+	nsproxy_put(t->nsproxy);
+	t->nsproxy = n;
+	return 0;
+}
+
 /* Numbers for the new task; set_tid of clone3 names those of the deepest namespaces. */
 static int choose_tid(struct task *t, const struct clone_params *p)
 {
@@ -245,7 +265,11 @@ static int choose_tid(struct task *t, const struct clone_params *p)
 static int build_task(struct task *t, const struct clone_params *p)
 {
 	copy_attributes(t, p);
-	int err = choose_tid(t, p);
+	int err = copy_files(t, p);
+	if (!err)
+		err = copy_namespaces(t, p->flags);
+	if (!err)
+		err = choose_tid(t, p);
 	if (!err)
 		err = copy_process(t, p);
 	if (err)
@@ -254,9 +278,7 @@ static int build_task(struct task *t, const struct clone_params *p)
 	if ((p->flags & (CLONE_VM | CLONE_VFORK)) == CLONE_VM)
 		signal_altstack_reset(t);
 	futex_task_init(t);
-	err = copy_files(t, p);
-	if (!err)
-		err = copy_memory(t, p);
+	err = copy_memory(t, p);
 	if (!err)
 		err = copy_registers(t, p);
 	t->sched.ksp = arch_new_context(t->kstack, child_main, t);

@@ -52,13 +52,11 @@ int proc_show_mountstats(struct seq *s, const struct pseudo_ref *ref);
 struct ns_common *proc_hold_mounts(const struct pseudo_ref *ref);
 uint32_t proc_poll_mounts(struct file *file, struct poll_table *pt, uint32_t *seen);
 extern const struct file_ops proc_mem_fops;
-/* proc_fd.c: /proc/PID/fd, fdinfo and ns */
+/* proc_fd.c: /proc/PID/fd and fdinfo; proc_ns.c: ns */
 int proc_fd_lookup(const struct pseudo_ref *dir, const char *name, size_t len, struct pseudo_ref *out);
 int proc_fdinfo_lookup(const struct pseudo_ref *dir, const char *name, size_t len, struct pseudo_ref *out);
 bool proc_fd_next(const struct pseudo_ref *dir, uint64_t *cookie, char *name, unsigned *type);
 int proc_ns_lookup(const struct pseudo_ref *dir, const char *name, size_t len, struct pseudo_ref *out);
-/* CLONE_NEW* of the namespace that an open file of /proc/PID/ns stands for; 0: it is another file. */
-uint32_t proc_ns_flag(const struct file *f);
 bool proc_ns_next(const struct pseudo_ref *dir, uint64_t *cookie, char *name, unsigned *type);
 
 #endif

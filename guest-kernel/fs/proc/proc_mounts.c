@@ -4,6 +4,7 @@
 
 #include <linux/mount.h>
 
+#include "fs/mount.h"
 #include "fs/poll.h"
 #include "lib/string.h"
 
@@ -84,6 +85,10 @@ static void show_fs_root(struct seq *s, struct mount *m)
 	struct dentry *chain[64];
 	int n = 0;
 	struct dentry *d = m->root;
+	if (d->flags & DENTRY_NSFS) {
+		seq_printf(s, "%s[%llu]", d->name, (unsigned long long)d->inode->ino);
+		return;
+	}
 	while (d != d->parent && n < (int)ARRAY_SIZE(chain)) {
 		chain[n++] = d;
 		d = d->parent;
@@ -97,6 +102,22 @@ static void show_fs_root(struct seq *s, struct mount *m)
 		seq_escape(s, name, " \t\n");
 		spin_unlock(&chain[n]->lock);
 	}
+}
+
+static void show_propagation(struct seq *s, const struct mount *m)
+{
+	spin_lock(&mount_lock);
+	int group = m->group, master = m->master ? m->master->group : 0, from = mount_dominating_group(m);
+	bool unbindable = m->unbindable;
+	spin_unlock(&mount_lock);
+	if (group)
+		seq_printf(s, " shared:%d", group);
+	if (master)
+		seq_printf(s, " master:%d", master);
+	if (from)
+		seq_printf(s, " propagate_from:%d", from);
+	if (unbindable)
+		seq_puts(s, " unbindable");
 }
 
 static void show_one(struct seq *s, struct mount *m, const char *place, bool info)
@@ -120,10 +141,7 @@ static void show_one(struct seq *s, struct mount *m, const char *place, bool inf
 	seq_escape(s, place, " \t\n");
 	seq_puts(s, " ");
 	show_flags(s, m, false);
-	if (m->peer_group)
-		seq_printf(s, " shared:%d", m->peer_group);
-	if (m->master_group)
-		seq_printf(s, " master:%d", m->master_group);
+	show_propagation(s, m);
 	seq_printf(s, " - %s ", type);
 	seq_escape(s, source, " \t\n#");
 	seq_puts(s, m->sb->flags & MS_RDONLY ? " ro" : " rw");
