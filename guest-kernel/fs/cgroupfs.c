@@ -391,7 +391,7 @@ static struct super_block *v2_mount(const struct fs_type *type, const char *sour
 	return pseudo_mount(type, &v2_root, CGROUP2_SUPER_MAGIC);
 }
 
-const struct fs_type cgroup2_type = {.name = "cgroup2", .nodev = true, .mount = v2_mount};
+const struct fs_type cgroup2_type = {.name = "cgroup2", .nodev = true, .owner = ns_owner_cgroup, .mount = v2_mount};
 
 /* ---- version 1 -------------------------------------------------------------------------------------------------------- */
 
@@ -477,7 +477,7 @@ static struct super_block *v1_mount(const struct fs_type *type, const char *sour
 	return ERR_PTR(-EINVAL);
 }
 
-const struct fs_type cgroup_type = {.name = "cgroup", .nodev = true, .mount = v1_mount};
+const struct fs_type cgroup_type = {.name = "cgroup", .nodev = true, .owner = ns_owner_cgroup, .mount = v1_mount};
 /* Not one that mount(2) knows; shown as what stands there on other systems. */
 static const struct fs_type v1_top_type = {.name = "tmpfs", .nodev = true};
 

@@ -11,6 +11,7 @@
 #include "signal/signal.h"
 #include "syscall/syscall.h"
 #include "task/task.h"
+#include "task/user_ns.h"
 
 #define SETFL_MASK (O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME | FASYNC)
 
@@ -145,7 +146,7 @@ static int64_t do_fcntl(struct file *f, int fd, uint32_t cmd, uint64_t arg)
 	case F_SETOWN_EX:
 		return owner_ex(f, uva(arg), true);
 	case F_GETOWNER_UIDS: {
-		uint32_t ids[2] = {f->owner_uid, f->owner_euid};
+		uint32_t ids[2] = {kuid_out(f->owner_uid), kuid_out(f->owner_euid)};
 		return copy_out(uva(arg), ids, sizeof(ids));
 	}
 	case F_GETSIG:

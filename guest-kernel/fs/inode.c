@@ -130,7 +130,7 @@ void inode_init_owner(struct inode *inode, const struct inode *dir, uint32_t mod
 		if ((mode & S_IFMT) == S_IFDIR)
 			inode->mode |= S_ISGID;
 		else if ((mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) && !cred_in_group(c, dir->gid) &&
-		         !capable(CAP_FSETID))
+		         !inode_capable(dir, CAP_FSETID))
 			inode->mode &= ~S_ISGID;
 	}
 	inode->atime = inode->mtime = inode->ctime = inode->btime = time_now();

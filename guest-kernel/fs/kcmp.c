@@ -15,17 +15,6 @@ static int order(const void *a, const void *b)
 	return scramble(a) < scramble(b) ? 1 : 2;
 }
 
-static bool may_look(struct task *t)
-{
-	const struct cred *me = current->cred;
-	spin_lock(&t->lock);
-	const struct cred *c = t->cred;
-	bool same = t->proc == current->proc || (me->uid == c->euid && me->uid == c->suid && me->uid == c->uid &&
-	                                         me->gid == c->egid && me->gid == c->sgid && me->gid == c->gid);
-	spin_unlock(&t->lock);
-	return same || capable(CAP_SYS_PTRACE);
-}
-
 /* The file behind a descriptor of t, with a reference. */
 static struct file *file_of(struct task *t, uint64_t fd)
 {
@@ -54,7 +43,7 @@ int64_t sys_kcmp(const struct sysargs *a)
 	int64_t r;
 	if (!x || !y)
 		r = -ESRCH;
-	else if (!may_look(x) || !may_look(y))
+	else if (!ptrace_may_access(x) || !ptrace_may_access(y))
 		r = -EPERM;
 	else
 		switch (arg_u32(a, 2)) {

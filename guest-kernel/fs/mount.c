@@ -13,6 +13,7 @@
 #include "fs/namei.h"
 #include "lib/string.h"
 #include "task/task.h"
+#include "task/user_ns.h"
 
 #define MOUNT_HASH 64
 
@@ -118,6 +119,14 @@ void mount_changed(struct mnt_ns *ns)
 bool mount_is_ours(const struct mount *m)
 {
 	return current->nsproxy && m->ns == current->nsproxy->mnt;
+}
+
+bool mount_may_suid(const struct mount *m)
+{
+	spin_lock(&mount_lock);
+	bool ok = mount_is_ours(m) || !m->ns->ns.inum;
+	spin_unlock(&mount_lock);
+	return ok && user_ns_contains(m->sb->user_ns, current->cred->user_ns);
 }
 
 /* What is mounted last on the root of ns; the root itself at least. mount_lock held. */

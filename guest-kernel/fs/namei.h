@@ -78,6 +78,7 @@ int may_create(const struct path *dir);
 int may_delete(const struct path *dir, struct dentry *victim, bool isdir);
 /* The mode of a new object in dir: less the umask, unless dir has a default ACL, which then decides. */
 uint32_t create_mode(const struct inode *dir, uint32_t mode);
+bool inode_capable(const struct inode *inode, int cap);
 bool inode_owner_or_capable(const struct inode *inode);
 int sticky_check(const struct inode *dir, const struct inode *inode);
 int mode_kill_suid(const struct inode *inode, uint32_t *mode); /* 1: *mode is the mode without set-id bits */

@@ -13,6 +13,7 @@
 #include "lib/string.h"
 #include "syscall/syscall.h"
 #include "task/task.h"
+#include "task/user_ns.h"
 
 #define OPEN_FLAGS (O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_SYNC | O_DSYNC | FASYNC | \
                     O_DIRECT | O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_PATH | O_TMPFILE)
@@ -62,7 +63,8 @@ static int may_open(const struct path *p, uint32_t flags)
 		break;
 	case S_IFBLK:
 	case S_IFCHR:
-		if (p->mnt->flags & MS_NODEV)
+		/* Devices are not what a user namespace could give. */
+		if ((p->mnt->flags & MS_NODEV) || p->mnt->sb->user_ns != &init_user_ns)
 			return -EACCES;
 		break;
 	}

@@ -386,4 +386,5 @@ static struct super_block *overlay_type_mount(const struct fs_type *type, const 
 	return sb;
 }
 
-const struct fs_type overlay_type = {.name = "overlay", .nodev = true, .mount = overlay_type_mount};
+const struct fs_type overlay_type = {.name = "overlay", .nodev = true, .owner = ns_owner_current,
+	.mount = overlay_type_mount};

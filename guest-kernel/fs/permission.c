@@ -10,6 +10,16 @@
 #include "fs/namei.h"
 #include "fs/posix_acl.h"
 #include "task/task.h"
+#include "task/user_ns.h"
+
+/* A capability of the current user namespace counts for files whose owner and group have names there. */
+bool inode_capable(const struct inode *inode, int cap)
+{
+	const struct cred *c = current->cred;
+
+	return cred_own_capable(c, cap) && id_from(c->user_ns, ID_USER, inode->uid) != NO_ID &&
+	       id_from(c->user_ns, ID_GROUP, inode->gid) != NO_ID;
+}
 
 static int generic_permission(struct inode *inode, int mask)
 {
@@ -31,13 +41,13 @@ static int generic_permission(struct inode *inode, int mask)
 	if ((mask & ~mode & 7) == 0)
 		return 0;
 	if (dir) {
-		if (!(mask & MAY_WRITE) && cred_capable(c, CAP_DAC_READ_SEARCH))
+		if (!(mask & MAY_WRITE) && inode_capable(inode, CAP_DAC_READ_SEARCH))
 			return 0;
-		return cred_capable(c, CAP_DAC_OVERRIDE) ? 0 : -EACCES;
+		return inode_capable(inode, CAP_DAC_OVERRIDE) ? 0 : -EACCES;
 	}
-	if (mask == MAY_READ && cred_capable(c, CAP_DAC_READ_SEARCH))
+	if (mask == MAY_READ && inode_capable(inode, CAP_DAC_READ_SEARCH))
 		return 0;
-	if ((!(mask & MAY_EXEC) || (inode->mode & 0111)) && cred_capable(c, CAP_DAC_OVERRIDE))
+	if ((!(mask & MAY_EXEC) || (inode->mode & 0111)) && inode_capable(inode, CAP_DAC_OVERRIDE))
 		return 0;
 	return -EACCES;
 }
@@ -75,7 +85,10 @@ uint32_t create_mode(const struct inode *dir, uint32_t mode)
 
 bool inode_owner_or_capable(const struct inode *inode)
 {
-	return current->cred->fsuid == inode->uid || capable(CAP_FOWNER);
+	const struct user_ns *ns = current->cred->user_ns;
+
+	return current->cred->fsuid == inode->uid ||
+	       (id_from(ns, ID_USER, inode->uid) != NO_ID && ns_capable(ns, CAP_FOWNER));
 }
 
 /* -EPERM if the sticky directory protects inode from the current task. */
@@ -84,7 +97,7 @@ int sticky_check(const struct inode *dir, const struct inode *inode)
 	if (!(dir->mode & S_ISVTX))
 		return 0;
 	uint32_t u = current->cred->fsuid;
-	return u == inode->uid || u == dir->uid || capable(CAP_FOWNER) ? 0 : -EPERM;
+	return u == inode->uid || u == dir->uid || inode_capable(inode, CAP_FOWNER) ? 0 : -EPERM;
 }
 
 /* dir->inode->lock held. */

@@ -16,6 +16,7 @@
 #include "fs/namei.h"
 #include "lib/string.h"
 #include "task/task.h"
+#include "task/user_ns.h"
 
 static struct posix_acl **slot(struct inode *i, enum acl_type type)
 {
@@ -219,7 +220,7 @@ int acl_set_in_memory(struct inode *i, unsigned type, struct posix_acl *acl)
 		uint32_t mode = i->mode;
 		if (acl && to_mode(acl, &mode))
 			acl = NULL; /* the mode says it all */
-		if (!cred_in_group(current->cred, i->gid) && !capable(CAP_FSETID))
+		if (!cred_in_group(current->cred, i->gid) && !inode_capable(i, CAP_FSETID))
 			mode &= ~(uint32_t)S_ISGID;
 		i->mode = mode;
 	}
@@ -301,6 +302,11 @@ static struct posix_acl *parse(const char *value, size_t size)
 	if (!acl)
 		return ERR_PTR(-ENOMEM);
 	memcpy(acl->entry, value + sizeof(version), size);
+	for (uint32_t i = 0; i < acl->n; i++)
+		if (acl->entry[i].tag == ACL_USER)
+			acl->entry[i].id = kuid_in(acl->entry[i].id);
+		else if (acl->entry[i].tag == ACL_GROUP)
+			acl->entry[i].id = kgid_in(acl->entry[i].id);
 	if (valid(acl))
 		return acl;
 	acl_put(acl);
@@ -343,7 +349,13 @@ ssize_t_ acl_xattr_get(struct inode *i, enum acl_type type, void *value, size_t 
 		r = -ERANGE;
 	} else if (size) {
 		memcpy(value, &version, sizeof(version));
-		memcpy((char *)value + sizeof(version), acl->entry, bytes);
+		struct acl_entry *out = (struct acl_entry *)((char *)value + sizeof(version));
+		memcpy(out, acl->entry, bytes);
+		for (uint32_t k = 0; k < acl->n; k++)
+			if (out[k].tag == ACL_USER)
+				out[k].id = kuid_out(out[k].id);
+			else if (out[k].tag == ACL_GROUP)
+				out[k].id = kgid_out(out[k].id);
 	}
 	acl_put(acl);
 	return r;

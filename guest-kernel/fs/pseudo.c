@@ -2,6 +2,7 @@
 /* Pseudo file systems (see pseudo.h). */
 #include "fs/pseudo.h"
 
+#include "fs/namei.h"
 #include "fs/poll.h"
 #include <linux/magic.h>
 
@@ -134,7 +135,7 @@ static int pseudo_permission(struct inode *inode, int mask)
 		bits >>= 3;
 	if (((int)bits & mask & 7) == (mask & 7))
 		return 0;
-	if (cred_capable(c, CAP_DAC_OVERRIDE) && (!(mask & MAY_EXEC) || S_ISDIR(inode->mode) || inode->mode & 0111))
+	if (inode_capable(inode, CAP_DAC_OVERRIDE) && (!(mask & MAY_EXEC) || S_ISDIR(inode->mode) || inode->mode & 0111))
 		return 0;
 	return -EACCES;
 }
@@ -339,7 +340,7 @@ static ssize_t_ text_write(struct file *file, struct iter *from, uint64_t *pos)
 {
 	const struct pseudo_ref *ref = pseudo_ref_of(file->inode);
 	size_t len = from->count;
-	if (!ref->entry->store)
+	if (!ref->entry->store && !ref->entry->store_opened)
 		return ref->task ? -EINVAL : -EIO; /* opened for writing by the powers of root */
 	if (len >= PAGE_SIZE)
 		return -EINVAL;
@@ -349,7 +350,12 @@ static ssize_t_ text_write(struct file *file, struct iter *from, uint64_t *pos)
 	ssize_t_ ret = -EFAULT;
 	if (iter_copy_from(from, text, len) == len) {
 		text[len] = '\0';
-		ret = pseudo_alive(ref) ? ref->entry->store(ref, text, len) : -ESRCH;
+		if (!pseudo_alive(ref))
+			ret = -ESRCH;
+		else if (ref->entry->store)
+			ret = ref->entry->store(ref, text, len);
+		else
+			ret = *pos ? -EINVAL : ref->entry->store_opened(ref, file, text, len);
 	}
 	kfree(text);
 	if (ret > 0)

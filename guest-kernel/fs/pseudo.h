@@ -35,6 +35,8 @@ struct pseudo_entry {
 	struct ns_common *(*hold)(const struct pseudo_ref *ref);
 	/* S_IFREG: one write(2) with NUL-terminated text, at most a page. Bytes taken or -errno. */
 	ssize_t_ (*store)(const struct pseudo_ref *ref, char *text, size_t len);
+	/* The same for what depends on who opened the file; only at its beginning. */
+	ssize_t_ (*store_opened)(const struct pseudo_ref *ref, struct file *file, char *text, size_t len);
 	/* S_IFLNK: target as a kmalloc'ed string or ERR_PTR; and for magic links the object itself. */
 	char *(*link)(const struct pseudo_ref *ref);
 	int (*follow)(const struct pseudo_ref *ref, struct path *out);

@@ -17,6 +17,7 @@
 #include "signal/signal.h"
 #include "syscall/syscall.h"
 #include "task/task.h"
+#include "task/user_ns.h"
 
 #define UTIME_NOW_  ((1l << 30) - 1l)
 #define UTIME_OMIT_ ((1l << 30) - 2l)
@@ -25,16 +26,16 @@ static int setattr_permitted(struct inode *i, struct iattr *attr)
 {
 	const struct cred *c = current->cred;
 	uint32_t v = attr->valid;
-	if ((v & ATTR_UID) && !((c->fsuid == i->uid && attr->uid == i->uid) || capable(CAP_CHOWN)))
+	if ((v & ATTR_UID) && !((c->fsuid == i->uid && attr->uid == i->uid) || inode_capable(i, CAP_CHOWN)))
 		return -EPERM;
 	if ((v & ATTR_GID) &&
-	    !((c->fsuid == i->uid && (attr->gid == i->gid || cred_in_group(c, attr->gid))) || capable(CAP_CHOWN)))
+	    !((c->fsuid == i->uid && (attr->gid == i->gid || cred_in_group(c, attr->gid))) || inode_capable(i, CAP_CHOWN)))
 		return -EPERM;
 	if (v & ATTR_MODE) {
 		if (!inode_owner_or_capable(i))
 			return -EPERM;
 		uint32_t gid = v & ATTR_GID ? attr->gid : i->gid;
-		if ((attr->mode & S_ISGID) && !cred_in_group(c, gid) && !capable(CAP_FSETID))
+		if ((attr->mode & S_ISGID) && !cred_in_group(c, gid) && !inode_capable(i, CAP_FSETID))
 			attr->mode &= ~S_ISGID;
 	}
 	if ((v & (ATTR_ATIME_SET | ATTR_MTIME_SET)) && !inode_owner_or_capable(i))
@@ -136,7 +137,9 @@ int64_t sys_fchmod(const struct sysargs *a)
 
 static int chown_path(const struct path *p, uint32_t uid, uint32_t gid)
 {
-	struct iattr attr = {.uid = uid, .gid = gid};
+	struct iattr attr = {.uid = kuid_in(uid), .gid = kgid_in(gid)};
+	if ((uid != UINT32_MAX && attr.uid == NO_ID) || (gid != UINT32_MAX && attr.gid == NO_ID))
+		return -EINVAL;
 	if (uid != UINT32_MAX)
 		attr.valid |= ATTR_UID;
 	if (gid != UINT32_MAX)
@@ -420,7 +423,7 @@ static int access_cred(struct cred **out)
 	*out = NULL;
 	uint64_t caps = c->cap_effective;
 	if (!(c->securebits & SECBIT_NO_SETUID_FIXUP))
-		caps = c->uid ? 0 : c->cap_permitted;
+		caps = c->uid == id_make(c->user_ns, ID_USER, 0) ? c->cap_permitted : 0;
 	if (c->fsuid == c->uid && c->fsgid == c->gid && caps == c->cap_effective)
 		return 0;
 	struct cred *n = cred_copy(c);

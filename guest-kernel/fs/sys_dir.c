@@ -186,7 +186,7 @@ int64_t sys_chroot(const struct sysargs *a)
 	if (r)
 		return r;
 	r = path_permission(&p, MAY_EXEC);
-	if (r == 0 && !capable(CAP_SYS_CHROOT))
+	if (r == 0 && !cred_own_capable(current->cred, CAP_SYS_CHROOT))
 		r = -EPERM;
 	if (r) {
 		path_put(&p);

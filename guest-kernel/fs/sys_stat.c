@@ -11,6 +11,7 @@
 #include "lib/string.h"
 #include "syscall/syscall.h"
 #include "task/task.h"
+#include "task/user_ns.h"
 
 int vfs_getattr(const struct path *p, struct kstat *st)
 {
@@ -34,8 +35,8 @@ static int put_stat(uva_t out, const struct kstat *st)
 	s.st_ino = st->ino;
 	s.st_nlink = st->nlink;
 	s.st_mode = st->mode;
-	s.st_uid = st->uid;
-	s.st_gid = st->gid;
+	s.st_uid = kuid_out(st->uid);
+	s.st_gid = kgid_out(st->gid);
 	s.st_rdev = dev_encode(st->rdev);
 	s.st_size = st->size;
 	s.st_blksize = st->blksize;
@@ -147,8 +148,8 @@ int64_t sys_statx(const struct sysargs *a)
 	x.stx_attributes = st.attributes;
 	x.stx_attributes_mask = st.attributes_mask;
 	x.stx_nlink = st.nlink;
-	x.stx_uid = st.uid;
-	x.stx_gid = st.gid;
+	x.stx_uid = kuid_out(st.uid);
+	x.stx_gid = kgid_out(st.gid);
 	x.stx_mode = st.mode;
 	x.stx_ino = st.ino;
 	x.stx_size = st.size;

@@ -213,4 +213,5 @@ static struct super_block *sysfs_mount(const struct fs_type *type, const char *s
 	return pseudo_mount(type, &root_entry, SYSFS_MAGIC);
 }
 
-const struct fs_type sysfs_type = {.name = "sysfs", .nodev = true, .mount = sysfs_mount};
+const struct fs_type sysfs_type = {.name = "sysfs", .nodev = true, .shows_same = true, .owner = ns_owner_net,
+	.mount = sysfs_mount};

@@ -14,6 +14,7 @@
 #include "lib/log.h"
 #include "lib/string.h"
 #include "task/task.h"
+#include "task/user_ns.h"
 
 static struct super_block *shm_sb; /* memfd, System V shared memory */
 
@@ -223,10 +224,12 @@ static int parse_option(struct tmpfs_sb *ts, char *opt)
 		ts->mode = v & 07777;
 	} else if (is_option(opt, "uid")) {
 		r = parse_u64(val, 10, &v);
-		ts->uid = v;
+		ts->uid = kuid_in((uint32_t)v);
+		r = r ? r : ts->uid == NO_ID ? -EINVAL : 0;
 	} else if (is_option(opt, "gid")) {
 		r = parse_u64(val, 10, &v);
-		ts->gid = v;
+		ts->gid = kgid_in((uint32_t)v);
+		r = r ? r : ts->gid == NO_ID ? -EINVAL : 0;
 	} else if (is_option(opt, "huge") || is_option(opt, "mpol")) {
 		r = 0; /* hints */
 	} else {
@@ -310,8 +313,10 @@ struct super_block *tmpfs_mount(const struct fs_type *type, const char *source, 
 	return sb;
 }
 
-const struct fs_type tmpfs_type = {.name = "tmpfs", .nodev = true, .mount = tmpfs_mount};
-const struct fs_type ramfs_type = {.name = "ramfs", .nodev = true, .mount = tmpfs_mount};
+const struct fs_type tmpfs_type = {.name = "tmpfs", .nodev = true, .owner = ns_owner_current,
+	.mount = tmpfs_mount};
+const struct fs_type ramfs_type = {.name = "ramfs", .nodev = true, .owner = ns_owner_current,
+	.mount = tmpfs_mount};
 
 void tmpfs_init(void)
 {

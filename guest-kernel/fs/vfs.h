@@ -420,6 +420,9 @@ struct mnt_ns {
 extern struct mnt_ns mnt_ns0, mnt_ns_none; /* of the first container; of mounts in no tree */
 extern struct list_node mnt_namespaces;   /* mount_lock */
 #define MOUNTS_MAX 4096u                  /* in one namespace */
+/* May programs of m give ids and capabilities to the current task? Not those of other mount namespaces, nor of file
+ * systems of user namespaces that it is not in. */
+bool mount_may_suid(const struct mount *m);
 /* Is p the root of the current mount namespace? */
 bool mount_is_ns_root(const struct path *p);
 const struct fs_type *fs_type_find(const char *name);

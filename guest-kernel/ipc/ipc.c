@@ -2,8 +2,10 @@
 /* System V IPC: tables of objects (see ipc.h). */
 #include "ipc/ipc.h"
 
+#include "ipc/ipc_ns.h"
 #include "lib/string.h"
 #include "task/task.h"
+#include "task/user_ns.h"
 
 struct ipc_object *ipc_find(struct ipc_table *t, int id)
 {
@@ -66,26 +68,32 @@ int ipc_permission(const struct ipc_object *o, uint32_t want)
 	else if (cred_in_group(c, o->gid) || cred_in_group(c, o->cgid))
 		granted >>= 3;
 	want = (want >> 6 | want >> 3 | want) & 7;
-	return want & ~granted && !cred_capable(c, CAP_IPC_OWNER) ? -EACCES : 0;
+	return want & ~granted && !ns_capable(current->nsproxy->ipc->ns.user_ns, CAP_IPC_OWNER) ? -EACCES : 0;
 }
 
 int ipc_owner(const struct ipc_object *o)
 {
 	const struct cred *c = current->cred;
-	return c->euid == o->uid || c->euid == o->cuid || cred_capable(c, CAP_SYS_ADMIN) ? 0 : -EPERM;
+	return c->euid == o->uid || c->euid == o->cuid || ns_capable(current->nsproxy->ipc->ns.user_ns, CAP_SYS_ADMIN) ? 0 : -EPERM;
 }
 
 void ipc_perm_out(const struct ipc_object *o, struct ipc64_perm_ *p)
 {
-	*p = (struct ipc64_perm_){.key = o->key, .uid = o->uid, .gid = o->gid, .cuid = o->cuid, .cgid = o->cgid,
+	*p = (struct ipc64_perm_){.key = o->key, .uid = kuid_out(o->uid), .gid = kgid_out(o->gid),
+	                          .cuid = kuid_out(o->cuid), .cgid = kgid_out(o->cgid),
 	                          .mode = o->mode, .seq = (uint16_t)o->seq};
 }
 
-void ipc_perm_set(struct ipc_object *o, const struct ipc64_perm_ *p)
+int ipc_perm_set(struct ipc_object *o, const struct ipc64_perm_ *p)
 {
-	o->uid = p->uid;
-	o->gid = p->gid;
+	uint32_t uid = kuid_in(p->uid), gid = kgid_in(p->gid);
+
+	if (uid == NO_ID || gid == NO_ID)
+		return -EINVAL;
+	o->uid = uid;
+	o->gid = gid;
 	o->mode = (o->mode & ~0777u) | (p->mode & 0777);
+	return 0;
 }
 
 int ipc_get(struct ipc_table *t, int key, int flags, struct ipc_object **o)

@@ -49,7 +49,8 @@ int ipc_permission(const struct ipc_object *o, uint32_t want);
 /* IPC_SET, IPC_RMID: owner, creator or CAP_SYS_ADMIN. 0 or -EPERM. */
 int ipc_owner(const struct ipc_object *o);
 void ipc_perm_out(const struct ipc_object *o, struct ipc64_perm_ *p);
-void ipc_perm_set(struct ipc_object *o, const struct ipc64_perm_ *p);
+/* -EINVAL: ids without a meaning here. */
+int ipc_perm_set(struct ipc_object *o, const struct ipc64_perm_ *p) MUST_CHECK;
 /* The common part of *get(2): finds or decides to create. 0 with *o set or NULL (create), or -errno. */
 int ipc_get(struct ipc_table *t, int key, int flags, struct ipc_object **o);
 

@@ -238,7 +238,8 @@ static const struct file_ops dir_fops = {.readdir = mqfs_readdir};
 
 static const struct super_ops super_ops = {.evict_inode = mqfs_evict};
 static struct super_block *mqfs_mount(const struct fs_type *type, const char *source, const char *data, uint32_t flags);
-const struct fs_type mqueue_type = {.name = "mqueue", .nodev = true, .mount = mqfs_mount};
+const struct fs_type mqueue_type = {.name = "mqueue", .nodev = true, .owner = ns_owner_ipc,
+	.mount = mqfs_mount};
 
 static int mqfs_build(void)
 {

@@ -11,6 +11,7 @@
 #include "mm/mm.h"
 #include "syscall/syscall.h"
 #include "task/task.h"
+#include "task/user_ns.h"
 #include "task/wait_queue.h"
 
 #define MSG_MAX_BYTES   8192  /* MSGMAX */
@@ -313,8 +314,10 @@ int64_t sys_msgctl(const struct sysargs *a)
 		if (ds.qbytes > MSG_QUEUE_BYTES && !capable(CAP_SYS_RESOURCE)) {
 			r = -EPERM;
 		} else {
+			r = ipc_perm_set(o, &ds.perm);
+		}
+		if (!r) {
 			q->max_bytes = ds.qbytes;
-			ipc_perm_set(o, &ds.perm);
 			q->ctime = now_sec();
 			wake_up_all(&q->wait);
 		}
@@ -335,7 +338,8 @@ void msg_show(struct seq *s)
 		spin_unlock(&queues.lock);
 		if (o)
 			seq_printf(s, "%10d %10d  %4o  %10lu %10lu %5u %5u %5u %5u %5u %5u %10lld %10lld %10lld\n", q.obj.key, q.obj.id,
-			           q.obj.mode, q.bytes, q.count, lspid, lrpid, q.obj.uid, q.obj.gid, q.obj.cuid, q.obj.cgid,
+			           q.obj.mode, q.bytes, q.count, lspid, lrpid, kuid_out(q.obj.uid), kgid_out(q.obj.gid),
+			           kuid_out(q.obj.cuid), kgid_out(q.obj.cgid),
 			           (long long)q.stime, (long long)q.rtime, (long long)q.ctime);
 	}
 }

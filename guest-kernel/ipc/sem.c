@@ -14,6 +14,7 @@
 #include "mm/mm.h"
 #include "syscall/syscall.h"
 #include "task/task.h"
+#include "task/user_ns.h"
 #include "task/wait_queue.h"
 
 #define SEM_MAX_PER_SET 32000 /* SEMMSL */
@@ -427,10 +428,10 @@ int64_t sys_semctl(const struct sysargs *a)
 			break;
 		case IPC_SET:
 			r = ipc_owner(o);
-			if (!r) {
-				ipc_perm_set(o, &ds.perm);
+			if (!r)
+				r = ipc_perm_set(o, &ds.perm);
+			if (!r)
 				s->ctime = now_sec();
-			}
 			break;
 		case GETVAL:
 			r = s->sems[num].value;
@@ -500,7 +501,7 @@ void sem_show(struct seq *s)
 		int64_t otime = set ? set->otime : 0, ctime = set ? set->ctime : 0;
 		spin_unlock(&sems.lock);
 		if (o)
-			seq_printf(s, "%10d %10d  %4o %10u %5u %5u %5u %5u %10lld %10lld\n", copy.key, copy.id, copy.mode, nsems, copy.uid,
-			           copy.gid, copy.cuid, copy.cgid, (long long)otime, (long long)ctime);
+			seq_printf(s, "%10d %10d  %4o %10u %5u %5u %5u %5u %10lld %10lld\n", copy.key, copy.id, copy.mode, nsems, kuid_out(copy.uid),
+			           kgid_out(copy.gid), kuid_out(copy.cuid), kgid_out(copy.cgid), (long long)otime, (long long)ctime);
 	}
 }

@@ -11,6 +11,7 @@
  * SHM_LOCK only sets its flag.
  */
 #include "ipc/ipc.h"
+#include "ipc/ipc_ns.h"
 
 #include "fs/seq.h"
 #include "fs/vfs.h"
@@ -18,6 +19,7 @@
 #include "mm/mm.h"
 #include "syscall/syscall.h"
 #include "task/task.h"
+#include "task/user_ns.h"
 
 /* linux/shm.h needs a C library. */
 #define SHM_R_         0400u
@@ -382,7 +384,7 @@ static int ctl_lock(struct shm_segment *s, bool lock)
 {
 	const struct cred *c = current->cred;
 
-	if (!capable(CAP_IPC_LOCK)) {
+	if (!ns_capable(current->nsproxy->ipc->ns.user_ns, CAP_IPC_LOCK)) {
 		if (c->euid != s->obj.uid && c->euid != s->obj.cuid)
 			return -EPERM;
 		if (lock && !rlimit_cur(RLIMIT_MEMLOCK))
@@ -435,8 +437,9 @@ int64_t sys_shmctl(const struct sysargs *a)
 	if (!r && cmd == IPC_RMID) {
 		gone = ctl_rmid(s);
 	} else if (!r && cmd == IPC_SET) {
-		ipc_perm_set(o, &ds.perm);
-		s->ctime = now_sec();
+		r = ipc_perm_set(o, &ds.perm);
+		if (!r)
+			s->ctime = now_sec();
 	} else if (!r) {
 		r = ctl_lock(s, cmd == SHM_LOCK_);
 	}
@@ -460,7 +463,8 @@ void shm_show(struct seq *s)
 		if (!o)
 			continue;
 		seq_printf(s, "%10d %10d  %4o %21lu %5u %5u  %5lu %5u %5u %5u %5u %10lld %10lld %10lld %21lu %21lu\n", g.obj.key, g.obj.id,
-		           g.obj.mode, g.size, cpid, lpid, g.nattch, g.obj.uid, g.obj.gid, g.obj.cuid, g.obj.cgid,
+		           g.obj.mode, g.size, cpid, lpid, g.nattch, kuid_out(g.obj.uid), kgid_out(g.obj.gid), kuid_out(g.obj.cuid),
+		           kgid_out(g.obj.cgid),
 		           (long long)g.atime, (long long)g.dtime, (long long)g.ctime, rss, 0UL);
 	}
 }

@@ -5,23 +5,6 @@
 
 #define CHUNK (16 * PAGE_SIZE)
 
-/* The access check of ptrace(2), PTRACE_MODE_ATTACH_REALCREDS. */
-static bool may_access(struct task *t, struct mm *mm)
-{
-	const struct cred *me = current->cred, *c;
-	bool ok;
-
-	if (t->proc == current->proc)
-		return true;
-	spin_lock(&t->lock);
-	c = cred_get(t->cred);
-	spin_unlock(&t->lock);
-	ok = me->uid == c->uid && me->uid == c->euid && me->uid == c->suid && me->gid == c->gid && me->gid == c->egid &&
-	     me->gid == c->sgid && mm->dumpable && (c->cap_permitted & ~me->cap_permitted) == 0;
-	cred_put(c);
-	return ok || capable(CAP_SYS_PTRACE);
-}
-
 static int open_mm(int pid, struct mm **out)
 {
 	struct task *t = task_find_user(pid);
@@ -37,7 +20,7 @@ static int open_mm(int pid, struct mm **out)
 	spin_unlock(&t->lock);
 	if (!mm || t->is_kthread)
 		r = -ESRCH;
-	else if (!may_access(t, mm))
+	else if (!ptrace_may_access(t))
 		r = -EPERM;
 	task_put(t);
 	if (r) {

@@ -9,6 +9,7 @@
 
 #include "lib/string.h"
 #include "time/posix_timer.h"
+#include "task/user_ns.h"
 
 /* ---- siginfo ---- */
 
@@ -25,7 +26,7 @@ void siginfo_user(siginfo_t *si, int signo, int code)
 	si->si_signo = signo;
 	si->si_code = code;
 	si->si_pid = current->proc->vpid;
-	si->si_uid = current->cred->uid;
+	si->si_uid = kuid_out(current->cred->uid);
 }
 
 void signal_flush(struct process *p, ksigset_t mask)
@@ -86,10 +87,12 @@ static bool signal_dropped(struct process *p, struct task *t, int signo, bool fo
 
 /* From the kernel or from outside the container: may kill init, as signals from an outer pid namespace may. *si is made
  * to show the sender as p sees it. */
-static bool signal_forced(const struct process *p, siginfo_t *si)
+static bool signal_forced(struct process *p, siginfo_t *si)
 {
 	if (si->si_code > 0 || (current->proc == &kernel_process && si->si_pid == 0))
 		return true;
+	if (si->si_code == SI_USER || si->si_code == SI_TKILL)
+		si->si_uid = kuid_out_ns(process_user_ns(p), current->cred->uid);
 	if (likely(current->proc->pid_ns == p->pid_ns))
 		return false;
 	int nr = pid_nr_ns(current->proc->pid, p->pid_ns);
@@ -331,7 +334,7 @@ int signal_permitted_locked(struct process *p, int signo)
 	struct task *leader = p->leader;
 	bool ok = false;
 
-	if (p == current->proc || cred_capable(me, CAP_KILL))
+	if (p == current->proc)
 		return 0;
 	if (signo == SIGCONT && p->sid == current->proc->sid)
 		return 0;
@@ -341,7 +344,8 @@ int signal_permitted_locked(struct process *p, int signo)
 	if (leader->cred) {
 		uint32_t uid = leader->cred->uid, suid = leader->cred->suid;
 
-		ok = me->euid == uid || me->euid == suid || me->uid == uid || me->uid == suid;
+		ok = me->euid == uid || me->euid == suid || me->uid == uid || me->uid == suid ||
+		     ns_capable(leader->cred->user_ns, CAP_KILL);
 	}
 	spin_unlock(&leader->lock);
 	return ok ? 0 : -EPERM;

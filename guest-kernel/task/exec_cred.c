@@ -9,12 +9,22 @@
 
 #include "lib/string.h"
 #include "task/exec.h"
+#include "task/user_ns.h"
 
 /* A file's capabilities from its xattr. 0 (present), -ENODATA, or -EINVAL/-EPERM for a malformed one. */
 struct file_caps {
 	uint64_t permitted, inheritable;
 	bool effective;
 };
+
+/* Is the id root in the current user namespace or one above? */
+static bool is_root_here(uint32_t kuid)
+{
+	for (const struct user_ns *ns = current->cred->user_ns; ns; ns = user_ns_parent(ns))
+		if (id_make(ns, ID_USER, 0) == kuid)
+			return true;
+	return false;
+}
 
 static int read_file_caps(struct file *f, struct file_caps *fc)
 {
@@ -43,7 +53,7 @@ static int read_file_caps(struct file *f, struct file_caps *fc)
 	case VFS_CAP_REVISION_3:
 		if (n != XATTR_CAPS_SZ_3)
 			return -EINVAL;
-		if (d.rootid != 0)
+		if (!is_root_here(d.rootid))
 			return -ENODATA; /* of another user namespace */
 		break;
 	default:
@@ -66,6 +76,9 @@ static bool apply_set_id(struct cred *c, const struct inode *inode)
 {
 	bool changed = false;
 
+	/* Owners without a name in the user namespace give nothing. */
+	if (id_from(c->user_ns, ID_USER, inode->uid) == NO_ID || id_from(c->user_ns, ID_GROUP, inode->gid) == NO_ID)
+		return false;
 	if (inode->mode & S_ISUID) {
 		changed |= c->euid != inode->uid;
 		c->euid = inode->uid;
@@ -84,6 +97,7 @@ int exec_cred_prepare(struct exec_cred *ec, struct file *file)
 	struct file_caps fc = {0, 0, false};
 	bool has_caps = false, effective = false;
 	bool may_gain = !READ_ONCE(current->no_new_privs) && !(file->path.mnt->flags & MS_NOSUID) &&
+	                mount_may_suid(file->path.mnt) &&
 	                !ptrace_blocks_rights(current);
 
 	if (!c)
@@ -101,16 +115,17 @@ int exec_cred_prepare(struct exec_cred *ec, struct file *file)
 	}
 	/* Root's programs have all file capabilities, unless SECBIT_NOROOT says otherwise. */
 	bool root_privileged = !(c->securebits & SECBIT_NOROOT);
-	if (root_privileged && (c->euid == 0 || c->uid == 0) && !(has_caps && c->uid != 0 && c->euid == 0)) {
+	uint32_t root = id_make(c->user_ns, ID_USER, 0);
+	if (root_privileged && (c->euid == root || c->uid == root) && !(has_caps && c->uid != root && c->euid == root)) {
 		fc.permitted = fc.inheritable = CAP_ALL;
-		if (c->euid == 0)
+		if (c->euid == root)
 			effective = true;
 	}
 	bool set_id = c->euid != old->uid || c->egid != old->gid;
 	bool id_changed = c->euid != old->euid || c->egid != old->egid;
 	uint64_t permitted = (old->cap_bounding & fc.permitted) | (old->cap_inheritable & fc.inheritable);
 	if (has_caps && fc.effective && (permitted & fc.permitted) != fc.permitted &&
-	    !(root_privileged && (c->euid == 0 || c->uid == 0))) {
+	    !(root_privileged && (c->euid == root || c->uid == root))) {
 		cred_put(c);
 		return -EPERM; /* a capability-dumb program would run with less than it was given */
 	}
@@ -122,6 +137,6 @@ int exec_cred_prepare(struct exec_cred *ec, struct file *file)
 	c->sgid = c->fsgid = c->egid;
 	c->securebits &= ~(uint32_t)SECBIT_KEEP_CAPS;
 	ec->gained = id_changed || (c->cap_permitted & ~old->cap_permitted);
-	ec->secure = set_id || (c->uid != 0 && (effective || (c->cap_permitted & ~c->cap_ambient)));
+	ec->secure = set_id || (c->uid != root && (effective || (c->cap_permitted & ~c->cap_ambient)));
 	return 0;
 }

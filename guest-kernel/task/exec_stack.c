@@ -15,6 +15,7 @@
 #include "lib/string.h"
 #include "task/exec.h"
 #include "task/random.h"
+#include "task/user_ns.h"
 
 #define STACK_RND_PAGES 0x3fffffUL
 #define STACK_EXPAND    131072UL /* mapped below the strings from the start */
@@ -137,10 +138,10 @@ static void fill_auxv(struct aux *a, const struct exec_image *x, struct mm *mm, 
 	aux_add(a, AT_BASE, x->interp_base);
 	aux_add(a, AT_FLAGS, 0);
 	aux_add(a, AT_ENTRY, x->program_entry);
-	aux_add(a, AT_UID, c->uid);
-	aux_add(a, AT_EUID, c->euid);
-	aux_add(a, AT_GID, c->gid);
-	aux_add(a, AT_EGID, c->egid);
+	aux_add(a, AT_UID, kuid_out_ns(c->user_ns, c->uid));
+	aux_add(a, AT_EUID, kuid_out_ns(c->user_ns, c->euid));
+	aux_add(a, AT_GID, kgid_out_ns(c->user_ns, c->gid));
+	aux_add(a, AT_EGID, kgid_out_ns(c->user_ns, c->egid));
 	aux_add(a, AT_SECURE, secure);
 	aux_add(a, AT_HWCAP2, 0);
 	aux_add(a, AT_RSEQ_FEATURE_SIZE, 28);

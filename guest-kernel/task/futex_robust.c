@@ -7,6 +7,7 @@
 #include "task/futex_impl.h"
 
 #include "syscall/syscall.h"
+#include "task/user_ns.h"
 
 #define PI_BIT 1UL
 
@@ -103,7 +104,7 @@ int64_t sys_get_robust_list(const struct sysargs *a)
 	if (!t)
 		return -ESRCH;
 	/* As for ptrace: the same user, or the capability. */
-	if (t != current && t->proc != current->proc && !capable(CAP_SYS_PTRACE)) {
+	if (t != current && t->proc != current->proc && !task_capable_over(t, CAP_SYS_PTRACE)) {
 		spin_lock(&t->lock);
 		if (!t->cred || t->cred->uid != current->cred->uid || t->cred->euid != current->cred->uid ||
 		    t->cred->suid != current->cred->uid)

@@ -70,6 +70,12 @@ void ns_put(struct ns_common *ns)
 	user_ns_put(owner);
 }
 
+struct user_ns *ns_owner_current(void) { return current->cred->user_ns; }
+struct user_ns *ns_owner_pid(void) { return current->proc->pid_ns->ns.user_ns; }
+struct user_ns *ns_owner_net(void) { return current->nsproxy->net->ns.user_ns; }
+struct user_ns *ns_owner_ipc(void) { return current->nsproxy->ipc->ns.user_ns; }
+struct user_ns *ns_owner_cgroup(void) { return current->nsproxy->cgroup->ns.user_ns; }
+
 /* ---- sets ---- */
 void nsproxy_put(struct nsproxy *p)
 {
@@ -148,7 +154,7 @@ static struct nsproxy *build(struct nsproxy *from, uint32_t flags, struct user_n
 
 struct nsproxy *nsproxy_copy(struct nsproxy *from, uint32_t flags, struct user_ns *owner, struct fs_context *fs)
 {
-	if (flags & CLONE_NEWTIME)
+	if (flags & (CLONE_NEWTIME | CLONE_NEWIPC | CLONE_NEWNET))
 		return ERR_PTR(-EINVAL);
 	/* Whose children go elsewhere already cannot send them to yet another place. */
 	if ((flags & CLONE_NEWPID) && from->pid_for_children != current->proc->pid_ns)

@@ -69,6 +69,12 @@ extern struct cgroup_ns init_cgroup_ns;
 extern struct time_ns init_time_ns;
 extern struct nsproxy init_nsproxy; /* of kernel tasks: the initial ones, and the sandbox's own pid namespace */
 
+/* For fs_type.owner: the user namespace of the current task, and those that own namespaces of it. */
+struct user_ns *ns_owner_current(void);
+struct user_ns *ns_owner_pid(void);
+struct user_ns *ns_owner_net(void);
+struct user_ns *ns_owner_ipc(void);
+struct user_ns *ns_owner_cgroup(void);
 /* Fills in a new namespace: one reference, a number of its own, a reference on its owner. */
 void ns_init(struct ns_common *ns, enum ns_kind kind, struct user_ns *owner);
 static inline void ns_get(struct ns_common *ns) { ref_get(&ns->refs); }

@@ -24,7 +24,7 @@ static int64_t set_name(uva_t name)
 
 static int64_t cap_bset_drop(uint64_t cap)
 {
-	if (!capable(CAP_SETPCAP))
+	if (!cred_own_capable(current->cred, CAP_SETPCAP))
 		return -EPERM;
 	if (cap > CAP_LAST_CAP)
 		return -EINVAL;
@@ -81,7 +81,7 @@ static int64_t set_securebits(uint64_t bits)
 	if (bits & ~(uint64_t)(SECURE_ALL_BITS | SECURE_ALL_LOCKS))
 		return -EPERM;
 	/* A locked bit cannot change, a lock cannot be opened. */
-	if (((locks >> 1) & (o->securebits ^ (uint32_t)bits)) || locks & ~(uint32_t)bits || !capable(CAP_SETPCAP))
+	if (((locks >> 1) & (o->securebits ^ (uint32_t)bits)) || locks & ~(uint32_t)bits || !cred_own_capable(current->cred, CAP_SETPCAP))
 		return -EPERM;
 	struct cred *c = cred_copy(o);
 	if (!c)

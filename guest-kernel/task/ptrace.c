@@ -14,6 +14,7 @@
 #include "signal/sigqueue.h"
 #include "signal/signal.h"
 #include "task/task.h"
+#include "task/user_ns.h"
 
 #define TRAP_FLAG 0x100UL
 
@@ -24,7 +25,7 @@ void ptrace_init_task(struct task *t)
 }
 
 /* ---- access ---- */
-bool ptrace_may_access(struct task *t)
+static bool may_access(struct task *t, uint32_t uid, uint32_t gid)
 {
 	const struct cred *me = current->cred;
 
@@ -32,11 +33,22 @@ bool ptrace_may_access(struct task *t)
 		return true;
 	spin_lock(&t->lock);
 	const struct cred *c = t->cred;
-	bool same = c && me->uid == c->euid && me->uid == c->suid && me->uid == c->uid && me->gid == c->egid &&
-	            me->gid == c->sgid && me->gid == c->gid && !(c->cap_permitted & ~me->cap_permitted);
+	bool same = c && uid == c->euid && uid == c->suid && uid == c->uid && gid == c->egid && gid == c->sgid &&
+	            gid == c->gid && c->user_ns == me->user_ns && !(c->cap_permitted & ~me->cap_permitted);
 	bool dumpable = !t->mm || t->mm->dumpable;
+	bool ok = (same && dumpable) || (c && ns_capable(c->user_ns, CAP_SYS_PTRACE));
 	spin_unlock(&t->lock);
-	return (same && dumpable) || capable(CAP_SYS_PTRACE);
+	return ok;
+}
+
+bool ptrace_may_access(struct task *t)
+{
+	return may_access(t, current->cred->uid, current->cred->gid);
+}
+
+bool ptrace_may_access_fs(struct task *t)
+{
+	return may_access(t, current->cred->fsuid, current->cred->fsgid);
 }
 
 bool ptrace_blocks_rights(const struct task *t)
@@ -57,7 +69,7 @@ static void notify_tracer(struct task *t, int code, int status)
 		siginfo_kernel(&si, SIGCHLD);
 		si.si_code = code;
 		si.si_pid = pid_nr_ns(t->tid, to->pid_ns);
-		si.si_uid = t->cred ? t->cred->uid : 0;
+		si.si_uid = t->cred ? kuid_out_ns(process_user_ns(to), t->cred->uid) : 0;
 		si.si_status = status & 0x7f;
 		(void)signal_send_process_locked(to, &si);
 	}
@@ -364,7 +376,7 @@ void ptrace_notify_ended(struct task *t, int status)
 	siginfo_kernel(&si, SIGCHLD);
 	si.si_code = status & 0x7f ? (status & 0x80 ? CLD_DUMPED : CLD_KILLED) : CLD_EXITED;
 	si.si_pid = pid_nr_ns(t->tid, to->pid_ns);
-	si.si_uid = t->cred ? t->cred->uid : 0;
+	si.si_uid = t->cred ? kuid_out_ns(process_user_ns(to), t->cred->uid) : 0;
 	si.si_status = status & 0x7f ? status & 0x7f : status >> 8 & 0xff;
 	(void)signal_send_process_locked(to, &si);
 	wake_up_all(&to->child_wait);

@@ -74,6 +74,8 @@ void ptrace_put_dropped(struct list_node *drop); /* without locks */
 void ptrace_notify_ended(struct task *t, int status);
 
 /* May the current task trace t (PTRACE_MODE_ATTACH_REALCREDS)? Without locks. */
+/* The same by the file system ids, as for /proc. */
+bool ptrace_may_access_fs(struct task *t);
 bool ptrace_may_access(struct task *t);
 /* A traced program gains no rights by exec, unless the tracer has them all. */
 bool ptrace_blocks_rights(const struct task *t);

@@ -3,6 +3,7 @@
 #include "mm/mm.h"
 #include "syscall/syscall.h"
 #include "task/task.h"
+#include "task/user_ns.h"
 
 /* Reads and optionally replaces one limit of p, atomically. */
 static int64_t do_prlimit(struct process *p, uint32_t res, const struct rlimit64 *set, struct rlimit64 *old)
@@ -46,7 +47,7 @@ int64_t sys_setrlimit(const struct sysargs *a)
 /* prlimit(2): the caller's real ids must match all of the target's, or CAP_SYS_RESOURCE. */
 static int64_t prlimit_permission(struct process *p)
 {
-	if (p == current->proc || capable(CAP_SYS_RESOURCE))
+	if (p == current->proc)
 		return 0;
 	const struct cred *me = current->cred;
 	bool ok = false;
@@ -57,6 +58,7 @@ static int64_t prlimit_permission(struct process *p)
 		const struct cred *c = t->cred;
 		ok = c && me->uid == c->euid && me->uid == c->suid && me->uid == c->uid && me->gid == c->egid &&
 		     me->gid == c->sgid && me->gid == c->gid;
+		ok = ok || (c && ns_capable(c->user_ns, CAP_SYS_RESOURCE));
 		spin_unlock(&t->lock);
 	}
 	spin_unlock(&tasklist_lock);

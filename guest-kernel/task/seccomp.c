@@ -357,7 +357,7 @@ static struct seccomp_filter *read_filter(uva_t at, struct seccomp_filter *prev)
 		return ERR_PTR(-EFAULT);
 	if (prog.len == 0 || prog.len > BPF_MAXINSNS)
 		return ERR_PTR(-EINVAL);
-	if (!capable(CAP_SYS_ADMIN) && !current->no_new_privs)
+	if (!cred_own_capable(current->cred, CAP_SYS_ADMIN) && !current->no_new_privs)
 		return ERR_PTR(-EACCES);
 	uint32_t path = prog.len + FILTER_PENALTY + (prev ? prev->path_len : 0);
 	if (path > PATH_INSNS_MAX)

@@ -12,6 +12,7 @@
 #include "mm/mm.h"
 #include "syscall/syscall.h"
 #include "task/task.h"
+#include "task/user_ns.h"
 
 #define KEEP ((uint32_t)-1)
 #define NGROUPS_MAX_ 65536
@@ -24,21 +25,23 @@ static void fix_caps(struct cred *c, const struct cred *old)
 {
 	if (c->securebits & 1u << SECURE_NO_SETUID_FIXUP)
 		return;
-	bool was = !old->uid || !old->euid || !old->suid, is = !c->uid || !c->euid || !c->suid;
+	uint32_t root = id_make(c->user_ns, ID_USER, 0);
+	bool was = old->uid == root || old->euid == root || old->suid == root;
+	bool is = c->uid == root || c->euid == root || c->suid == root;
 	if (was && !is && !(c->securebits & 1u << SECURE_KEEP_CAPS)) {
 		c->cap_permitted = c->cap_effective = 0;
 	}
 	if (was && !is)
 		c->cap_ambient = 0;
-	if (!old->euid && c->euid)
+	if (old->euid == root && c->euid != root)
 		c->cap_effective = 0;
-	else if (old->euid && !c->euid)
+	else if (old->euid != root && c->euid == root)
 		c->cap_effective = c->cap_permitted;
 	if (old->fsuid == c->fsuid)
 		return;
-	if (!old->fsuid && c->fsuid)
+	if (old->fsuid == root && c->fsuid != root)
 		c->cap_effective &= ~FS_CAPS;
-	else if (old->fsuid && !c->fsuid)
+	else if (old->fsuid != root && c->fsuid == root)
 		c->cap_effective |= c->cap_permitted & FS_CAPS;
 }
 
@@ -67,35 +70,50 @@ static int64_t refuse(struct cred *c, int64_t err)
 	return err;
 }
 
+/* Ids of the initial user namespace for the arguments of setre[su]id and setre[su]gid; KEEP stays. third may be NULL.
+ * False: one of them means nothing here. */
+static bool ids_in(const struct sysargs *a, enum id_kind kind, uint32_t *first, uint32_t *second, uint32_t *third)
+{
+	uint32_t *out[] = {first, second, third};
+
+	for (unsigned i = 0; i < 3 && out[i]; i++) {
+		uint32_t id = arg_u32(a, i);
+		*out[i] = id == KEEP ? KEEP : id_make(current->cred->user_ns, kind, id);
+		if (id != KEEP && *out[i] == NO_ID)
+			return false;
+	}
+	return true;
+}
+
 int64_t sys_getuid(const struct sysargs *a)
 {
-	return current->cred->uid;
+	return kuid_out(current->cred->uid);
 }
 
 int64_t sys_geteuid(const struct sysargs *a)
 {
-	return current->cred->euid;
+	return kuid_out(current->cred->euid);
 }
 
 int64_t sys_getgid(const struct sysargs *a)
 {
-	return current->cred->gid;
+	return kgid_out(current->cred->gid);
 }
 
 int64_t sys_getegid(const struct sysargs *a)
 {
-	return current->cred->egid;
+	return kgid_out(current->cred->egid);
 }
 
 int64_t sys_setuid(const struct sysargs *a)
 {
-	uint32_t uid = arg_u32(a, 0);
-	if (uid == KEEP)
+	uint32_t uid = kuid_in(arg_u32(a, 0));
+	if (uid == NO_ID)
 		return -EINVAL;
 	struct cred *c = edit();
 	if (!c)
 		return -ENOMEM;
-	if (cred_capable(c, CAP_SETUID))
+	if (cred_own_capable(c, CAP_SETUID))
 		c->uid = c->suid = uid;
 	else if (uid != c->uid && uid != c->suid)
 		return refuse(c, -EPERM);
@@ -105,13 +123,13 @@ int64_t sys_setuid(const struct sysargs *a)
 
 int64_t sys_setgid(const struct sysargs *a)
 {
-	uint32_t gid = arg_u32(a, 0);
-	if (gid == KEEP)
+	uint32_t gid = kgid_in(arg_u32(a, 0));
+	if (gid == NO_ID)
 		return -EINVAL;
 	struct cred *c = edit();
 	if (!c)
 		return -ENOMEM;
-	if (cred_capable(c, CAP_SETGID))
+	if (cred_own_capable(c, CAP_SETGID))
 		c->gid = c->sgid = gid;
 	else if (gid != c->gid && gid != c->sgid)
 		return refuse(c, -EPERM);
@@ -121,12 +139,14 @@ int64_t sys_setgid(const struct sysargs *a)
 
 int64_t sys_setreuid(const struct sysargs *a)
 {
-	uint32_t ruid = arg_u32(a, 0), euid = arg_u32(a, 1);
+	uint32_t ruid, euid;
+	if (!ids_in(a, ID_USER, &ruid, &euid, NULL))
+		return -EINVAL;
 	struct cred *c = edit();
 	if (!c)
 		return -ENOMEM;
 	const struct cred *old = current->cred;
-	bool cap = cred_capable(c, CAP_SETUID);
+	bool cap = cred_own_capable(c, CAP_SETUID);
 	if (ruid != KEEP) {
 		if (!cap && ruid != old->uid && ruid != old->euid)
 			return refuse(c, -EPERM);
@@ -145,12 +165,14 @@ int64_t sys_setreuid(const struct sysargs *a)
 
 int64_t sys_setregid(const struct sysargs *a)
 {
-	uint32_t rgid = arg_u32(a, 0), egid = arg_u32(a, 1);
+	uint32_t rgid, egid;
+	if (!ids_in(a, ID_GROUP, &rgid, &egid, NULL))
+		return -EINVAL;
 	struct cred *c = edit();
 	if (!c)
 		return -ENOMEM;
 	const struct cred *old = current->cred;
-	bool cap = cred_capable(c, CAP_SETGID);
+	bool cap = cred_own_capable(c, CAP_SETGID);
 	if (rgid != KEEP) {
 		if (!cap && rgid != old->gid && rgid != old->egid)
 			return refuse(c, -EPERM);
@@ -174,12 +196,14 @@ static bool one_of(uint32_t id, uint32_t x, uint32_t y, uint32_t z)
 
 int64_t sys_setresuid(const struct sysargs *a)
 {
-	uint32_t r = arg_u32(a, 0), e = arg_u32(a, 1), s = arg_u32(a, 2);
+	uint32_t r, e, s;
+	if (!ids_in(a, ID_USER, &r, &e, &s))
+		return -EINVAL;
 	struct cred *c = edit();
 	if (!c)
 		return -ENOMEM;
 	const struct cred *o = current->cred;
-	if (!cred_capable(c, CAP_SETUID) && (!one_of(r, o->uid, o->euid, o->suid) || !one_of(e, o->uid, o->euid, o->suid) ||
+	if (!cred_own_capable(c, CAP_SETUID) && (!one_of(r, o->uid, o->euid, o->suid) || !one_of(e, o->uid, o->euid, o->suid) ||
 	                                     !one_of(s, o->uid, o->euid, o->suid)))
 		return refuse(c, -EPERM);
 	c->uid = r == KEEP ? c->uid : r;
@@ -191,12 +215,14 @@ int64_t sys_setresuid(const struct sysargs *a)
 
 int64_t sys_setresgid(const struct sysargs *a)
 {
-	uint32_t r = arg_u32(a, 0), e = arg_u32(a, 1), s = arg_u32(a, 2);
+	uint32_t r, e, s;
+	if (!ids_in(a, ID_GROUP, &r, &e, &s))
+		return -EINVAL;
 	struct cred *c = edit();
 	if (!c)
 		return -ENOMEM;
 	const struct cred *o = current->cred;
-	if (!cred_capable(c, CAP_SETGID) && (!one_of(r, o->gid, o->egid, o->sgid) || !one_of(e, o->gid, o->egid, o->sgid) ||
+	if (!cred_own_capable(c, CAP_SETGID) && (!one_of(r, o->gid, o->egid, o->sgid) || !one_of(e, o->gid, o->egid, o->sgid) ||
 	                                     !one_of(s, o->gid, o->egid, o->sgid)))
 		return refuse(c, -EPERM);
 	c->gid = r == KEEP ? c->gid : r;
@@ -215,22 +241,22 @@ static int64_t put_three(const struct sysargs *a, uint32_t x, uint32_t y, uint32
 
 int64_t sys_getresuid(const struct sysargs *a)
 {
-	return put_three(a, current->cred->uid, current->cred->euid, current->cred->suid);
+	return put_three(a, kuid_out(current->cred->uid), kuid_out(current->cred->euid), kuid_out(current->cred->suid));
 }
 
 int64_t sys_getresgid(const struct sysargs *a)
 {
-	return put_three(a, current->cred->gid, current->cred->egid, current->cred->sgid);
+	return put_three(a, kgid_out(current->cred->gid), kgid_out(current->cred->egid), kgid_out(current->cred->sgid));
 }
 
 /* setfsuid(2) and setfsgid(2) return the previous value whatever happens. */
 int64_t sys_setfsuid(const struct sysargs *a)
 {
-	uint32_t id = arg_u32(a, 0), old = current->cred->fsuid;
+	uint32_t id = kuid_in(arg_u32(a, 0)), old = kuid_out(current->cred->fsuid);
 	struct cred *c = edit();
 	if (!c)
 		return old;
-	if (id == KEEP || (!cred_capable(c, CAP_SETUID) && id != c->uid && id != c->euid && id != c->suid && id != c->fsuid))
+	if (id == NO_ID || (!cred_own_capable(c, CAP_SETUID) && id != c->uid && id != c->euid && id != c->suid && id != c->fsuid))
 		return refuse(c, old);
 	c->fsuid = id;
 	commit(c);
@@ -239,11 +265,11 @@ int64_t sys_setfsuid(const struct sysargs *a)
 
 int64_t sys_setfsgid(const struct sysargs *a)
 {
-	uint32_t id = arg_u32(a, 0), old = current->cred->fsgid;
+	uint32_t id = kgid_in(arg_u32(a, 0)), old = kgid_out(current->cred->fsgid);
 	struct cred *c = edit();
 	if (!c)
 		return old;
-	if (id == KEEP || (!cred_capable(c, CAP_SETGID) && id != c->gid && id != c->egid && id != c->sgid && id != c->fsgid))
+	if (id == NO_ID || (!cred_own_capable(c, CAP_SETGID) && id != c->gid && id != c->egid && id != c->sgid && id != c->fsgid))
 		return refuse(c, old);
 	c->fsgid = id;
 	commit(c);
@@ -274,15 +300,18 @@ int64_t sys_getgroups(const struct sysargs *a)
 		return c->ngroups;
 	if ((uint32_t)size < c->ngroups)
 		return -EINVAL;
-	if (c->ngroups && copy_out(arg_uva(a, 1), c->groups, c->ngroups * sizeof(uint32_t)))
-		return -EFAULT;
+	for (uint32_t i = 0; i < c->ngroups; i++) {
+		uint32_t gid = kgid_out(c->groups[i]);
+		if (copy_out_struct(uva_add(arg_uva(a, 1), i * sizeof(gid)), &gid))
+			return -EFAULT;
+	}
 	return c->ngroups;
 }
 
 int64_t sys_setgroups(const struct sysargs *a)
 {
 	uint64_t n = arg_u64(a, 0);
-	if (!capable(CAP_SETGID))
+	if (!cred_own_capable(current->cred, CAP_SETGID) || !user_ns_may_setgroups(current->cred->user_ns))
 		return -EPERM;
 	if (n > NGROUPS_MAX_)
 		return -EINVAL;
@@ -291,6 +320,10 @@ int64_t sys_setgroups(const struct sysargs *a)
 		return -ENOMEM;
 	struct cred *c = NULL;
 	int64_t err = n ? copy_in(groups, arg_uva(a, 1), n * sizeof(uint32_t)) : 0;
+	for (uint64_t i = 0; i < n && !err; i++) {
+		groups[i] = kgid_in(groups[i]);
+		err = groups[i] == NO_ID ? -EINVAL : 0;
+	}
 	if (!err)
 		err = (c = edit()) ? 0 : -ENOMEM;
 	if (err) {
@@ -367,7 +400,7 @@ int64_t sys_capset(const struct sysargs *a)
 	if (!c)
 		return -ENOMEM;
 	const struct cred *o = current->cred;
-	bool may_raise = cred_capable(o, CAP_SETPCAP);
+	bool may_raise = cred_own_capable(o, CAP_SETPCAP);
 	if ((inh & ~(o->cap_inheritable | o->cap_permitted) && !may_raise) ||
 	    inh & ~(o->cap_inheritable | o->cap_bounding) || perm & ~o->cap_permitted || eff & ~perm)
 		return refuse(c, -EPERM);

@@ -13,6 +13,7 @@
 #include "syscall/syscall.h"
 #include "task/ptrace.h"
 #include "task/task.h"
+#include "task/user_ns.h"
 
 #define PTRACE_O_ALL (0xffu | PTRACE_O_EXITKILL | PTRACE_O_SUSPEND_SECCOMP)
 /* Register sets; linux/elf.h names them, but its EV_NONE is in the way. */
@@ -52,7 +53,7 @@ static int64_t trace_me(void)
 	spin_lock(&tasklist_lock);
 	tracer = t->proc->parent ? task_lookup(t->proc->parent_tid) : NULL;
 	if (!t->ptrace.tracer && tracer && !tracer->exited) {
-		link_tracee(t, tracer, 0, false, cred_capable(tracer->cred, CAP_SYS_PTRACE));
+		link_tracee(t, tracer, 0, false, cred_ns_capable(tracer->cred, t->cred->user_ns, CAP_SYS_PTRACE));
 		r = 0;
 	}
 	spin_unlock(&tasklist_lock);
@@ -62,7 +63,7 @@ static int64_t trace_me(void)
 static int64_t attach(struct task *t, uint64_t options, bool seize)
 {
 	struct process *p = t->proc;
-	bool privileged = capable(CAP_SYS_PTRACE);
+	bool privileged = task_capable_over(t, CAP_SYS_PTRACE);
 	siginfo_t si;
 
 	if (t->is_kthread || p == current->proc || !ptrace_may_access(t))

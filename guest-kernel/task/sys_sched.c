@@ -27,7 +27,7 @@ static bool may_control(struct task *t)
 	spin_lock(&t->lock);
 	bool same = t->cred && (current->cred->euid == t->cred->euid || current->cred->euid == t->cred->uid);
 	spin_unlock(&t->lock);
-	return same || capable(CAP_SYS_NICE);
+	return same || task_capable_over(t, CAP_SYS_NICE);
 }
 
 static bool is_rt(int policy)

@@ -13,6 +13,7 @@
 #include "syscall/syscall.h"
 #include "task/rusage.h"
 #include "task/task.h"
+#include "task/user_ns.h"
 
 struct wait_request {
 	int type;                /* P_ALL, P_PID, P_PGID, P_PIDFD */
@@ -75,7 +76,7 @@ static bool matches(const struct wait_request *w, const struct process *c)
 static void fill_common(struct wait_request *w, const struct process *c)
 {
 	w->pid = pid_vnr(c->pid);
-	w->uid = c->leader && c->leader->cred ? c->leader->cred->uid : 0;
+	w->uid = c->leader && c->leader->cred ? kuid_out(c->leader->cred->uid) : 0;
 	process_usage(c, &w->usage);
 	rusage_add(&w->usage, &c->children_acc);
 }

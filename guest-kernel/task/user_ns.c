@@ -121,6 +121,20 @@ bool cred_ns_capable(const struct cred *c, const struct user_ns *ns, int cap)
 	}
 }
 
+bool task_capable_over(struct task *t, int cap)
+{
+	spin_lock(&t->lock);
+	bool r = t->cred && ns_capable(t->cred->user_ns, cap);
+	spin_unlock(&t->lock);
+	return r;
+}
+
+/* The pointer itself is compared or read from only while the leader, hence its credentials, cannot go. */
+struct user_ns *process_user_ns(struct process *p)
+{
+	return p->leader && p->leader->cred ? p->leader->cred->user_ns : &init_user_ns;
+}
+
 bool ns_capable(const struct user_ns *ns, int cap)
 {
 	return cred_ns_capable(current->cred, ns, cap);

@@ -52,6 +52,15 @@ int proc_show_mountstats(struct seq *s, const struct pseudo_ref *ref);
 struct ns_common *proc_hold_mounts(const struct pseudo_ref *ref);
 uint32_t proc_poll_mounts(struct file *file, struct poll_table *pt, uint32_t *seen);
 extern const struct file_ops proc_mem_fops;
+/* proc_idmap.c */
+int proc_show_uid_map(struct seq *s, const struct pseudo_ref *ref);
+int proc_show_gid_map(struct seq *s, const struct pseudo_ref *ref);
+int proc_show_projid_map(struct seq *s, const struct pseudo_ref *ref);
+int proc_show_setgroups(struct seq *s, const struct pseudo_ref *ref);
+ssize_t_ proc_store_uid_map(const struct pseudo_ref *ref, struct file *file, char *text, size_t len);
+ssize_t_ proc_store_gid_map(const struct pseudo_ref *ref, struct file *file, char *text, size_t len);
+ssize_t_ proc_store_projid_map(const struct pseudo_ref *ref, struct file *file, char *text, size_t len);
+ssize_t_ proc_store_setgroups(const struct pseudo_ref *ref, struct file *file, char *text, size_t len);
 /* proc_fd.c: /proc/PID/fd and fdinfo; proc_ns.c: ns */
 int proc_fd_lookup(const struct pseudo_ref *dir, const char *name, size_t len, struct pseudo_ref *out);
 int proc_fdinfo_lookup(const struct pseudo_ref *dir, const char *name, size_t len, struct pseudo_ref *out);

@@ -36,15 +36,7 @@ struct fs_context *proc_task_fs(struct task *t)
 
 int proc_may_access(struct task *t)
 {
-	if (t->proc == current->proc)
-		return 0;
-	spin_lock(&t->lock);
-	const struct cred *c = t->cred, *me = current->cred;
-	bool same = c && me->fsuid == c->euid && me->fsuid == c->suid && me->fsuid == c->uid && me->fsgid == c->egid &&
-	            me->fsgid == c->sgid && me->fsgid == c->gid && !(c->cap_permitted & ~me->cap_permitted);
-	bool dumpable = !t->mm || t->mm->dumpable;
-	spin_unlock(&t->lock);
-	return (same && dumpable) || capable(CAP_SYS_PTRACE) ? 0 : -EACCES;
+	return ptrace_may_access_fs(t) ? 0 : -EACCES;
 }
 
 void proc_cpu_times(struct process *p, uint64_t *utime_ns, uint64_t *stime_ns)
@@ -301,20 +293,6 @@ static int show_oom_score(struct seq *s, const struct pseudo_ref *ref)
 	return 0;
 }
 
-/* ---- identity maps: the initial user namespace ------------------------------------------------------------- */
-
-static int show_id_map(struct seq *s, const struct pseudo_ref *ref)
-{
-	seq_printf(s, "%10u %10u %10u\n", 0u, 0u, 4294967295u);
-	return 0;
-}
-
-static int show_setgroups(struct seq *s, const struct pseudo_ref *ref)
-{
-	seq_puts(s, "allow\n");
-	return 0;
-}
-
 static int show_loginuid(struct seq *s, const struct pseudo_ref *ref)
 {
 	seq_puts(s, "4294967295");
@@ -470,7 +448,7 @@ static const struct pseudo_entry attr_files[] = {
 	{"cwd", LINK, .link = link_of, .follow = follow_cwd}, \
 	{"environ", FILE_OWN, .show = show_environ}, \
 	{"exe", LINK, .link = link_of, .follow = follow_exe}, \
-	{"gid_map", FILE_RO, .show = show_id_map}, \
+	{"gid_map", FILE_RW, .show = proc_show_gid_map, .store_opened = proc_store_gid_map}, \
 	{"limits", FILE_RO, .show = proc_show_limits}, \
 	{"loginuid", FILE_RO, .show = show_loginuid}, \
 	{"maps", FILE_RO, .show = proc_show_maps, .permission = owner_only}, \
@@ -482,16 +460,16 @@ static const struct pseudo_entry attr_files[] = {
 	{"oom_score", FILE_RO, .show = show_oom_score}, \
 	{"oom_score_adj", FILE_RW, .show = show_oom_score_adj, .store = store_oom_score_adj}, \
 	{"personality", FILE_OWN, .show = show_personality}, \
-	{"projid_map", FILE_RO, .show = show_id_map}, \
+	{"projid_map", FILE_RW, .show = proc_show_projid_map, .store_opened = proc_store_projid_map}, \
 	{"root", LINK, .link = link_of, .follow = follow_root}, \
 	{"schedstat", FILE_RO, .show = show_schedstat}, \
-	{"setgroups", FILE_RO, .show = show_setgroups}, \
+	{"setgroups", FILE_RW, .show = proc_show_setgroups, .store_opened = proc_store_setgroups}, \
 	{"smaps", FILE_RO, .show = proc_show_smaps, .permission = owner_only}, \
 	{"smaps_rollup", FILE_RO, .show = proc_show_smaps_rollup, .permission = owner_only}, \
 	{"statm", FILE_RO, .show = proc_show_statm}, \
 	{"status", FILE_RO, .show = proc_show_status}, \
 	{"syscall", FILE_OWN, .show = show_syscall}, \
-	{"uid_map", FILE_RO, .show = show_id_map}, \
+	{"uid_map", FILE_RW, .show = proc_show_uid_map, .store_opened = proc_store_uid_map}, \
 	{"wchan", FILE_RO, .show = show_wchan}, \
 	{"attr", DIR_RX, .children = attr_files}
 

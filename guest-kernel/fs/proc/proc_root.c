@@ -125,4 +125,5 @@ static struct super_block *proc_mount(const struct fs_type *type, const char *so
 	return sb;
 }
 
-const struct fs_type proc_type = {.name = "proc", .nodev = true, .mount = proc_mount};
+const struct fs_type proc_type = {.name = "proc", .nodev = true, .shows_same = true, .owner = ns_owner_pid,
+	.mount = proc_mount};

@@ -6,6 +6,7 @@
 #include "lib/string.h"
 #include "signal/signal.h"
 #include "task/seccomp.h"
+#include "task/user_ns.h"
 
 /* What both stat and status tell of a process, gathered under the locks once. */
 struct snapshot {
@@ -162,8 +163,8 @@ static void show_creds(struct seq *s, struct task *t)
 	spin_unlock(&t->lock);
 	if (!c)
 		return;
-	seq_printf(s, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", c->uid, c->euid, c->suid, c->fsuid, c->gid, c->egid,
-	           c->sgid, c->fsgid);
+	seq_printf(s, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", kuid_out(c->uid), kuid_out(c->euid),
+	           kuid_out(c->suid), kuid_out(c->fsuid), kgid_out(c->gid), kgid_out(c->egid), kgid_out(c->sgid), kgid_out(c->fsgid));
 	int fds = 64;
 	struct files *files = proc_task_files(t);
 	if (files) {
@@ -174,7 +175,7 @@ static void show_creds(struct seq *s, struct task *t)
 	}
 	seq_printf(s, "FDSize:\t%d\nGroups:\t", fds);
 	for (uint32_t i = 0; i < c->ngroups; i++)
-		seq_printf(s, "%u ", c->groups[i]);
+		seq_printf(s, "%u ", kgid_out(c->groups[i]));
 	seq_puts(s, "\n");
 	cred_put(c);
 }

@@ -13,6 +13,7 @@
 #include "fs/dirent.h"
 #include "lib/string.h"
 #include "task/task.h"
+#include "task/user_ns.h"
 
 #define DEVPTS_MAGIC 0x1cd1
 #define PTMX_INO 2
@@ -233,6 +234,9 @@ static int set_option(const char *name, const char *value, uint32_t *ptmxmode)
 		return -EINVAL;
 	if (parse_u64(value, 10, &n) || n > UINT32_MAX)
 		return -EINVAL;
+	n = uid ? kuid_in((uint32_t)n) : kgid_in((uint32_t)n);
+	if (n == NO_ID)
+		return -EINVAL;
 	if (uid) {
 		devpts.uid = (uint32_t)n;
 		devpts.have_uid = true;
@@ -299,4 +303,5 @@ static struct super_block *devpts_mount(const struct fs_type *type, const char *
 	return devpts.sb;
 }
 
-const struct fs_type devpts_type = {.name = "devpts", .nodev = true, .mount = devpts_mount};
+const struct fs_type devpts_type = {.name = "devpts", .nodev = true, .owner = ns_owner_current,
+	.mount = devpts_mount};
