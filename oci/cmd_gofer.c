@@ -46,8 +46,7 @@ static struct error *hand_over(int sock, const struct gofer_mount *m, unsigned n
 	return r < 0 ? error_errno(r, "cannot hand the mounts to the sandbox") : NULL;
 }
 
-/* Ends with the sandbox; a gofer without requests to serve only keeps the mount namespace, and with it the mounts below
- * mounts, alive. */
+/* Ends with the sandbox. It keeps the mount namespace, and with it the mounts below mounts, alive. */
 static struct error *gofer(void)
 {
 	static struct gofer_mount m[VMM_MAX_MOUNTS];
@@ -81,14 +80,17 @@ static struct error *gofer(void)
 	if (!e)
 		e = hand_over(sock, m, n, directfs);
 	if (!e)
-		e = gofer_confine(!directfs);
+		e = gofer_confine();
 	if (e)
 		return e;
 	/* Holding these would keep the readers of the container's output waiting, and runsc from seeing its sandbox end. */
 	for (int fd = 0; fd <= SPAWN_FIRST_FD; fd++)
 		close(fd);
 	close(launch_u32(t, node, "status-fd", -1));
-	gofer_serve(sock, m, n, directfs);
+	if (directfs)
+		for (unsigned i = 0; i < n; i++)
+			close(m[i].fd);
+	gofer_serve(sock, m, directfs ? 0 : n);
 	return NULL;
 }
 

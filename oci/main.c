@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "oci/command.h"
+#include "oci/gofer/gofer.h"
 
 const struct command *const commands[] = {
     &cmd_create,
@@ -104,6 +105,10 @@ static struct error *dispatch(struct options *o, int argc, char **argv, int *sta
 	log.debug_path = o->debug_log;
 	log.command = *c ? (*c)->name : "unknown";
 	e = log_open(&log);
+	if (!e && o->directfs && !loans_possible()) {
+		log_debug("this kernel is older than Linux 5.8: --directfs=false");
+		o->directfs = false;
+	}
 	if (!e && !*c)
 		e = error_new("unknown command \"%s\" (see runsc --help)", argv[next]);
 	if (!e)

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "oci/gofer/proto.h"
 #include "oci/util.h"
 
 #define MESSAGE_MAX 8000 /* below what the reader takes */
@@ -30,7 +31,7 @@ bool status_wait_for_go(void)
 bool status_send_error(const struct error *e)
 {
 	char *text = xasprintf("E%.*s", MESSAGE_MAX, e->msg);
-	bool sent = status_fd >= 0 && send(status_fd, text, strlen(text), MSG_NOSIGNAL) > 0;
+	bool sent = status_fd >= 0 && proto_send(status_fd, text, strlen(text), NULL, 0, NULL, 0) > 0;
 
 	free(text);
 	return sent;

@@ -90,7 +90,7 @@ static void conn_close(unsigned index)
 
 static void conn_accept(void)
 {
-	int fd = accept4(ctl.listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK), size = CTL_MESSAGE_MAX + ROOM;
+	int fd = accept4(ctl.listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	unsigned i;
 
 	if (fd < 0)
@@ -102,7 +102,6 @@ static void conn_accept(void)
 		close(fd);
 		return;
 	}
-	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 	pthread_mutex_lock(&ctl.lock);
 	ctl.conn[i] = fd;
 	if (i == ctl.nr_conn)
@@ -114,7 +113,10 @@ static void conn_accept(void)
 
 static void send_tree(int fd, const void *fdt, size_t len)
 {
-	if (send(fd, fdt, len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+	struct iovec iov = { .iov_base = (void *)fdt, .iov_len = len };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	if (sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
 		vmm_log(LOG_WARNING, "control: cannot send a reply of %zu bytes: %s", len, strerror(errno));
 }
 
@@ -135,7 +137,7 @@ static void send_state(int fd)
 
 	if (fdt_create(buf, sizeof(buf)) || fdt_finish_reservemap(buf) || fdt_begin_node(buf, "") ||
 	    fdt_property_u32(buf, "error", 0) || fdt_property_string(buf, "status", "running") ||
-	    fdt_property_u32(buf, "pid", getpid()) || fdt_end_node(buf) || fdt_finish(buf))
+	    fdt_property_u32(buf, "pid", vmm.pid) || fdt_end_node(buf) || fdt_finish(buf))
 		return;
 	send_tree(fd, buf, fdt_totalsize(buf));
 }

@@ -186,7 +186,7 @@ void events_run(void)
 	struct epoll_event got[16];
 
 	while (!atomic_load(&vmm.stopping)) {
-		int n = epoll_wait(ev.epoll_fd, got, 16, retry_backlog());
+		int n = epoll_pwait(ev.epoll_fd, got, 16, retry_backlog(), NULL);
 
 		for (int i = 0; i < n; i++) {
 			uint32_t id = (uint32_t)got[i].data.u64;

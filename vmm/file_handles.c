@@ -39,24 +39,24 @@ static struct host_file *entry(uint32_t i)
 }
 
 static _Atomic int fds_open;
+static int fds_max = INT_MAX; /* immutable after file_fds_init */
 
 void file_fds_count(int change)
 {
 	atomic_fetch_add_explicit(&fds_open, change, memory_order_relaxed);
 }
 
+void file_fds_init(void)
+{
+	struct rlimit r;
+	int m = getrlimit(RLIMIT_NOFILE, &r) || r.rlim_cur > INT_MAX ? INT_MAX : (int)r.rlim_cur;
+
+	fds_max = m - (m / 4 < FDS_RESERVE ? m / 4 : FDS_RESERVE);
+}
+
 bool file_fds_left(void)
 {
-	static _Atomic int max;
-	struct rlimit r;
-	int m = atomic_load_explicit(&max, memory_order_relaxed);
-
-	if (!m) {
-		m = getrlimit(RLIMIT_NOFILE, &r) || r.rlim_cur > INT_MAX ? INT_MAX : (int)r.rlim_cur;
-		m -= m / 4 < FDS_RESERVE ? m / 4 : FDS_RESERVE;
-		atomic_store_explicit(&max, m, memory_order_relaxed);
-	}
-	return atomic_load_explicit(&fds_open, memory_order_relaxed) < m;
+	return atomic_load_explicit(&fds_open, memory_order_relaxed) < fds_max;
 }
 
 static void release(int fd, uint32_t remote)

@@ -29,6 +29,8 @@ struct host_file {
 	uint32_t next_free;  /* protected by the table's lock */
 };
 
+/* Before threads exist. */
+void file_fds_init(void);
 /* Files leave a part of RLIMIT_NOFILE to the rest: without it an application could keep control connections away. False:
  * they have had theirs. file_fds_count tells of descriptors held for files outside the table. */
 bool file_fds_left(void);

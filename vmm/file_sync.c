@@ -13,6 +13,7 @@
 
 #include "abi/boot.h"
 #include "vmm/hostcall.h"
+#include "vmm/thread.h"
 
 #define QUEUE_SIZE 256
 #define STACK_SIZE 65536
@@ -55,21 +56,13 @@ static void *worker(void *arg)
 /* With every signal blocked: kicks are for vCPU threads. Called with the lock held. */
 static int start_worker(void)
 {
-	pthread_attr_t attr;
-	pthread_t thread;
-	sigset_t all, old;
+	sigset_t all;
 	int err;
 
 	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &old);
-	pthread_attr_init(&attr);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	pthread_attr_setstacksize(&attr, STACK_SIZE);
-	err = pthread_create(&thread, &attr, worker, NULL);
-	pthread_attr_destroy(&attr);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	err = thread_start(worker, NULL, STACK_SIZE, &all);
 	queue.started = !err;
-	return -err;
+	return err;
 }
 
 int file_sync_queue(struct host_file *h, bool datasync, uint32_t token)

@@ -12,14 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "oci/gofer/fsops.h"
 #include "vmm/file_handles.h"
 
 struct backing {
-	dev_t dev;
-	ino_t ino;
+	uint64_t dev, ino;
 	int fd, prot;
 	unsigned refs; /* 0: free */
 };
@@ -40,15 +39,16 @@ void file_windows_enable(void) { enabled = true; }
 static int backing_get(int fd, int prot)
 {
 	int free_slot = -1;
-	struct stat st;
+	struct hc_attr at;
+	int rc = fsops_stat(fd, "", &at);
 
-	if (fstat(fd, &st))
-		return -errno;
+	if (rc)
+		return rc;
 	for (unsigned i = 0; i < nr_backings; i++) {
 		struct backing *b = &backings[i];
 		if (!b->refs) {
 			free_slot = i;
-		} else if (b->dev == st.st_dev && b->ino == st.st_ino && b->prot == prot) {
+		} else if (b->dev == at.dev && b->ino == at.ino && b->prot == prot) {
 			b->refs++;
 			return i;
 		}
@@ -68,7 +68,7 @@ static int backing_get(int fd, int prot)
 	if (fd < 0)
 		return -errno;
 	file_fds_count(1);
-	backings[free_slot] = (struct backing){ st.st_dev, st.st_ino, fd, prot, 1 };
+	backings[free_slot] = (struct backing){ at.dev, at.ino, fd, prot, 1 };
 	return free_slot;
 }
 

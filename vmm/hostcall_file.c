@@ -31,7 +31,12 @@ static int copy_name(char *dst, uint64_t addr, uint64_t len)
 	return fsops_name_ok(dst, len) ? 0 : -EINVAL;
 }
 
-/* Executes the request on the objects of two handles (b only for FS_LINK and FS_RENAME). */
+static struct gofer_object object(const struct host_file *h)
+{
+	return h ? (struct gofer_object){h->fd, h->remote} : GOFER_NOTHING;
+}
+
+/* Executes the request on the objects of two handles (b only for FS_LINK, FS_RENAME and FS_COPY_RANGE). */
 static int64_t call(struct fs_request *req, struct host_file *a, struct host_file *b, struct fs_reply *reply, uint32_t *remote)
 {
 	*remote = PROTO_NO_HANDLE;
@@ -44,13 +49,9 @@ static int64_t call(struct fs_request *req, struct host_file *a, struct host_fil
 	}
 	if (b && b->file_root)
 		return -ENOTDIR;
-	if (fsops_privileged(req) && vmm.cfg.gofer_fd >= 0)
-		return gofer_assist(vmm.cfg.gofer_fd, req, a->fd, a->remote, b ? b->fd : -1, b ? b->remote : PROTO_NO_HANDLE, reply);
-	if (a->fd >= 0 && (!b || b->fd >= 0))
+	if (vmm.cfg.gofer_fd < 0 || (vmm.cfg.directfs && !fsops_rare(req)))
 		return fsops_call(req, a->fd, b ? b->fd : -1, reply);
-	if (a->fd >= 0 || (b && b->fd >= 0))
-		return -EXDEV; /* without directfs: an open file here, a directory there */
-	return gofer_call(vmm.cfg.gofer_fd, req, a->remote, b ? b->remote : PROTO_NO_HANDLE, reply, remote);
+	return gofer_call(vmm.cfg.gofer_fd, req, object(a), object(b), reply, remote);
 }
 
 static void mark(const struct host_file *h, struct hc_attr *attr)
@@ -227,14 +228,31 @@ int64_t hc_FS_SYMLINK(struct vmm_vcpu *v, const uint64_t a[6])
 	return simple(&req, a[0], true, a[4], &reply);
 }
 
+/* A request on two handles, of which the second is written to. */
+static int64_t two_handles(struct fs_request *req, uint64_t a, uint64_t b)
+{
+	struct host_file *from = file_handle_get(a), *to = file_handle_get(b);
+	struct fs_reply reply = {.fd = -1};
+	uint32_t remote;
+	int64_t r;
+
+	if (!from || !to)
+		r = -EBADF;
+	else if (from->mount != to->mount && req->op != HC_FS_COPY_RANGE)
+		r = -EXDEV;
+	else
+		r = to->readonly ? -EROFS : call(req, from, to, &reply, &remote);
+	if (from)
+		file_handle_put(from);
+	if (to)
+		file_handle_put(to);
+	return r;
+}
+
 static int64_t two_names(uint32_t op, uint64_t addr)
 {
 	struct fs_request req = {.op = op};
-	struct fs_reply reply = {.fd = -1};
-	struct host_file *from, *to;
 	struct hc_link l;
-	uint32_t remote;
-	int64_t r;
 
 	if (hc_copy_in(&l, addr, sizeof(l)))
 		return -EFAULT;
@@ -245,19 +263,7 @@ static int64_t two_names(uint32_t op, uint64_t addr)
 	memcpy(req.name, l.old_name, l.old_len);
 	memcpy(req.name2, l.new_name, l.new_len);
 	req.flags = l.flags;
-	from = file_handle_get(l.old_dir);
-	to = file_handle_get(l.new_dir);
-	if (!from || !to)
-		r = -EBADF;
-	else if (from->mount != to->mount)
-		r = -EXDEV;
-	else
-		r = from->readonly ? -EROFS : call(&req, from, to, &reply, &remote);
-	if (from)
-		file_handle_put(from);
-	if (to)
-		file_handle_put(to);
-	return r;
+	return two_handles(&req, l.old_dir, l.new_dir);
 }
 
 int64_t hc_FS_LINK(struct vmm_vcpu *v, const uint64_t a[6])
@@ -359,6 +365,21 @@ int64_t hc_FS_STATFS(struct vmm_vcpu *v, const uint64_t a[6])
 	if (r < 0)
 		return r;
 	return hc_copy_out(a[1], &reply.statfs, sizeof(reply.statfs));
+}
+
+int64_t hc_FS_FALLOCATE(struct vmm_vcpu *v, const uint64_t a[6])
+{
+	struct fs_request req = {.op = HC_FS_FALLOCATE, .flags = a[1], .offset = a[2], .len = a[3]};
+	struct fs_reply reply = {.fd = -1};
+
+	return simple(&req, a[0], true, 0, &reply);
+}
+
+int64_t hc_FS_COPY_RANGE(struct vmm_vcpu *v, const uint64_t a[6])
+{
+	struct fs_request req = {.op = HC_FS_COPY_RANGE, .offset = a[1], .offset2 = a[3], .len = a[4]};
+
+	return two_handles(&req, a[0], a[2]);
 }
 
 int64_t hc_FS_CLOSE(struct vmm_vcpu *v, const uint64_t a[6])

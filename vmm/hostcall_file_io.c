@@ -57,7 +57,7 @@ int64_t hc_FS_PREADV(struct vmm_vcpu *v, const uint64_t a[6])
 	if (!h)
 		return -EBADF;
 	do
-		r = preadv(h->fd, iov, a[2], a[3]);
+		r = preadv2(h->fd, iov, a[2], a[3], 0);
 	while (r < 0 && errno == EINTR);
 	r = r < 0 ? -errno : r;
 	file_handle_put(h);
@@ -78,24 +78,9 @@ int64_t hc_FS_PWRITEV(struct vmm_vcpu *v, const uint64_t a[6])
 	if (!h)
 		return -EBADF;
 	do
-		r = a[3] == APPEND ? pwritev2(h->fd, iov, a[2], 0, RWF_APPEND) : pwritev(h->fd, iov, a[2], a[3]);
+		r = pwritev2(h->fd, iov, a[2], a[3] == APPEND ? 0 : a[3], a[3] == APPEND ? RWF_APPEND : 0);
 	while (r < 0 && errno == EINTR);
 	r = r < 0 ? -errno : r;
-	file_handle_put(h);
-	return r;
-}
-
-int64_t hc_FS_FALLOCATE(struct vmm_vcpu *v, const uint64_t a[6])
-{
-	struct host_file *h = opened(a[0]);
-	int64_t r;
-
-	if (!h)
-		return -EBADF;
-	do
-		r = fallocate(h->fd, (int)a[1], a[2], a[3]);
-	while (r < 0 && errno == EINTR);
-	r = r < 0 ? -errno : 0;
 	file_handle_put(h);
 	return r;
 }
@@ -152,23 +137,4 @@ int64_t hc_FS_MAP(struct vmm_vcpu *v, const uint64_t a[6])
 int64_t hc_FS_UNMAP(struct vmm_vcpu *v, const uint64_t a[6])
 {
 	return memory_file_unmap(a[0], a[1]);
-}
-
-int64_t hc_FS_COPY_RANGE(struct vmm_vcpu *v, const uint64_t a[6])
-{
-	struct host_file *in = opened(a[0]), *out = opened(a[2]);
-	off64_t in_off = a[1], out_off = a[3];
-	int64_t r = -EBADF;
-
-	if (in && out && (in_off < 0 || out_off < 0)) {
-		r = -EINVAL;
-	} else if (in && out) {
-		r = copy_file_range(in->fd, &in_off, out->fd, &out_off, a[4], 0);
-		r = r < 0 ? -errno : r;
-	}
-	if (in)
-		file_handle_put(in);
-	if (out)
-		file_handle_put(out);
-	return r;
 }

@@ -27,6 +27,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "oci/gofer/fsops.h"
 #include "vmm/events.h"
 #include "vmm/hostcall.h"
 #include "vmm/terminal.h"
@@ -76,17 +77,16 @@ void vmm_prepare_io(struct vmm_config *cfg)
 
 static void describe(struct io *io, int fd, int own)
 {
-	struct stat st = { 0 };
+	struct hc_attr at;
 	int flags = fcntl(fd, F_GETFL);
 
 	*io = (struct io){ .fd = fd, .own = own, .kind = IO_STREAM, .try_nowait = true };
 	io->nonblocking = flags >= 0 && (flags & O_NONBLOCK);
-	if (fstat(fd, &st))
+	if (fsops_stat(fd, "", &at))
 		return;
-	if (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode) || S_ISDIR(st.st_mode) ||
-	    (S_ISCHR(st.st_mode) && major(st.st_rdev) == 1))
+	if (S_ISREG(at.mode) || S_ISBLK(at.mode) || S_ISDIR(at.mode) || (S_ISCHR(at.mode) && at.rdev_major == 1))
 		io->kind = IO_FILE;
-	else if (S_ISSOCK(st.st_mode))
+	else if (S_ISSOCK(at.mode))
 		io->kind = IO_SOCKET;
 }
 
@@ -195,9 +195,7 @@ static int get_iovecs(struct iovec *iov, uint64_t addr, uint64_t n)
 
 static ssize_t transfer(int fd, struct iovec *iov, int n, bool write, int flags)
 {
-	if (flags)
-		return write ? pwritev2(fd, iov, n, -1, flags) : preadv2(fd, iov, n, -1, flags);
-	return write ? writev(fd, iov, n) : readv(fd, iov, n);
+	return write ? pwritev2(fd, iov, n, -1, flags) : preadv2(fd, iov, n, -1, flags);
 }
 
 /* Cuts the vector to limit bytes. */
@@ -281,19 +279,12 @@ int64_t hc_IO_STAT(struct vmm_vcpu *v, const uint64_t a[6])
 {
 	struct io *io = io_get(a[0]);
 	struct hc_attr attr;
-	struct stat st;
 	int rc;
 
 	if (!io)
 		return -EBADF;
-	rc = fstat(io->fd, &st) ? -errno : 0;
-	attr = (struct hc_attr){
-		.ino = st.st_ino, .dev = st.st_dev, .size = st.st_size, .blocks = st.st_blocks, .mode = st.st_mode,
-		.nlink = st.st_nlink, .uid = st.st_uid, .gid = st.st_gid, .rdev_major = major(st.st_rdev),
-		.rdev_minor = minor(st.st_rdev), .blksize = st.st_blksize, .mount_flags = fcntl(io->fd, F_GETFL),
-		.atime_sec = st.st_atim.tv_sec, .mtime_sec = st.st_mtim.tv_sec, .ctime_sec = st.st_ctim.tv_sec,
-		.atime_nsec = st.st_atim.tv_nsec, .mtime_nsec = st.st_mtim.tv_nsec, .ctime_nsec = st.st_ctim.tv_nsec,
-	};
+	rc = fsops_stat(io->fd, "", &attr);
+	attr.mount_flags = fcntl(io->fd, F_GETFL);
 	io_put(io);
 	return rc ? rc : hc_copy_out(a[1], &attr, sizeof(attr));
 }

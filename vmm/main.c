@@ -8,6 +8,7 @@
 #include "vmm/vmm.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,17 +18,20 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "oci/gofer/fsops.h"
 #include "vmm/boot_fdt.h"
 #include "vmm/clock.h"
 #include "vmm/control.h"
 #include "vmm/crash.h"
 #include "vmm/events.h"
+#include "vmm/file_handles.h"
 #include "vmm/file_windows.h"
 #include "vmm/image.h"
 #include "vmm/io.h"
 #include "vmm/memory.h"
 #include "vmm/sandbox.h"
 #include "vmm/terminal.h"
+#include "vmm/thread.h"
 #include "vmm/vcpu.h"
 #include "vmm/vmm_impl.h"
 
@@ -120,10 +124,18 @@ static int make_machine(void)
 
 static int start(void)
 {
+	struct seccomp_config sc = { 0 };
 	int rc = check_config();
 
 	if (rc)
 		return rc;
+	sc = (struct seccomp_config){ .ptrace = vmm.ops == &platform_ptrace, .directfs = vmm.cfg.directfs,
+		.host_network = vmm.cfg.host_network };
+	vmm.pid = getpid();
+	/* One heap for all threads: more would need mprotect, and memory. */
+	mallopt(M_ARENA_MAX, 1);
+	fsops_init();
+	file_fds_init();
 	vmm.stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	rc = vmm.stop_fd < 0 ? -errno : crash_init();
 	/* From now on there is a handler, which puts the terminal back. */
@@ -141,10 +153,12 @@ static int start(void)
 		rc = events_watch_gofer(vmm.cfg.gofer_fd);
 	if (!rc)
 		rc = sandbox_drop_privileges(vmm.cfg.directfs, vmm.cfg.host_network);
+	if (!rc)
+		rc = thread_init();
 	/* Deadlines of the Sentry are the application's: do not batch them. Later threads inherit this. */
 	prctl(PR_SET_TIMERSLACK, 1000, 0, 0, 0);
 	if (!rc)
-		rc = seccomp_install(vmm.ops->name, vmm.cfg.directfs, vmm.cfg.host_network);
+		rc = seccomp_install(&sc);
 	return rc ? rc : vcpu_start(0);
 }
 

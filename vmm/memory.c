@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -108,8 +109,9 @@ static bool meminfo_kib(const char *text, const char *key, uint64_t *kib)
 static bool host_can_spare(uint64_t bytes)
 {
 	char text[512];
+	struct iovec iov = { .iov_base = text, .iov_len = sizeof(text) - 1 };
 	uint64_t total, available;
-	ssize_t n = vmm.cfg.meminfo_fd < 0 ? -1 : pread(vmm.cfg.meminfo_fd, text, sizeof(text) - 1, 0);
+	ssize_t n = vmm.cfg.meminfo_fd < 0 ? -1 : preadv2(vmm.cfg.meminfo_fd, &iov, 1, 0, 0);
 
 	if (n <= 0)
 		return true;
@@ -163,7 +165,7 @@ int memory_reclaim(uint64_t pa, uint64_t len)
 {
 	if (!ram_pages(pa, len) || pa < BOOT_RESERVED_END)
 		return -EINVAL;
-	return fallocate(ram.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, pa, len) ? -errno : 0;
+	return madvise(direct(pa), len, MADV_REMOVE) ? -errno : 0;
 }
 
 int memory_guard(uint64_t pa, bool on)

@@ -8,7 +8,14 @@
 /* no_new_privs, not dumpable, capabilities reduced to those of directfs and of host sockets (or none). Before threads
  * exist. */
 int sandbox_drop_privileges(bool directfs, bool host_network);
-/* The system-call filter of this platform, for this thread and all later ones. */
-int seccomp_install(const char *platform, bool directfs, bool host_network);
+/* What decides which system calls are needed. */
+struct seccomp_config {
+	bool ptrace;       /* the platform: ptrace, else kvm */
+	bool guest;        /* the Sentry runs in guest ring 0 */
+	bool directfs;     /* this process opens files itself */
+	bool host_network; /* and sockets */
+};
+/* The filter of system calls, for this thread and all later ones. */
+int seccomp_install(const struct seccomp_config *c);
 
 #endif

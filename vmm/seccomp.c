@@ -8,6 +8,7 @@
 
 /* Before seccomp.h, whose elf.h defines macros with names of ours. */
 #include "vmm/net_check.h"
+#include "oci/gofer/fsops.h"
 #include "vmm/vmm_impl.h"
 
 #include <asm/termbits.h>
@@ -31,109 +32,71 @@
 #define __NR_statx 332
 #endif
 
-enum { ANY, KVM, PTRACE, DIRECTFS, NETWORK };
+/* Who needs a call. */
+#define ALL      1u
+#define KVM      2u  /* the platform, in either placement */
+#define PTRACE   4u
+#define HOST     8u  /* the Sentry runs in this process */
+#define DIRECTFS 16u
+#define NETWORK  32u
+#define OPENAT   64u /* directfs where the kernel has no openat2 */
 
 static const struct {
 	int nr;
-	unsigned char platform;
+	unsigned needed;
 } calls[] = {
 	/* vCPU threads: idling, kicking, timers */
-	{ SCMP_SYS(futex), ANY },            /* idle waits, locks of libc */
-	{ SCMP_SYS(tgkill), ANY },           /* kicks, abort */
-	{ SCMP_SYS(rt_sigreturn), ANY },     /* end of a kick's handler */
-	{ SCMP_SYS(rt_sigprocmask), ANY },   /* starting and parking threads */
-	{ SCMP_SYS(rt_sigaction), ANY },     /* libc: abort */
-	{ SCMP_SYS(sigaltstack), ANY },      /* a new thread's handler stack */
-	{ SCMP_SYS(timer_create), ANY },     /* HC_TIMER */
-	{ SCMP_SYS(timer_settime), ANY },    /* HC_TIMER */
-	{ SCMP_SYS(sched_yield), ANY },      /* HC_YIELD, waiting for other vCPUs */
-	{ SCMP_SYS(pause), ANY },            /* threads of a sandbox that ends */
-	{ SCMP_SYS(restart_syscall), ANY },  /* the kernel's own, after a kick */
-	{ SCMP_SYS(clock_gettime), ANY },    /* where the vDSO cannot answer */
-	{ SCMP_SYS(clock_nanosleep), ANY },  /* backing off */
-	{ SCMP_SYS(getrandom), ANY },        /* HC_ENTROPY */
-	{ SCMP_SYS(gettid), ANY },           /* a new thread's id */
-	{ SCMP_SYS(getpid), ANY },           /* kicks, state */
+	{ SCMP_SYS(futex), ALL },            /* idle waits, locks of libc, parking */
+	{ SCMP_SYS(tgkill), ALL },           /* kicks */
+	{ SCMP_SYS(rt_sigreturn), ALL },     /* end of a kick's handler */
+	{ SCMP_SYS(timer_create), ALL },     /* HC_TIMER */
+	{ SCMP_SYS(timer_settime), ALL },    /* HC_TIMER */
+	{ SCMP_SYS(sched_yield), ALL },      /* HC_YIELD, waiting for other vCPUs */
+	{ SCMP_SYS(restart_syscall), ALL },  /* the kernel's own, after a kick */
+	{ SCMP_SYS(clock_gettime), ALL },    /* where the vDSO cannot answer */
+	{ SCMP_SYS(getrandom), ALL },        /* HC_ENTROPY, libc's heap */
+	{ SCMP_SYS(membarrier), KVM | HOST },/* proof that a vCPU is not in the guest */
 	/* starting threads (vCPUs, workers); clone itself: allow_threads() */
-	{ SCMP_SYS(set_robust_list), ANY },
-	{ SCMP_SYS(rseq), ANY },
-	{ SCMP_SYS(sched_getaffinity), ANY },/* libc: attributes of a new thread */
-	{ SCMP_SYS(prlimit64), ANY },        /* libc: stack size of a new thread */
-	{ SCMP_SYS(exit), ANY },
-	{ SCMP_SYS(exit_group), ANY },
-	/* memory: RAM, file windows, libc's heap */
-	{ SCMP_SYS(mmap), ANY },
-	{ SCMP_SYS(munmap), ANY },
-	{ SCMP_SYS(mprotect), ANY },         /* stack guards */
-	{ SCMP_SYS(madvise), ANY },          /* populating RAM */
-	{ SCMP_SYS(mremap), ANY },           /* libc's realloc */
-	{ SCMP_SYS(brk), ANY },
-	{ SCMP_SYS(fallocate), ANY },        /* giving RAM back; FS_FALLOCATE */
+	{ SCMP_SYS(set_robust_list), ALL },
+	{ SCMP_SYS(rseq), ALL },
+	{ SCMP_SYS(rt_sigprocmask), ALL },
+	{ SCMP_SYS(sigaltstack), ALL },
+	{ SCMP_SYS(gettid), ALL },           /* whom to kick */
+	{ SCMP_SYS(exit_group), ALL },
+	/* memory: RAM, file windows, stacks, libc's heap */
+	{ SCMP_SYS(mmap), ALL },
+	{ SCMP_SYS(munmap), ALL },
+	{ SCMP_SYS(madvise), ALL },          /* populating RAM, giving it back */
+	{ SCMP_SYS(mprotect), HOST },        /* HC_STACK_GUARD */
 	/* events and control */
-	{ SCMP_SYS(epoll_wait), ANY },
-	{ SCMP_SYS(epoll_pwait), ANY },
-	{ SCMP_SYS(epoll_ctl), ANY },
-	{ SCMP_SYS(poll), ANY },
-	{ SCMP_SYS(ppoll), ANY },
-	{ SCMP_SYS(accept4), ANY },
-	{ SCMP_SYS(recvmsg), ANY },
-	{ SCMP_SYS(sendmsg), ANY },
-	{ SCMP_SYS(sendto), ANY },
-	{ SCMP_SYS(recvfrom), ANY },
-	{ SCMP_SYS(setsockopt), ANY },       /* room for a long reply */
+	{ SCMP_SYS(epoll_pwait), ALL },
+	{ SCMP_SYS(epoll_ctl), ALL },
+	{ SCMP_SYS(poll), ALL },             /* IO_POLL */
+	{ SCMP_SYS(accept4), ALL },
+	{ SCMP_SYS(recvmsg), ALL },
+	{ SCMP_SYS(sendmsg), ALL },
 	/* bytes of inherited descriptors and of host files */
-	{ SCMP_SYS(read), ANY },
-	{ SCMP_SYS(write), ANY },
-	{ SCMP_SYS(readv), ANY },
-	{ SCMP_SYS(writev), ANY },
-	{ SCMP_SYS(preadv2), ANY },
-	{ SCMP_SYS(pwritev2), ANY },
-	{ SCMP_SYS(preadv), ANY },
-	{ SCMP_SYS(pwritev), ANY },
-	{ SCMP_SYS(pread64), ANY },
-	{ SCMP_SYS(pwrite64), ANY },
-	{ SCMP_SYS(lseek), ANY },
-	{ SCMP_SYS(close), ANY },
-	{ SCMP_SYS(copy_file_range), ANY },
-	{ SCMP_SYS(fstat), ANY },
-	{ SCMP_SYS(fcntl), ANY },            /* F_GETFL, F_DUPFD_CLOEXEC */
-	/* file hostcalls on open files */
-	{ SCMP_SYS(fchmod), ANY },
-	{ __NR_fchmodat2, ANY },             /* AT_EMPTY_PATH */
-	{ SCMP_SYS(fchown), ANY },
-	{ SCMP_SYS(fchownat), ANY },         /* AT_EMPTY_PATH */
-	{ SCMP_SYS(utimensat), ANY },
-	{ SCMP_SYS(ftruncate), ANY },
-	{ SCMP_SYS(getdents64), ANY },
-	{ SCMP_SYS(fsync), ANY },
-	{ SCMP_SYS(fdatasync), ANY },
-	{ SCMP_SYS(fstatfs), ANY },
-	{ SCMP_SYS(newfstatat), ANY },
-	{ __NR_statx, ANY },
-	{ SCMP_SYS(fgetxattr), ANY },
-	{ SCMP_SYS(fsetxattr), ANY },
-	{ SCMP_SYS(flistxattr), ANY },
-	{ SCMP_SYS(fremovexattr), ANY },
-	/* names, always relative to the gofer's descriptors */
+	{ SCMP_SYS(read), ALL },
+	{ SCMP_SYS(write), ALL },
+	{ SCMP_SYS(preadv2), ALL },
+	{ SCMP_SYS(pwritev2), ALL },
+	{ SCMP_SYS(lseek), ALL },
+	{ SCMP_SYS(close), ALL },
+	{ SCMP_SYS(fcntl), ALL },            /* F_GETFL, F_DUPFD_CLOEXEC */
+	{ __NR_statx, ALL },
+	{ SCMP_SYS(fsync), ALL },
+	{ SCMP_SYS(fdatasync), ALL },
+	/* names, always relative to the gofer's descriptors, and attributes; what is rare the gofer does (fsops_rare) */
 	{ __NR_openat2, DIRECTFS },
-	{ SCMP_SYS(openat), DIRECTFS },      /* "." below a descriptor */
+	{ SCMP_SYS(openat), OPENAT },
 	{ SCMP_SYS(mkdirat), DIRECTFS },
-	{ SCMP_SYS(mknodat), DIRECTFS },
-	{ SCMP_SYS(symlinkat), DIRECTFS },
-	{ SCMP_SYS(linkat), DIRECTFS },
 	{ SCMP_SYS(unlinkat), DIRECTFS },
-	{ SCMP_SYS(renameat), DIRECTFS },    /* renameat2 without flags, in libc */
 	{ SCMP_SYS(renameat2), DIRECTFS },
-	{ SCMP_SYS(readlinkat), DIRECTFS },
-	{ SCMP_SYS(fchmodat), DIRECTFS },
-	{ SCMP_SYS(geteuid), DIRECTFS },     /* who owns what it makes */
-	{ SCMP_SYS(fchdir), DIRECTFS },      /* xattr calls by name run in their directory */
-	{ SCMP_SYS(chdir), DIRECTFS },
-	{ SCMP_SYS(lgetxattr), DIRECTFS },
-	{ SCMP_SYS(lsetxattr), DIRECTFS },
-	{ SCMP_SYS(llistxattr), DIRECTFS },
-	{ SCMP_SYS(lremovexattr), DIRECTFS },
-	{ SCMP_SYS(membarrier), KVM },       /* proof that a vCPU is not in the guest */
+	{ SCMP_SYS(fchownat), DIRECTFS },
+	{ __NR_fchmodat2, DIRECTFS },
+	{ SCMP_SYS(utimensat), DIRECTFS },
+	{ SCMP_SYS(ftruncate), DIRECTFS },
+	{ SCMP_SYS(getdents64), DIRECTFS },
 	/* host sockets; socket itself and their ioctls: allow_sockets() */
 	{ SCMP_SYS(bind), NETWORK },
 	{ SCMP_SYS(connect), NETWORK },
@@ -142,6 +105,7 @@ static const struct {
 	{ SCMP_SYS(getsockname), NETWORK },
 	{ SCMP_SYS(getpeername), NETWORK },
 	{ SCMP_SYS(getsockopt), NETWORK },
+	{ SCMP_SYS(setsockopt), NETWORK },
 	/* ptrace: stubs are clones of a template that exists already, so making one is ptrace too */
 	{ SCMP_SYS(ptrace), PTRACE },
 	{ SCMP_SYS(wait4), PTRACE },
@@ -150,25 +114,37 @@ static const struct {
 	{ SCMP_SYS(getcpu), PTRACE },            /* which one, where the vDSO cannot say */
 };
 
+/* Refused with an answer at which libc takes another way: its heap grows by mmap, threads start by clone. clone3 passes its
+ * flags in memory, where a filter cannot look. */
+static const struct {
+	int nr, error;
+} refused[] = {
+	{ SCMP_SYS(brk), 0 },           /* it answers with the new end, so that 0 says no */
+	{ SCMP_SYS(mremap), ENOMEM },
+	{ SCMP_SYS(clone3), ENOSYS },
+};
+
 static const struct {
 	unsigned long request;
-	unsigned char platform;
+	unsigned needed;
 } ioctls[] = {
-	{ TCGETS, ANY }, { TCSETS, ANY }, { TCSETSW, ANY }, { TCSETSF, ANY }, /* IO_TTY and restoring the terminal */
-	{ TIOCGWINSZ, ANY }, { TIOCSWINSZ, ANY },
+	{ TCGETS, ALL }, { TCSETS, ALL }, { TCSETSW, ALL }, { TCSETSF, ALL }, /* IO_TTY and restoring the terminal */
+	{ TIOCGWINSZ, ALL }, { TIOCSWINSZ, ALL },
 	{ KVM_RUN, KVM },
-	{ KVM_GET_XSAVE, KVM }, { KVM_GET_XSAVE2, KVM }, { KVM_SET_XSAVE, KVM },
-	{ KVM_GET_VCPU_EVENTS, KVM },
+	{ KVM_GET_XSAVE, KVM | HOST }, { KVM_GET_XSAVE2, KVM | HOST }, { KVM_SET_XSAVE, KVM | HOST },
+	{ KVM_GET_VCPU_EVENTS, KVM | HOST },
 	{ KVM_SET_USER_MEMORY_REGION, KVM }, /* RAM_GROW, first use of a file window */
 	{ KVM_CREATE_VCPU, KVM }, { KVM_SET_CPUID2, KVM }, { KVM_GET_SREGS, KVM }, { KVM_SET_SREGS, KVM },
 	{ KVM_SET_XCRS, KVM }, { KVM_SET_MSRS, KVM }, { KVM_GET_MSRS, KVM }, { KVM_SET_DEVICE_ATTR, KVM }, /* a new vCPU */
 };
 
-/* clone makes threads only. clone3 passes its flags in memory, where a filter cannot look: libc falls back to clone. */
+/* clone makes threads only. */
 static int allow_threads(scmp_filter_ctx ctx)
 {
-	int rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+	int rc = 0;
 
+	for (unsigned i = 0; !rc && i < sizeof(refused) / sizeof(refused[0]); i++)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(refused[i].error), refused[i].nr, 0);
 	return rc ? rc : seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
 					  SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
 }
@@ -188,29 +164,26 @@ static int allow_sockets(scmp_filter_ctx ctx)
 	return rc;
 }
 
-static bool applies(int where, int platform, bool directfs, bool host_network)
+static int fill(scmp_filter_ctx ctx, const struct seccomp_config *c)
 {
-	return where == ANY || where == platform || (directfs && where == DIRECTFS) || (host_network && where == NETWORK);
-}
-
-static int fill(scmp_filter_ctx ctx, int platform, bool directfs, bool host_network)
-{
+	unsigned have = ALL | (c->ptrace ? PTRACE : KVM) | (c->guest ? 0 : HOST) | (c->directfs ? DIRECTFS : 0) |
+			(c->directfs && !fsops_has_openat2() ? OPENAT : 0) | (c->host_network ? NETWORK : 0);
 	int rc = allow_threads(ctx);
 
-	if (!rc && host_network)
+	if (!rc && c->host_network)
 		rc = allow_sockets(ctx);
-
+	/* An entry applies when all that it names is there. */
 	for (unsigned i = 0; !rc && i < sizeof(calls) / sizeof(calls[0]); i++)
-		if (applies(calls[i].platform, platform, directfs, host_network))
+		if (!(calls[i].needed & ~have))
 			rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, calls[i].nr, 0);
 	for (unsigned i = 0; !rc && i < sizeof(ioctls) / sizeof(ioctls[0]); i++)
-		if (ioctls[i].platform == ANY || ioctls[i].platform == platform)
+		if (!(ioctls[i].needed & ~have))
 			rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
 					      SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffff, ioctls[i].request));
 	return rc;
 }
 
-int seccomp_install(const char *platform, bool directfs, bool host_network)
+int seccomp_install(const struct seccomp_config *c)
 {
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_TRAP);
 	int rc;
@@ -219,7 +192,7 @@ int seccomp_install(const char *platform, bool directfs, bool host_network)
 		return -ENOMEM;
 	/* A hash of the list instead of a chain: the calls of a hot path are not all at its front. */
 	seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-	rc = fill(ctx, !strcmp(platform, "kvm") ? KVM : PTRACE, directfs, host_network);
+	rc = fill(ctx, c);
 	if (!rc)
 		rc = seccomp_load(ctx);
 	seccomp_release(ctx);

@@ -19,6 +19,7 @@
 #include "vmm/hostcall.h"
 #include "vmm/image.h"
 #include "vmm/memory.h"
+#include "vmm/thread.h"
 #include "vmm/vmm_impl.h"
 
 #define THREAD_STACK (256 << 10)
@@ -35,12 +36,13 @@ static _Atomic bool told_ready;
 
 void vcpu_park(void)
 {
+	static uint32_t never;
 	sigset_t all;
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, NULL);
 	for (;;)
-		pause();
+		syscall(SYS_futex, &never, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
 }
 
 /* ---- start ------------------------------------------------------------------------------------------------ */
@@ -90,23 +92,13 @@ static void *thread_main(void *arg)
 
 static int create_thread(struct vmm_vcpu *vv)
 {
-	sigset_t mask, old;
-	pthread_attr_t attr;
-	pthread_t thread;
-	int rc;
+	sigset_t mask;
 
 	/* A vCPU thread takes kicks and faults, nothing else. */
 	sigfillset(&mask);
 	sigdelset(&mask, KICK_SIGNAL);
 	crash_unblock(&mask);
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, THREAD_STACK);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	pthread_sigmask(SIG_SETMASK, &mask, &old);
-	rc = -pthread_create(&thread, &attr, thread_main, vv);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	pthread_attr_destroy(&attr);
-	return rc;
+	return thread_start(thread_main, vv, THREAD_STACK, &mask);
 }
 
 int vcpu_start(unsigned id)
@@ -149,7 +141,7 @@ void vcpu_kick(unsigned id)
 		break;
 	case VCPU_USER:
 		vmm.ops->kick(vv->pv);
-		syscall(SYS_tgkill, getpid(), tid, KICK_SIGNAL);
+		syscall(SYS_tgkill, vmm.pid, tid, KICK_SIGNAL);
 		break;
 	}
 }

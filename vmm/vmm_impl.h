@@ -6,11 +6,13 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "platform/platform.h"
 #include "vmm/vmm.h"
 
 struct vmm {
+	pid_t pid;               /* of this process */
 	struct vmm_config cfg;             /* immutable after start */
 	const struct platform_ops *ops;    /* immutable after start */
 	struct platform_info info;         /* immutable after start */

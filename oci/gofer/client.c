@@ -28,14 +28,15 @@ struct error *gofer_receive_mounts(int sock, unsigned n, int *fds, uint32_t *fla
 	return NULL;
 }
 
-static void encode(const struct fs_request *req, uint32_t dir, uint32_t dir2, uint32_t want, struct proto_request *p)
+static void encode(const struct fs_request *req, uint32_t want, struct proto_request *p)
 {
 	memset(p, 0, sizeof(*p));
 	p->op = req->op;
 	p->flags = req->flags;
-	p->dir = dir;
-	p->dir2 = dir2;
 	p->cookie = req->cookie;
+	p->offset = req->offset;
+	p->offset2 = req->offset2;
+	p->len = req->len;
 	p->mode = req->mode;
 	p->uid = req->uid;
 	p->gid = req->gid;
@@ -50,38 +51,40 @@ static void encode(const struct fs_request *req, uint32_t dir, uint32_t dir2, ui
 	strcpy(p->name2, req->name2);
 }
 
-/* Request, answer. *fd: a descriptor that came with it, or -1. */
-static int64_t exchange(int sock, const struct proto_request *p, const void *data, const int *fds, unsigned nfds,
-                        struct proto_reply *r, void *out, int *fd)
+/* The object's name in the request; a descriptor joins those that go along. */
+static uint32_t refer(struct gofer_object o, int *lent, unsigned *nlent)
 {
-	unsigned received = 1;
-	int64_t n;
-
-	*fd = -1;
-	pthread_mutex_lock(&call_lock);
-	n = proto_send(sock, p, sizeof(*p), data, p->data_len, fds, nfds);
-	if (n >= 0)
-		n = proto_receive(sock, r, sizeof(*r), out, p->want, fd, &received);
-	pthread_mutex_unlock(&call_lock);
-	if (n < (int64_t)sizeof(*r))
-		return n == -EMFILE ? -EMFILE : -EIO;
-	return 0;
+	if (o.fd < 0)
+		return o.handle;
+	lent[(*nlent)++] = o.fd;
+	return PROTO_LENT;
 }
 
-int64_t gofer_call(int sock, const struct fs_request *req, uint32_t dir, uint32_t dir2, struct fs_reply *out, uint32_t *handle)
+int64_t gofer_call(int sock, const struct fs_request *req, struct gofer_object dir, struct gofer_object dir2, struct fs_reply *out,
+                   uint32_t *handle)
 {
 	struct proto_request p;
 	struct proto_reply r = {0};
+	unsigned nfds = 1, nlent = 0;
+	int fd = -1, lent[2];
 	int64_t n;
 
 	*handle = PROTO_NO_HANDLE;
 	out->fd = -1;
 	if (req->data_len > PROTO_DATA_MAX)
 		return -E2BIG;
-	encode(req, dir, dir2, out->data_size, &p);
-	n = exchange(sock, &p, req->data, NULL, 0, &r, out->data, &out->fd);
-	if (n < 0)
-		return n;
+	encode(req, out->data_size, &p);
+	p.dir = refer(dir, lent, &nlent);
+	p.dir2 = refer(dir2, lent, &nlent);
+	pthread_mutex_lock(&call_lock);
+	n = proto_send(sock, &p, sizeof(p), req->data, req->data_len, lent, nlent);
+	if (n >= 0)
+		n = proto_receive(sock, &r, sizeof(r), out->data, p.want, &fd, &nfds);
+	pthread_mutex_unlock(&call_lock);
+	if (n < (int64_t)sizeof(r))
+		return n == -EMFILE ? -EMFILE : -EIO;
+	if (nfds)
+		out->fd = fd;
 	out->attr = r.attr;
 	out->statfs = r.statfs;
 	*handle = r.handle;
@@ -94,28 +97,7 @@ int64_t gofer_oom(int sock, uint64_t mapped)
 	struct fs_reply reply = {.fd = -1};
 	uint32_t none;
 
-	return gofer_call(sock, &req, PROTO_NO_HANDLE, PROTO_NO_HANDLE, &reply, &none);
-}
-
-int64_t gofer_assist(int sock, const struct fs_request *req, int fd, uint32_t dir, int fd2, uint32_t dir2, struct fs_reply *out)
-{
-	struct proto_request p;
-	struct proto_reply r = {0};
-	int fds[2], none;
-	unsigned nfds = 0;
-	int64_t n;
-
-	if (fd >= 0)
-		fds[nfds++] = fd;
-	if (fd2 >= 0)
-		fds[nfds++] = fd2;
-	encode(req, fd >= 0 ? PROTO_SENT : dir, fd2 >= 0 ? PROTO_SENT : dir2, 0, &p);
-	p.data_len = 0;
-	n = exchange(sock, &p, NULL, fds, nfds, &r, NULL, &none);
-	if (none >= 0)
-		close(none);
-	out->attr = r.attr;
-	return n < 0 ? n : r.result;
+	return gofer_call(sock, &req, GOFER_NOTHING, GOFER_NOTHING, &reply, &none);
 }
 
 void gofer_forget(int sock, uint32_t handle)
@@ -125,6 +107,6 @@ void gofer_forget(int sock, uint32_t handle)
 	uint32_t none;
 
 	/* Nothing can be done about a gofer that is gone. */
-	if (gofer_call(sock, &req, handle, PROTO_NO_HANDLE, &reply, &none) < 0)
+	if (gofer_call(sock, &req, (struct gofer_object){-1, handle}, GOFER_NOTHING, &reply, &none) < 0)
 		return;
 }

@@ -44,13 +44,18 @@ static int chmod_fallback(int fd, const char *name, uint32_t mode)
 	return fchmodat(fd, name, mode, 0) < 0 ? -errno : 0;
 }
 
+int fsops_fchmodat2(int fd, const char *name, uint32_t mode, int flags)
+{
+	return syscall(NR_FCHMODAT2, fd, name, mode, flags);
+}
+
 int fsops_chmod(int fd, const char *name, uint32_t mode)
 {
 	int flags = *name ? AT_SYMLINK_NOFOLLOW : AT_EMPTY_PATH;
 
 	mode &= 07777;
 	if (!fsops_no_fchmodat2) {
-		if (syscall(NR_FCHMODAT2, fd, name, mode, flags) == 0)
+		if (fsops_fchmodat2(fd, name, mode, flags) == 0)
 			return 0;
 		if (errno != ENOSYS)
 			return -errno;
@@ -91,7 +96,7 @@ static int set_times(int fd, const char *name, const struct hc_setattr *s)
 	    time_of(s->valid, HC_SET_ATIME, HC_SET_ATIME_NOW, s->atime_sec, s->atime_nsec),
 	    time_of(s->valid, HC_SET_MTIME, HC_SET_MTIME_NOW, s->mtime_sec, s->mtime_nsec),
 	};
-	struct stat st;
+	struct hc_attr attr;
 
 	if (s->atime_nsec > 999999999 || s->mtime_nsec > 999999999)
 		return -EINVAL;
@@ -99,8 +104,10 @@ static int set_times(int fd, const char *name, const struct hc_setattr *s)
 		return utimensat(fd, name, ts, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
 	if (futimens(fd, ts) == 0)
 		return 0;
-	if (errno != EBADF || fstat(fd, &st) < 0 || !S_ISDIR(st.st_mode))
+	if (errno != EBADF)
 		return -errno;
+	if (fsops_stat(fd, "", &attr) || !S_ISDIR(attr.mode))
+		return -EBADF;
 	return utimensat(fd, ".", ts, 0) < 0 ? -errno : 0;
 }
 

@@ -59,3 +59,13 @@ int fsops_openat(int dir, const char *name, int flags, uint32_t mode)
 	fd = openat(dir, name, flags, mode);
 	return fd < 0 ? -errno : fd;
 }
+
+void fsops_probe_openat2(void)
+{
+	if (openat2_state != OPENAT2_UNKNOWN)
+		return;
+	/* Of no directory: a kernel that knows the call, and lets us have it, says so by its errno. */
+	openat2_state = open_beneath(-1, ".", O_PATH, 0) < 0 && errno == EBADF ? OPENAT2_WORKS : OPENAT2_DENIED;
+}
+
+bool fsops_has_openat2(void) { return openat2_state == OPENAT2_WORKS; }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the gofer keeps once its mounts stand: files below its root; with directfs only what fsops_privileged() needs. */
+/* What the gofer keeps once its mounts stand: files below its root. */
 #include <cap-ng.h>
 #include <errno.h>
 #include <linux/audit.h>
@@ -11,15 +11,28 @@
 
 #define NR_FCHMODAT2 452
 
-/* Waiting for the sandbox, ending, and what libc does on the way. */
-static const int base_calls[] = {
+static const int calls[] = {
+    /* waiting for the sandbox, ending, and what libc does on the way */
     SCMP_SYS(recvmsg),       /* the next request, or the sandbox's end */
     SCMP_SYS(sendmsg),       /* answers */
     SCMP_SYS(close),         /* handles, descriptors that came with a request */
     SCMP_SYS(exit_group),    SCMP_SYS(rt_sigreturn), SCMP_SYS(restart_syscall),
     SCMP_SYS(brk),           /* growth of the handle table */
-    SCMP_SYS(mmap), SCMP_SYS(munmap), SCMP_SYS(mremap),
+    SCMP_SYS(mmap),          SCMP_SYS(munmap),       SCMP_SYS(mremap),
+    /* fsops: none takes a descriptor outside the gofer's root, as there is none */
+    SCMP_SYS(openat2),       SCMP_SYS(statx),        SCMP_SYS(mkdirat),    SCMP_SYS(mknodat),    SCMP_SYS(symlinkat),
+    SCMP_SYS(linkat),        SCMP_SYS(unlinkat),     SCMP_SYS(renameat2),  SCMP_SYS(readlinkat), SCMP_SYS(fchownat),
+    SCMP_SYS(ftruncate),     SCMP_SYS(utimensat),    SCMP_SYS(getdents64), SCMP_SYS(lseek),      SCMP_SYS(fstatfs),
+    SCMP_SYS(fallocate),     SCMP_SYS(copy_file_range),
+    SCMP_SYS(fchdir),        SCMP_SYS(chdir), /* xattr calls by name run in their directory */
+    SCMP_SYS(lgetxattr),     SCMP_SYS(lsetxattr),    SCMP_SYS(llistxattr), SCMP_SYS(lremovexattr),
+    SCMP_SYS(fgetxattr),     SCMP_SYS(fsetxattr),    SCMP_SYS(flistxattr), SCMP_SYS(fremovexattr),
+    NR_FCHMODAT2,
 };
+
+/* Where the kernel has no fchmodat2, or no openat2. */
+static const int old_chmod[] = {SCMP_SYS(fchmod), SCMP_SYS(fchmodat), SCMP_SYS(newfstatat)};
+static const int old_open[] = {SCMP_SYS(openat)};
 
 /* gofer_oom.c. Reading and writing is for its descriptors only, clone for a child process without any sharing. */
 static const int oom_calls[] = {
@@ -27,12 +40,12 @@ static const int oom_calls[] = {
     SCMP_SYS(wait4),       /* its end */
 };
 
-static int allow(scmp_filter_ctx ctx, const int *calls, unsigned n)
+static int allow(scmp_filter_ctx ctx, const int *list, unsigned n)
 {
 	int err = 0;
 
 	for (unsigned i = 0; i < n && !err; i++)
-		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, calls[i], 0);
+		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, list[i], 0);
 	return err;
 }
 
@@ -53,59 +66,35 @@ static int allow_oom(scmp_filter_ctx ctx)
 	return err ? err : allow(ctx, oom_calls, sizeof(oom_calls) / sizeof(oom_calls[0]));
 }
 
-/* Device nodes and names for open files, with directfs (gofer_assist). */
-static const int assist_calls[] = {
-    SCMP_SYS(statx),    SCMP_SYS(mknodat), SCMP_SYS(linkat), SCMP_SYS(openat2), SCMP_SYS(openat),
-    SCMP_SYS(unlinkat), /* what could not be given its owner */
-    SCMP_SYS(fchownat), SCMP_SYS(fchmod),  SCMP_SYS(fchmodat), SCMP_SYS(newfstatat), SCMP_SYS(fstat),
-    SCMP_SYS(geteuid),  /* who owns what it makes */
-};
-
-/* fsops. None takes a descriptor outside the gofer's root, as there is none. */
-static const int serve_calls[] = {
-    SCMP_SYS(openat2),    SCMP_SYS(openat),     SCMP_SYS(statx),      SCMP_SYS(mkdirat),    SCMP_SYS(mknodat),
-    SCMP_SYS(symlinkat),  SCMP_SYS(linkat),     SCMP_SYS(unlinkat),   SCMP_SYS(renameat2), SCMP_SYS(renameat),  SCMP_SYS(readlinkat),
-    SCMP_SYS(renameat),   /* renameat2 without flags, in libc */
-    SCMP_SYS(fchownat),   SCMP_SYS(fchmod),     SCMP_SYS(fchmodat),   SCMP_SYS(newfstatat), SCMP_SYS(fstat),
-    SCMP_SYS(ftruncate),  SCMP_SYS(utimensat),  SCMP_SYS(getdents64), SCMP_SYS(lseek),      SCMP_SYS(fstatfs),
-    SCMP_SYS(geteuid),    /* who owns what it makes */
-    SCMP_SYS(fchdir), SCMP_SYS(chdir), /* xattr calls by name run in their directory */
-    SCMP_SYS(lgetxattr),  SCMP_SYS(lsetxattr),  SCMP_SYS(llistxattr), SCMP_SYS(lremovexattr),
-    SCMP_SYS(fgetxattr),  SCMP_SYS(fsetxattr),  SCMP_SYS(flistxattr), SCMP_SYS(fremovexattr),
-};
-
-static struct error *install_filter(bool serve)
+static struct error *install_filter(void)
 {
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
 	int err;
 
 	if (!ctx)
 		return error_new("seccomp: out of memory");
-	err = allow(ctx, base_calls, sizeof(base_calls) / sizeof(base_calls[0]));
+	err = allow(ctx, calls, sizeof(calls) / sizeof(calls[0]));
 	if (!err)
 		err = allow_oom(ctx);
-	if (!err && serve)
-		err = allow(ctx, serve_calls, sizeof(serve_calls) / sizeof(serve_calls[0]));
-	else if (!err)
-		err = allow(ctx, assist_calls, sizeof(assist_calls) / sizeof(assist_calls[0]));
-	if (!err)
-		err = seccomp_rule_add_exact(ctx, SCMP_ACT_ALLOW, NR_FCHMODAT2, 0);
+	if (!err && fsops_no_fchmodat2)
+		err = allow(ctx, old_chmod, sizeof(old_chmod) / sizeof(old_chmod[0]));
+	if (!err && !fsops_has_openat2())
+		err = allow(ctx, old_open, sizeof(old_open) / sizeof(old_open[0]));
 	if (!err)
 		err = seccomp_load(ctx);
 	seccomp_release(ctx);
 	return err ? error_errno(err, "cannot install the gofer's seccomp filter") : NULL;
 }
 
-struct error *gofer_confine(bool serve)
+struct error *gofer_confine(void)
 {
+	fsops_init();
 	capng_clear(CAPNG_SELECT_BOTH);
 	capng_updatev(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH,
-	              CAP_FOWNER, CAP_FSETID, CAP_MKNOD, -1);
-	if (serve)
-		capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_SETFCAP);
+	              CAP_FOWNER, CAP_FSETID, CAP_MKNOD, CAP_SETFCAP, -1);
 	if (capng_apply(CAPNG_SELECT_BOTH) < 0)
 		return error_new("cannot give up the gofer's capabilities");
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
 		return error_errno(errno, "prctl");
-	return install_filter(serve);
+	return install_filter();
 }

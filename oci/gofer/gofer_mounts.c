@@ -152,6 +152,9 @@ struct error *mounts_prepare(const char *work_dir, struct gofer_mount *m, unsign
 	}
 	if (hide_system)
 		hide();
+	e = loans_accept_below();
+	if (e)
+		return e;
 	if (syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0 ||
 	    mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
 		return error_errno(errno, "cannot change the gofer's root");

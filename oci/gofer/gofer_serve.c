@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Serving requests, one after the other. The sandbox is hostile: handles are checked, names are checked again by the same
- * rule as in the sandbox, writes to read-only mounts are refused here too. A descriptor that it sends counts only when it lies
- * on one of the writable mounts that it was given (by mount id, so not on a mount below one): others that it may have come by,
- * such as an inherited one, stay out of reach of our privileges.
+ * rule as in the sandbox, writes to read-only mounts are refused here too, and a lent descriptor counts only when it lies on
+ * one of our mounts (gofer_loans.c).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -52,6 +51,17 @@ static struct handle *handle_get(uint32_t i)
 	return i < table.n && table.h[i].fd >= 0 ? &table.h[i] : NULL;
 }
 
+/* What the request refers to by a handle, or by the next descriptor that came along. NULL: nothing. */
+static struct handle *resolve(uint32_t i, const int *lent, unsigned nlent, unsigned *used, struct handle *loan)
+{
+	if (i != PROTO_LENT)
+		return handle_get(i);
+	if (*used == nlent)
+		return NULL;
+	*loan = (struct handle){.fd = lent[(*used)++]};
+	return loans_check(loan->fd, &loan->readonly) ? loan : NULL;
+}
+
 static bool name_valid(const char *name)
 {
 	size_t len = strnlen(name, HC_NAME_MAX + 1);
@@ -72,6 +82,7 @@ static bool changes(const struct proto_request *p)
 	case HC_FS_UNLINK:
 	case HC_FS_RENAME:
 	case HC_FS_SETATTR:
+	case HC_FS_FALLOCATE:
 		return true;
 	case HC_FS_XATTR:
 		return p->xattr_op == HC_XATTR_SET || p->xattr_op == HC_XATTR_REMOVE;
@@ -85,6 +96,9 @@ static void decode(const struct proto_request *p, const void *data, struct fs_re
 	r->op = p->op;
 	r->flags = p->flags;
 	r->cookie = p->cookie;
+	r->offset = p->offset;
+	r->offset2 = p->offset2;
+	r->len = p->len;
 	r->mode = p->mode;
 	r->uid = p->uid;
 	r->gid = p->gid;
@@ -102,9 +116,9 @@ static void decode(const struct proto_request *p, const void *data, struct fs_re
 /* What was opened: a directory stays here, a file goes to the sandbox. */
 static int64_t hand_out(int fd, bool readonly, struct proto_reply *out, int *send)
 {
-	struct stat st;
+	struct hc_attr attr;
 
-	if (fstat(fd, &st) < 0 || S_ISDIR(st.st_mode)) {
+	if (fsops_stat(fd, "", &attr) || S_ISDIR(attr.mode)) {
 		out->handle = handle_new(fd, readonly, false);
 		if (out->handle == PROTO_NO_HANDLE) {
 			close(fd);
@@ -117,72 +131,17 @@ static int64_t hand_out(int fd, bool readonly, struct proto_reply *out, int *sen
 	return 0;
 }
 
-#ifndef STATX_MNT_ID
-#define STATX_MNT_ID 0x1000u /* Linux 5.8 */
-#endif
-
-/* The writable mounts' ids, for descriptors that are sent; immutable once serving. */
-static struct {
-	uint64_t id[VMM_MAX_MOUNTS];
-	unsigned n;
-} writable;
-
-/* 0 where the kernel does not tell. */
-static uint64_t mount_id(int fd)
+static int64_t serve(const struct proto_request *p, const void *data, const int *lent, unsigned nlent, struct proto_reply *out,
+                     void *out_data, int *send)
 {
-	struct statx st;
-
-	return statx(fd, "", AT_EMPTY_PATH | AT_NO_AUTOMOUNT, STATX_MNT_ID, &st) == 0 && st.stx_mask & STATX_MNT_ID ? st.stx_mnt_id : 0;
-}
-
-static bool on_writable_mount(int fd)
-{
-	uint64_t id = mount_id(fd);
-
-	for (unsigned i = 0; id && i < writable.n; i++)
-		if (writable.id[i] == id)
-			return true;
-	return false;
-}
-
-/* A request that the sandbox may not do itself. */
-static int64_t assist(const struct proto_request *p, int *fds, unsigned nfds, struct proto_reply *out)
-{
-	struct handle *dir = handle_get(p->dir), *dir2 = handle_get(p->dir2);
-	struct fs_reply reply = {.fd = -1};
-	struct fs_request req;
+	struct handle loan[2], *dir, *dir2;
 	unsigned used = 0;
-	int fd[2] = {-1, -1};
-	int64_t r;
-
-	for (int i = 0; i < 2; i++) {
-		const struct handle *h = i ? dir2 : dir;
-
-		if ((i ? p->dir2 : p->dir) != PROTO_SENT) {
-			fd[i] = h && !h->readonly && !h->file ? h->fd : -1;
-			continue;
-		}
-		if (used == nfds || !on_writable_mount(fds[used]))
-			return -EPERM;
-		fd[i] = fds[used++];
-	}
-	if (!name_valid(p->name) || !name_valid(p->name2))
-		return -EINVAL;
-	decode(p, NULL, &req);
-	if (!fsops_privileged(&req) || fd[0] < 0 || (req.op == HC_FS_LINK && fd[1] < 0))
-		return -EBADF;
-	r = fsops_call(&req, fd[0], fd[1], &reply);
-	out->attr = reply.attr;
-	return r;
-}
-
-static int64_t serve(const struct proto_request *p, const void *data, struct proto_reply *out, void *out_data, int *send)
-{
-	struct handle *dir = handle_get(p->dir), *dir2 = handle_get(p->dir2);
 	struct fs_reply reply = {.fd = -1, .data = out_data, .data_size = p->want < PROTO_DATA_MAX ? p->want : PROTO_DATA_MAX};
 	struct fs_request req;
 	int64_t r;
 
+	dir = resolve(p->dir, lent, nlent, &used, &loan[0]);
+	dir2 = resolve(p->dir2, lent, nlent, &used, &loan[1]);
 	if (!dir || !name_valid(p->name))
 		return -EBADF;
 	if (p->op == PROTO_CLOSE) {
@@ -197,7 +156,7 @@ static int64_t serve(const struct proto_request *p, const void *data, struct pro
 		return -EINVAL;
 	if (strnlen(p->name2, sizeof(p->name2)) == sizeof(p->name2))
 		return -EINVAL;
-	if ((p->op == HC_FS_LINK || p->op == HC_FS_RENAME) && (!dir2 || dir2->readonly))
+	if ((p->op == HC_FS_LINK || p->op == HC_FS_RENAME || p->op == HC_FS_COPY_RANGE) && (!dir2 || dir2->readonly))
 		return dir2 ? -EROFS : -EBADF;
 	if (dir->readonly && changes(p))
 		return -EROFS;
@@ -216,27 +175,19 @@ static int64_t serve(const struct proto_request *p, const void *data, struct pro
 	return r;
 }
 
-void gofer_serve(int sock, const struct gofer_mount *m, unsigned n, bool directfs)
+void gofer_serve(int sock, const struct gofer_mount *m, unsigned n)
 {
 	char *in = xcalloc(1, PROTO_DATA_MAX), *out = xcalloc(1, PROTO_DATA_MAX);
 
-	writable.n = 0;
-	for (unsigned i = 0; i < n; i++) {
-		if (!m[i].readonly && !m[i].is_file)
-			writable.id[writable.n++] = mount_id(m[i].fd);
-		if (directfs)
-			close(m[i].fd);
-		else
-			handle_new(m[i].fd, m[i].readonly, m[i].is_file);
-	}
+	for (unsigned i = 0; i < n; i++)
+		handle_new(m[i].fd, m[i].readonly, m[i].is_file);
 	for (;;) {
 		struct proto_request p;
 		struct proto_reply r = {.handle = PROTO_NO_HANDLE};
-		int fds[2];
-		unsigned nfds = 2;
-		int64_t len = proto_receive(sock, &p, sizeof(p), in, PROTO_DATA_MAX, fds, &nfds);
+		unsigned nlent = 2;
+		int send = -1, lent[2];
+		int64_t len = proto_receive(sock, &p, sizeof(p), in, PROTO_DATA_MAX, lent, &nlent);
 		uint32_t out_len = 0;
-		int send = -1;
 
 		if (len <= 0)
 			break; /* with it go what descriptors may have come */
@@ -244,18 +195,16 @@ void gofer_serve(int sock, const struct gofer_mount *m, unsigned n, bool directf
 			r.result = -EINVAL;
 		else if (p.op == PROTO_OOM)
 			r.result = gofer_oom_event(p.cookie);
-		else if (directfs || nfds)
-			r.result = assist(&p, fds, nfds, &r);
 		else
-			r.result = serve(&p, in, &r, out, &send);
+			r.result = serve(&p, in, lent, nlent, &r, out, &send);
+		while (nlent)
+			close(lent[--nlent]);
 		if (r.result > 0 && (p.op == HC_FS_READDIR || p.op == HC_FS_READLINK ||
 		                     (p.op == HC_FS_XATTR && p.want))) /* a size of 0 asks for the length only */
 			out_len = r.result < PROTO_DATA_MAX ? r.result : PROTO_DATA_MAX;
 		len = proto_send(sock, &r, sizeof(r), out, out_len, &send, send >= 0);
 		if (send >= 0)
 			close(send);
-		while (nfds)
-			close(fds[--nfds]);
 		if (len < 0)
 			break;
 	}

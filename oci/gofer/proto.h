@@ -3,12 +3,12 @@
  * The socket between gofer and sandbox (AF_UNIX, SOCK_SEQPACKET).
  *
  * First the gofer sends one message: a struct proto_mounts with, for directfs, an O_PATH descriptor per mount. Then the
- * sandbox sends requests, one at a time, and the gofer answers each: without directfs all of them; with it the two that a
- * process in a user namespace may not do itself, on descriptors that come along (fsops_privileged). The gofer treats requests
- * as hostile; the sandbox trusts the gofer.
+ * sandbox sends requests, one at a time, and the gofer answers each. The gofer treats requests as hostile; the sandbox
+ * trusts the gofer.
  *
- * Directories stay with the gofer, under handle numbers of its own; the descriptor of an opened regular file goes to the
- * sandbox, which reads, writes and maps it itself.
+ * Without directfs directories stay with the gofer, under handle numbers of its own; the descriptor of an opened regular
+ * file goes to the sandbox, which reads, writes and maps it itself. An object that the sandbox holds is lent for one
+ * request: its descriptor comes along, and PROTO_LENT stands for the handle.
  */
 #ifndef GOFER_PROTO_H
 #define GOFER_PROTO_H
@@ -23,7 +23,7 @@
 #define PROTO_FILE_NAME "file"
 #define PROTO_DATA_MAX  65536
 #define PROTO_NO_HANDLE 0xffffffffu
-#define PROTO_SENT      0xfffffffeu /* as a handle: the next descriptor that comes along */
+#define PROTO_LENT      0xfffffffeu
 
 struct proto_mounts {
 	uint32_t n;
@@ -37,8 +37,8 @@ struct proto_mounts {
 
 struct proto_request {
 	uint32_t op, flags;
-	uint32_t dir, dir2;           /* handles of the gofer; the first ones are the mounts */
-	uint64_t cookie;
+	uint32_t dir, dir2;           /* handles of the gofer, of which the first ones are the mounts, or PROTO_LENT */
+	uint64_t cookie, offset, offset2, len;
 	uint32_t mode, uid, gid, rdev_major, rdev_minor;
 	uint32_t xattr_op, xattr_flags;
 	uint32_t data_len;            /* bytes that follow */
@@ -56,18 +56,24 @@ struct proto_reply {
 	/* data of max(result, 0) bytes for FS_READDIR, FS_READLINK and FS_XATTR */
 };
 
+/* What a request is about: a descriptor of ours to lend, or (fd -1) a handle of the gofer. */
+struct gofer_object {
+	int fd;
+	uint32_t handle;
+};
+#define GOFER_NOTHING ((struct gofer_object){-1, PROTO_NO_HANDLE})
+
 /* Sandbox side. */
 struct error *gofer_receive_mounts(int sock, unsigned n, int *fds, uint32_t *flags) MUST_CHECK;
 /* Sends a request and waits for its answer. data (the value or target) follows the request; answers' data goes to
  * out->data. *handle: a directory that the gofer opened, or PROTO_NO_HANDLE. As fsops_call otherwise; -EIO if the gofer
  * is gone. Any thread. */
-int64_t gofer_call(int sock, const struct fs_request *req, uint32_t dir, uint32_t dir2, struct fs_reply *out, uint32_t *handle);
+int64_t gofer_call(int sock, const struct fs_request *req, struct gofer_object dir, struct gofer_object dir2, struct fs_reply *out,
+                   uint32_t *handle);
 void gofer_forget(int sock, uint32_t handle);
 int64_t gofer_oom(int sock, uint64_t mapped);
-/* Has the gofer do what this process may not, on descriptors (fd, fd2) or, where they are -1, on handles of its own. */
-int64_t gofer_assist(int sock, const struct fs_request *req, int fd, uint32_t dir, int fd2, uint32_t dir2, struct fs_reply *out);
 
-/* Both sides: one message with at most one descriptor. Length, 0 at the end, or -errno. */
+/* Both sides: one message with its descriptors. Length, 0 at the end, or -errno. */
 int64_t proto_send(int sock, const void *head, uint32_t head_len, const void *data, uint32_t data_len, const int *fds, unsigned nfds);
 int64_t proto_receive(int sock, void *head, uint32_t head_len, void *data, uint32_t data_len, int *fds, unsigned *nfds);
 

@@ -299,7 +299,7 @@ static void evict(struct platform_vcpu *w, const struct kvm_as *as)
 
 	if (!(seq & 1) || atomic_load(&w->as) != as)
 		return;
-	syscall(SYS_tgkill, getpid(), w->tid, KICK_SIGNAL);
+	syscall(SYS_tgkill, kvm.pid, w->tid, KICK_SIGNAL);
 	for (unsigned spins = 0; atomic_load_explicit(&w->in_guest, memory_order_acquire) == seq; spins++) {
 		if (spins < EVICT_SPINS)
 			__builtin_ia32_pause();

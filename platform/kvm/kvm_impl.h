@@ -89,6 +89,7 @@ struct platform_vcpu {
 
 struct kvm_vm {
 	int kvm_fd, vm_fd;
+	pid_t pid;
 	int run_size;
 	uint32_t next_slot;            /* protected by memory_lock */
 	uint64_t spare_at;             /* where the spare slot is, or 0; protected by memory_lock */

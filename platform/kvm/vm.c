@@ -13,6 +13,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <syslog.h>
+#include <unistd.h>
 
 #define SLOT_SPARE 16384 /* above all that are in use */
 
@@ -73,6 +74,7 @@ int kvm_vm_add_memory(uint64_t pa, uint64_t len)
 int kvm_vm_create(int kvm_fd)
 {
 	kvm.kvm_fd = kvm_fd;
+	kvm.pid = getpid();
 	do {
 		kvm.vm_fd = ioctl(kvm_fd, KVM_CREATE_VM, 0);
 	} while (kvm.vm_fd < 0 && errno == EINTR);

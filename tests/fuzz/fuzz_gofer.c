@@ -18,6 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 
 static struct gofer_mount mounts[2];
+static int lent[2];
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
@@ -28,6 +29,10 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	mounts[0].fd = open(path, O_PATH | O_DIRECTORY);
 	mounts[1].fd = open(path, O_PATH | O_DIRECTORY);
 	mounts[1].readonly = true;
+	/* To lend: one on a mount that the gofer accepts, one that is not. */
+	lent[0] = open(path, O_PATH | O_DIRECTORY);
+	lent[1] = open("/proc/self", O_PATH | O_DIRECTORY);
+	loans_accept(lent[0], false);
 	return 0;
 }
 
@@ -43,8 +48,8 @@ static size_t decode(const uint8_t *p, size_t left, struct proto_request *r, cha
 		return used;
 	memcpy(f, b, used - 1 < sizeof(f) ? used - 1 : sizeof(f));
 	r->op = f[0] & 0x80 ? PROTO_CLOSE : HC_FS_ROOT + (f[0] & 31);
-	r->dir = f[1] & 7;
-	r->dir2 = f[2] & 7;
+	r->dir = f[1] & 4 ? PROTO_LENT : f[1] & 3;
+	r->dir2 = f[2] & 4 ? PROTO_LENT : f[2] & 3;
 	r->flags = f[3] | f[4] << 8 | f[5] << 16;
 	r->mode = f[6] | f[7] << 8;
 	r->uid = f[8];
@@ -80,11 +85,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		data += used;
 		size -= used;
 		n++;
-		if (proto_send(pair[0], &r, sizeof(r), value, r.data_len, NULL, 0) < 0)
+		if (proto_send(pair[0], &r, sizeof(r), value, r.data_len, lent, r.mode & 3 ? 2 : 0) < 0)
 			break;
 	}
 	shutdown(pair[0], SHUT_WR);
-	gofer_serve(pair[1], mounts, runs ? 0 : 2, false); /* the mounts stay its handles 0 and 1 */
+	gofer_serve(pair[1], mounts, runs ? 0 : 2); /* the mounts stay its handles 0 and 1 */
 	while (recv(pair[0], answer, sizeof(answer), MSG_DONTWAIT) > 0)
 		;
 	close(pair[0]);

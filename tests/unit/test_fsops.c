@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * File operations of the gofer, each case on every way that they can take: openat2 and fchmodat2, the fallbacks for hosts
- * without them, and over the socket as with --directfs=false.
+ * without them, over the socket as with --directfs=false, and as with directfs, where the rare ones are done by the gofer
+ * on descriptors that are lent to it.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,7 +23,7 @@
 
 #include "oci/gofer/gofer.h"
 
-enum way { LOCAL, FALLBACK, REMOTE };
+enum way { LOCAL, FALLBACK, REMOTE, LENT };
 
 static struct {
 	enum way way;
@@ -46,10 +47,11 @@ static int64_t call(struct fs_request *req, struct object a, struct object b, st
 	if (!out)
 		out = &none;
 	*out = none;
-	if (a.fd >= 0)
+	if (a.fd >= 0 && !(t.way == LENT && fsops_rare(req)))
 		r = fsops_call(req, a.fd, b.fd, reply);
 	else
-		r = gofer_call(t.sock, req, a.remote, b.remote, reply, &out->remote);
+		r = gofer_call(t.sock, req, (struct gofer_object){a.fd, a.remote}, (struct gofer_object){b.fd, b.remote}, reply,
+		               &out->remote);
 	out->fd = reply->fd;
 	return r;
 }
@@ -77,8 +79,9 @@ static int setup(enum way way)
 		return -1;
 	t.dir = open(t.path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	umask(0);
+	fsops_init();
 	fsops_force_fallback(way == FALLBACK, way == FALLBACK);
-	if (way != REMOTE)
+	if (way != REMOTE && way != LENT)
 		return 0;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, sockets))
 		return -1;
@@ -88,7 +91,8 @@ static int setup(enum way way)
 		struct gofer_mount m[2] = {{.fd = t.dir}, {.fd = dup(t.dir), .readonly = true}};
 
 		close(sockets[1]);
-		gofer_serve(sockets[0], m, 2, false);
+		loans_accept(t.dir, false);
+		gofer_serve(sockets[0], m, way == REMOTE ? 2 : 0);
 		_exit(0);
 	}
 	close(sockets[0]);
@@ -110,12 +114,17 @@ static int setup_remote(void **state)
 	return setup(REMOTE);
 }
 
+static int setup_lent(void **state)
+{
+	return setup(LENT);
+}
+
 static int teardown(void **state)
 {
 	char cmd[128];
 
 	close(t.dir);
-	if (t.way == REMOTE) {
+	if (t.way == REMOTE || t.way == LENT) {
 		int w;
 
 		close(t.sock);
@@ -297,15 +306,50 @@ static void test_tmpfile(void **state)
 	close(f.fd);
 }
 
+static void test_ranges(void **state)
+{
+	struct fs_request req = {.op = HC_FS_FALLOCATE, .offset = 0, .len = 8192};
+	struct fs_reply r = {0};
+	struct object a, b;
+	struct stat st;
+	int64_t n;
+
+	assert_int_equal(op(HC_FS_CREATE, root(), "a", O_RDWR, 0600, &r, &a), 0);
+	assert_int_equal(op(HC_FS_CREATE, root(), "b", O_RDWR, 0600, &r, &b), 0);
+	if (t.way == REMOTE) /* what the gofer opened is lent back to it */
+		a.remote = b.remote = PROTO_NO_HANDLE;
+	n = call(&req, a, (struct object){-1, PROTO_NO_HANDLE}, &r, NULL);
+	if (n == -EOPNOTSUPP)
+		skip();
+	assert_int_equal(n, 0);
+	assert_int_equal(fstat(a.fd, &st), 0);
+	assert_int_equal(st.st_size, 8192);
+	assert_int_equal(pwrite(a.fd, "hello", 5, 0), 5);
+	req = (struct fs_request){.op = HC_FS_COPY_RANGE, .offset = 1, .offset2 = 100, .len = 4};
+	n = call(&req, a, b, &r, NULL);
+	if (n != -EXDEV) {
+		char buf[8] = {0};
+
+		assert_int_equal(n, 4);
+		assert_int_equal(pread(b.fd, buf, 4, 100), 4);
+		assert_string_equal(buf, "ello");
+	}
+	req.offset = ~0ull;
+	assert_int_equal(call(&req, a, b, &r, NULL), -EINVAL);
+	close(a.fd);
+	close(b.fd);
+}
+
 #define ALL(s)                                                                                                          \
 	cmocka_unit_test_setup_teardown(test_files, s, teardown), cmocka_unit_test_setup_teardown(test_directories, s, teardown), \
 	    cmocka_unit_test_setup_teardown(test_links, s, teardown), cmocka_unit_test_setup_teardown(test_refused, s, teardown), \
-	    cmocka_unit_test_setup_teardown(test_xattr, s, teardown), cmocka_unit_test_setup_teardown(test_tmpfile, s, teardown)
+	    cmocka_unit_test_setup_teardown(test_xattr, s, teardown), cmocka_unit_test_setup_teardown(test_tmpfile, s, teardown), \
+	    cmocka_unit_test_setup_teardown(test_ranges, s, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_names), ALL(setup_local), ALL(setup_fallback), ALL(setup_remote),
+	    cmocka_unit_test(test_names), ALL(setup_local), ALL(setup_fallback), ALL(setup_remote), ALL(setup_lent),
 	};
 
 	return cmocka_run_group_tests_name("fsops", tests, NULL, NULL);
