@@ -23,6 +23,7 @@
 #include "oci/network.h"
 #include "oci/status.h"
 #include "oci/util.h"
+#include "oci/uts.h"
 #include "vmm/vmm.h"
 
 #define MAX_CPUS 256
@@ -104,6 +105,7 @@ static struct error *boot(int *status)
 	raise_nofile();
 	prctl(PR_SET_NAME, "runsc-sandbox");
 	vmm_prepare_io(&c);
+	uts_prepare(launch_string(t, fdt_path_offset(t, "/container"), "hostname"), launch_string(t, fdt_path_offset(t, "/container"), "domainname"));
 	if (c.host_network && launch_flag(t, node, "own-network"))
 		e = network_prepare(t, node);
 	if (e)

@@ -7,6 +7,7 @@
 #include "oci/create_flags.h"
 #include "oci/spec.h"
 #include "oci/util.h"
+#include "oci/uts.h"
 #include "vmm/vmm.h"
 
 static struct create_flags values = CREATE_FLAGS_DEFAULT;
@@ -42,6 +43,9 @@ struct error *create_container(const struct options *o, const struct create_flag
 	                           .shared_files = options_shared_files(o, true)};
 	struct spec spec;
 	struct error *e = spec_load(f->bundle, &spec);
+
+	if (!e)
+		e = uts_read(&spec);
 
 	if (e)
 		return e;

@@ -73,9 +73,11 @@ struct error *options_check(struct options *o)
 	enum overlay_mode mode;
 
 	if (!o->root) {
-		const char *run = getenv("XDG_RUNTIME_DIR");
+		const char *run = getenv("XDG_RUNTIME_DIR"), *user = getenv("USER");
+		/* Root in a user namespace of somebody else's is that somebody, as for runc. */
+		bool root = geteuid() == 0 && (!in_user_namespace() || (user && strcmp(user, "root") == 0));
 
-		o->root = geteuid() == 0 || !run ? "/run/runsc" : xasprintf("%s/runsc", run);
+		o->root = root || !run ? "/run/runsc" : xasprintf("%s/runsc", run);
 	}
 	if (o->root[0] != '/') {
 		char *cwd = getcwd(NULL, 0);

@@ -67,6 +67,7 @@ struct spec {
 	uint64_t memory_limit, pids_limit; /* of the container itself; 0: none */
 	bool own_network;        /* the container has a network namespace: */
 	const char *network_path; /* the one at this path, or NULL: a new one */
+	const char *uts_path;    /* the uts namespace that it joins, or NULL */
 	char **masked_paths, **readonly_paths; /* NULL-terminated */
 	char **sysctls;          /* "name=value", NULL-terminated */
 	struct spec_device *devices;

@@ -44,6 +44,8 @@ static void parse_namespaces(struct json *j, const cJSON *linux_obj, struct spec
 		if (strcmp(type, "network") == 0) {
 			s->own_network = true;
 			s->network_path = path;
+		} else if (strcmp(type, "uts") == 0) {
+			s->uts_path = path;
 		} else if (path) {
 			log_warn("%s: linux.namespaces: the %s namespace %s is outside of the sandbox and not joined", j->file, type, path);
 		}

@@ -37,6 +37,8 @@ char *read_file_at(int dir, const char *path, size_t max, size_t *len);
 int write_file_at(int dir, const char *path, const char *text);
 /* As many descriptors as the hard limit allows. */
 void raise_nofile(void);
+/* Whether our ids are not simply the machine's: we are in a user namespace other than the first one. */
+bool in_user_namespace(void);
 /* Everything, through short writes; 0 or -errno. */
 int write_all(int fd, const void *buf, size_t len);
 /* Like mkdir -p; 0 or -errno. */

@@ -69,8 +69,8 @@ static bool fdt_flag(const struct fdt *f, int node, const char *name)
 	return p && (len != 4 || fdt_load32(p));
 }
 
-/* Splits the option list: mount flags in the result, the file system's own joined by commas in data. */
-static uint32_t parse_options(const struct fdt *f, int node, char data[OPTIONS_MAX])
+/* Splits the option list: mount flags in the result, the file system's own joined by commas in data, and runc's tmpcopyup. */
+static uint32_t parse_options(const struct fdt *f, int node, char data[OPTIONS_MAX], bool *copy_up)
 {
 	uint32_t flags = 0;
 	size_t used = 0;
@@ -80,7 +80,9 @@ static uint32_t parse_options(const struct fdt *f, int node, char data[OPTIONS_M
 		size_t k;
 		for (k = 0; k < ARRAY_SIZE(mount_options) && strcmp(mount_options[k].name, opt); k++)
 			;
-		if (k < ARRAY_SIZE(mount_options)) {
+		if (!strcmp(opt, "tmpcopyup")) {
+			*copy_up = true;
+		} else if (k < ARRAY_SIZE(mount_options)) {
 			flags = (flags & ~mount_options[k].clear) | mount_options[k].set;
 		} else if (used + strlen(opt) + 2 < OPTIONS_MAX) {
 			used += snprintf(data + used, OPTIONS_MAX - used, "%s%s", used ? "," : "", opt);
@@ -235,7 +237,48 @@ struct mount_request {
 	const char *dest, *type, *source, *data;
 	uint32_t flags;
 	bool root_read_only;
+	bool copy_up; /* a tmpfs begins with what the directory below it has */
 };
+
+struct entry_probe {
+	struct dir_context ctx;
+	bool seen;
+};
+
+/* Stops at the first real name. */
+static bool note_entry(struct dir_context *ctx, const char *name, size_t len, uint64_t ino, unsigned type, uint64_t next)
+{
+	struct entry_probe *p = (struct entry_probe *)ctx;
+	p->seen |= !(name[0] == '.' && (len == 1 || (len == 2 && name[1] == '.')));
+	return !p->seen;
+}
+
+static bool has_entries(const char *dest)
+{
+	struct entry_probe p = {.ctx.emit = note_entry};
+	struct file *f = vfs_open(AT_FDCWD, dest, O_RDONLY | O_DIRECTORY, 0, 0);
+	if (IS_ERR(f))
+		return false;
+	mutex_lock(&f->inode->lock);
+	int r = f->ops->readdir ? f->ops->readdir(f, &p.ctx) : -ENOTDIR;
+	mutex_unlock(&f->inode->lock);
+	file_put(f);
+	return r >= 0 && p.seen;
+}
+
+/* A tmpfs that begins with the contents of the directory at its mount point, at: an overlay of both, so that nothing is copied
+ * before it is written. Where the directory is empty it stays what it is. Takes over the super block. */
+static struct super_block *copied_up(struct super_block *sb, const char *dest, const struct path *at)
+{
+	if (!has_entries(dest))
+		return sb;
+	struct path upper = {hidden_mount(sb), sb->root};
+	if (!upper.mnt) {
+		super_put(sb);
+		return ERR_PTR(-ENOMEM);
+	}
+	return overlay_mount(at, &upper);
+}
 
 static int mount_cgroup(const struct mount_request *m)
 {
@@ -265,7 +308,9 @@ static int mount_one(const struct fdt *f, int node, const struct mount_request *
 		super_put(sb);
 		return container_refuse(r, "mounts: %s (%s): cannot make the mount point", m->dest, m->type);
 	}
-	r = mount_attach(sb, &at, m->flags, m->source);
+	if (m->copy_up)
+		sb = copied_up(sb, m->dest, &at);
+	r = IS_ERR(sb) ? PTR_ERR(sb) : mount_attach(sb, &at, m->flags, m->source);
 	path_put(&at);
 	return r ? container_refuse(r, "mounts: %s (%s)", m->dest, m->type) : 0;
 }
@@ -281,7 +326,7 @@ static int mount_node(const struct fdt *f, int node, bool root_read_only)
 	};
 	if (!m.dest || m.dest[0] != '/' || !m.type)
 		return container_refuse(-EINVAL, "mounts: \"%s\" needs an absolute destination and a type", m.dest ? m.dest : "");
-	m.flags = parse_options(f, node, data);
+	m.flags = parse_options(f, node, data, &m.copy_up);
 	m.data = data;
 	if (!m.source)
 		m.source = m.type;
