@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The initial root file system of the virtual machine of tests/nested: a slice of Debian, runsc, and what init runs.
+
+The slice is what a few packages and all that they depend on put into the root file system of tests/programs, without
+documentation. It goes into an uncompressed cpio archive, since the emulated machine would need longer to unpack one.
+"""
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+
+HERE = pathlib.Path(__file__).resolve().parent
+CASES = HERE.parent / "programs/cases"
+PACKAGES = ["bash", "coreutils", "dash", "grep", "sed", "gawk", "findutils", "diffutils", "tar", "gzip", "python3", "procps",
+            "util-linux", "base-files", "base-passwd",
+            "libc-bin"]
+UNWANTED = re.compile(r"/usr/share/(doc|man|locale|info|bug|lintian|zoneinfo|i18n|bash-completion)/|/gconv/")
+APPLETS = ["sh", "mount", "insmod", "poweroff", "timeout", "cp", "mkdir", "switch_root", "cut", "sed", "cat", "ls", "taskset",
+           "unshare", "xz", "true", "env", "rm"]
+MODULES = ["virt/lib/irqbypass.ko", "arch/x86/kvm/kvm.ko", "arch/x86/kvm/kvm-amd.ko"]
+
+
+def closure(debian):
+    """PACKAGES and what they depend on, of those that are installed."""
+    depends, seen, todo = {}, set(), list(PACKAGES)
+    for record in (debian / "var/lib/dpkg/status").read_text().split("\n\n"):
+        field = dict(re.findall(r"^([A-Za-z-]+): (.*)$", record, re.M))
+        if "Package" in field:
+            both = ",".join([field.get("Depends", ""), field.get("Pre-Depends", "")])
+            depends[field["Package"]] = re.findall(r"(?:^|,) *([a-z0-9][a-z0-9+.-]*)", both)
+    while todo:
+        name = todo.pop()
+        if name in depends and name not in seen:
+            seen.add(name)
+            todo += depends[name]
+    return sorted(seen)
+
+
+def copy_slice(debian, root):
+    for link in ["bin", "sbin", "lib", "lib32", "lib64", "libx32"]:
+        if (debian / link).is_symlink():
+            (root / link).symlink_to(os.readlink(debian / link))
+            (root / os.readlink(debian / link)).mkdir(parents=True, exist_ok=True)
+    for name in closure(debian):
+        for listing in (debian / "var/lib/dpkg/info").glob(name + ".list"), (debian / "var/lib/dpkg/info").glob(name + ":*.list"):
+            for path in (line for l in listing for line in l.read_text().splitlines()):
+                if not UNWANTED.search(path + "/"):
+                    copy_one(debian, root, path.lstrip("/"))
+    for name in ["etc/passwd", "etc/group", "usr/bin/awk", "etc/alternatives/awk"]:
+        copy_one(debian, root, name)
+    subprocess.run(["ldconfig", "-r", str(root)], check=True)
+
+
+def copy_one(debian, root, path):
+    """A file, with what Python compiled of it; directories and links as they are. Through the links of a merged /usr."""
+    source, dest = debian / path, root / path
+    if os.path.lexists(dest) or not os.path.lexists(source):
+        return
+    if source.is_dir() and not source.is_symlink():
+        dest.mkdir(parents=True)
+        shutil.copystat(source, dest)
+        return
+    dest.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy2(source, dest, follow_symlinks=False)
+    if source.suffix == ".py":
+        for compiled in (source.parent / "__pycache__").glob(source.stem + ".cpython-*.pyc"):
+            (dest.parent / "__pycache__").mkdir(exist_ok=True)
+            shutil.copy2(compiled, dest.parent / "__pycache__")
+
+
+def copy_with_libraries(source, root, dest):
+    shutil.copy2(source, root / dest)
+    for lib in re.findall(r"(/\S+) \(0x", subprocess.run(["ldd", source], capture_output=True, text=True).stdout):
+        copy_one(pathlib.Path("/"), root, os.path.realpath(lib).lstrip("/"))
+        target = root / lib.lstrip("/")
+        if not os.path.lexists(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(lib, target)
+
+
+def copy_modules(version, root):
+    for name in MODULES:
+        source = pathlib.Path(f"/lib/modules/{version}/kernel/{name}")
+        if source.exists():
+            shutil.copy2(source, root / "modules")
+        else:
+            (root / "modules" / source.name).write_bytes(subprocess.check_output(["xz", "-dc", str(source) + ".xz"]))
+
+
+def make(build, debian, version, tests, out):
+    """Writes the archive. tests: lines of /tests/list, see init."""
+    root = out.parent / "nested-root"
+    shutil.rmtree(root, ignore_errors=True)
+    root.mkdir()
+    copy_slice(debian, root)
+    for d in ["dev", "proc", "sys", "tmp", "run", "root", "tests/cases", "modules", "new", "bb", "usr/local/bin"]:
+        (root / d).mkdir(parents=True, exist_ok=True)
+    (root / "tmp").chmod(0o1777)
+    shutil.copy2("/bin/busybox", root / "bb/busybox")
+    for applet in APPLETS:
+        (root / "bb" / applet).symlink_to("busybox")
+    copy_modules(version, root)
+    copy_with_libraries(str(build / "runsc"), root, "usr/local/bin/runsc")
+    copy_with_libraries(str(build / "tests/kvm/page_tables"), root, "tests/page_tables")
+    for program in (build / "tests/abi").glob("abi_*"):
+        if program.is_file():
+            shutil.copy2(program, root / "tests")
+    for case in CASES.glob("*.sh"):
+        shutil.copy2(case, root / "tests/cases")
+    (root / "tests/list").write_text("".join(t + "\n" for t in tests))
+    shutil.copy2(HERE / "init", root / "init")
+    with open(out, "wb") as archive:
+        names = subprocess.Popen(["find", ".", "-mindepth", "1"], cwd=root, stdout=subprocess.PIPE)
+        subprocess.run(["cpio", "-o", "-H", "newc", "--quiet", "-R", "0:0"], cwd=root, stdin=names.stdout, stdout=archive, check=True)
+        if names.wait():
+            raise OSError("find failed")
+    shutil.rmtree(root)
