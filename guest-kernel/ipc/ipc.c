@@ -4,6 +4,7 @@
 
 #include "ipc/ipc_ns.h"
 #include "lib/string.h"
+#include "mm/page.h"
 #include "task/task.h"
 #include "task/user_ns.h"
 
@@ -11,13 +12,13 @@ struct ipc_object *ipc_find(struct ipc_table *t, int id)
 {
 	if (id < 0)
 		return ERR_PTR(-EINVAL);
-	struct ipc_object *o = t->slot[id % IPC_MAX_OBJECTS];
+	struct ipc_object *o = t->slot ? t->slot[id % IPC_MAX_OBJECTS] : NULL;
 	return o && o->id == id ? o : ERR_PTR(-EINVAL);
 }
 
 struct ipc_object *ipc_find_key(struct ipc_table *t, int key)
 {
-	for (int i = 0; i < IPC_MAX_OBJECTS; i++)
+	for (int i = 0; t->slot && i < IPC_MAX_OBJECTS; i++)
 		if (t->slot[i] && t->slot[i]->key == key && key != IPC_PRIVATE)
 			return t->slot[i];
 	return NULL;
@@ -25,12 +26,12 @@ struct ipc_object *ipc_find_key(struct ipc_table *t, int key)
 
 struct ipc_object *ipc_at(struct ipc_table *t, int index)
 {
-	return index >= 0 && index < IPC_MAX_OBJECTS ? t->slot[index] : NULL;
+	return t->slot && index >= 0 && index < IPC_MAX_OBJECTS ? t->slot[index] : NULL;
 }
 
 int ipc_highest(const struct ipc_table *t)
 {
-	for (int i = IPC_MAX_OBJECTS - 1; i > 0; i--)
+	for (int i = IPC_MAX_OBJECTS - 1; t->slot && i > 0; i--)
 		if (t->slot[i])
 			return i;
 	return 0;
@@ -38,6 +39,8 @@ int ipc_highest(const struct ipc_table *t)
 
 int ipc_insert(struct ipc_table *t, struct ipc_object *o, int key, uint32_t mode)
 {
+	if (!t->slot && !(t->slot = kzalloc(IPC_MAX_OBJECTS * sizeof(struct ipc_object *))))
+		return -ENOMEM;
 	for (int i = 0; i < IPC_MAX_OBJECTS; i++) {
 		if (t->slot[i])
 			continue;

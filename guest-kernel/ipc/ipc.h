@@ -2,7 +2,7 @@
 /*
  * System V IPC objects: keys, ids, permissions (sysvipc(7)), shared by shm, sem and msg.
  *
- * Each kind has one table with one spinlock. An object is found by id under the lock, which also protects everything in
+ * Each kind has one table per ipc namespace with one spinlock. An object is found by id under the lock, which also protects everything in
  * it; operations that sleep drop the lock and look the object up again (EIDRM when it is gone).
  */
 #ifndef IPC_IPC_H
@@ -24,7 +24,7 @@ struct ipc_object {
 
 struct ipc_table {
 	spinlock_t lock;
-	struct ipc_object *slot[IPC_MAX_OBJECTS]; /* lock */
+	struct ipc_object **slot;                 /* IPC_MAX_OBJECTS of them, made by the first insertion; lock */
 	uint32_t next_seq;                        /* lock */
 };
 

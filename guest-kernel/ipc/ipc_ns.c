@@ -5,7 +5,8 @@
 #include "mm/page.h"
 #include "task/user_ns.h"
 
-struct ipc_ns init_ipc_ns = {.ns = NS_STATIC(NS_IPC, 0xefffffffu, &init_user_ns)};
+struct ipc_ns init_ipc_ns = {.ns = NS_STATIC(NS_IPC, 0xefffffffu, &init_user_ns),
+	.sem_undos = LIST_INIT(init_ipc_ns.sem_undos), .mq_lock = MUTEX_INIT(init_ipc_ns.mq_lock)};
 
 struct ipc_ns *ipc_ns_create(struct user_ns *owner)
 {
@@ -14,10 +15,16 @@ struct ipc_ns *ipc_ns_create(struct user_ns *owner)
 	if (!ns)
 		return ERR_PTR(-ENOMEM);
 	ns_init(&ns->ns, NS_IPC, owner);
+	list_init(&ns->sem_undos);
+	mutex_init(&ns->mq_lock);
 	return ns;
 }
 
 void ipc_ns_free(struct ipc_ns *ns)
 {
+	shm_ns_exit(ns);
+	sem_ns_exit(ns);
+	msg_ns_exit(ns);
+	mount_put(ns->mq_mount);
 	kfree(ns);
 }

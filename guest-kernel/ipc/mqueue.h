@@ -3,7 +3,7 @@
  * POSIX message queues (mq_overview(7)): mqueue.c has the queues themselves, mqueue_fs.c their file system, names and
  * quotas, sys_mqueue.c the system calls.
  *
- * A queue belongs to an inode of the one mqueue file system (inode->private) and lives as long as it. queue->lock
+ * A queue belongs to an inode of its ipc namespace's mqueue file system (inode->private) and lives as long as it. queue->lock
  * protects its contents; it is taken below no other lock but wait queues'.
  */
 #ifndef IPC_MQUEUE_H

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The mqueue file system: one flat directory of queues, the same in every mount of it. mq_open(2) reaches it through a
- * mount of its own that is in no tree.
+ * The mqueue file system of an ipc namespace: one flat directory of queues, the same in every mount of it. mq_open(2)
+ * reaches it through a mount of its own that is in no tree.
  *
  * Limits are those of /proc/sys/fs/mqueue and RLIMIT_MSGQUEUE, which counts per user what all queues may come to hold.
  */
@@ -12,6 +12,7 @@
 #include "fs/namei.h"
 #include "fs/proc/proc.h"
 #include "fs/ramdir.h"
+#include "ipc/ipc_ns.h"
 #include "ipc/mqueue.h"
 #include "lib/string.h"
 
@@ -30,15 +31,19 @@ struct mq_user {
 	uint64_t bytes;
 };
 
-static struct {
-	struct mutex lock;        /* of the creation of the rest */
-	struct super_block *sb;
-	struct mount mount;
+/* What super_block.private is. */
+struct mqueue_fs {
 	struct ram_dir dir;       /* root inode's lock */
-	spinlock_t quota_lock;
-	struct list_node users;   /* quota_lock */
-	uint64_t queues;          /* quota_lock */
-} mqfs = {.lock = MUTEX_INIT(mqfs.lock), .users = LIST_INIT(mqfs.users)};
+	uint64_t queues;          /* quota.lock */
+};
+
+static struct {
+	spinlock_t lock;
+	struct list_node users;   /* of all namespaces; lock */
+} quota = {.users = LIST_INIT(quota.users)};
+
+static struct mqueue_fs *fs_of(const struct super_block *sb) { return sb->private; }
+static struct ram_dir *entries(const struct inode *dir) { return &fs_of(dir->sb)->dir; }
 
 /* ---- quotas ---- */
 
@@ -46,24 +51,24 @@ static struct mq_user *user_find(uint32_t uid)
 {
 	struct mq_user *u;
 
-	list_for_each_entry(u, &mqfs.users, link) {
+	list_for_each_entry(u, &quota.users, link) {
 		if (u->uid == uid)
 			return u;
 	}
 	return NULL;
 }
 
-static int charge(uint32_t uid, uint64_t bytes)
+static int charge(struct mqueue_fs *fs, uint32_t uid, uint64_t bytes)
 {
 	struct mq_user *fresh = kzalloc(sizeof(*fresh)), *u;
 	int r = 0;
 
 	if (!fresh)
 		return -ENOMEM;
-	spin_lock(&mqfs.quota_lock);
+	spin_lock(&quota.lock);
 	u = user_find(uid);
 	uint64_t used = u ? u->bytes : 0, limit = rlimit_cur(RLIMIT_MSGQUEUE);
-	if (mqfs.queues >= proc_sys_value("queues_max") && !capable(CAP_SYS_RESOURCE)) {
+	if (fs->queues >= proc_sys_value("queues_max") && !capable(CAP_SYS_RESOURCE)) {
 		r = -ENOSPC;
 	} else if (bytes > limit || used > limit - bytes) {
 		r = -EMFILE;
@@ -72,29 +77,29 @@ static int charge(uint32_t uid, uint64_t bytes)
 			u = fresh;
 			fresh = NULL;
 			u->uid = uid;
-			list_add(&u->link, &mqfs.users);
+			list_add(&u->link, &quota.users);
 		}
 		u->bytes += bytes;
-		mqfs.queues++;
+		fs->queues++;
 	}
-	spin_unlock(&mqfs.quota_lock);
+	spin_unlock(&quota.lock);
 	kfree(fresh);
 	return r;
 }
 
-static void uncharge(uint32_t uid, uint64_t bytes)
+static void uncharge(struct mqueue_fs *fs, uint32_t uid, uint64_t bytes)
 {
 	struct mq_user *u, *gone = NULL;
 
-	spin_lock(&mqfs.quota_lock);
-	mqfs.queues--;
+	spin_lock(&quota.lock);
+	fs->queues--;
 	u = user_find(uid);
 	u->bytes -= bytes;
 	if (!u->bytes) {
 		list_del(&u->link);
 		gone = u;
 	}
-	spin_unlock(&mqfs.quota_lock);
+	spin_unlock(&quota.lock);
 	kfree(gone);
 }
 
@@ -129,14 +134,14 @@ static struct inode *queue_create(const struct inode *dir, uint32_t mode, const 
 		return ERR_PTR(r);
 	uint64_t cost = messages * (MESSAGE_COST + bytes) + MIN(messages, (uint64_t)MQ_PRIO_MAX_) * PRIORITY_COST;
 	uint32_t uid = current->cred->uid;
-	r = charge(uid, cost);
+	r = charge(fs_of(dir->sb), uid, cost);
 	if (r)
 		return ERR_PTR(r);
 	struct mqueue *q = kzalloc(sizeof(*q));
-	struct inode *i = q ? inode_alloc(mqfs.sb) : NULL;
+	struct inode *i = q ? inode_alloc(dir->sb) : NULL;
 	if (!i) {
 		kfree(q);
-		uncharge(uid, cost);
+		uncharge(fs_of(dir->sb), uid, cost);
 		return ERR_PTR(-ENOMEM);
 	}
 	mqueue_init(q, messages, bytes);
@@ -156,10 +161,20 @@ static void mqfs_evict(struct inode *i)
 {
 	struct mqueue *q = i->private;
 
+	if (S_ISDIR(i->mode)) {
+		struct list_node all = LIST_INIT(all);
+		ram_dir_take_all(entries(i), &all);
+		while (!list_empty(&all)) {
+			struct ram_entry *e = list_first(&all, struct ram_entry, link);
+			list_del(&e->link);
+			inode_put(e->inode);
+			kfree(e);
+		}
+	}
 	if (!q)
 		return;
 	mqueue_destroy(q);
-	uncharge(q->uid, q->charged);
+	uncharge(fs_of(i->sb), q->uid, q->charged);
 	kfree(q);
 }
 
@@ -175,7 +190,7 @@ static const struct inode_ops queue_inode_ops = {.setattr = mqfs_setattr};
 
 static int mqfs_lookup(struct inode *dir, struct dentry *d)
 {
-	struct ram_entry *e = ram_dir_find(&mqfs.dir, d->name, d->name_len);
+	struct ram_entry *e = ram_dir_find(entries(dir), d->name, d->name_len);
 
 	if (e) {
 		inode_get(e->inode);
@@ -190,7 +205,7 @@ static int create_queue(struct inode *dir, struct dentry *d, uint32_t mode, cons
 
 	if (IS_ERR(i))
 		return PTR_ERR(i);
-	int r = ram_dir_add(&mqfs.dir, d->name, d->name_len, i);
+	int r = ram_dir_add(entries(dir), d->name, d->name_len, i);
 	if (r) {
 		inode_put(i);
 		return r;
@@ -209,11 +224,11 @@ static int mqfs_create(struct inode *dir, struct dentry *d, uint32_t mode)
 
 static int mqfs_unlink(struct inode *dir, struct dentry *d)
 {
-	struct ram_entry *e = ram_dir_find(&mqfs.dir, d->name, d->name_len);
+	struct ram_entry *e = ram_dir_find(entries(dir), d->name, d->name_len);
 
 	if (!e)
 		return -ENOENT;
-	struct inode *i = ram_dir_remove(&mqfs.dir, e);
+	struct inode *i = ram_dir_remove(entries(dir), e);
 	dir->size -= ENTRY_SIZE;
 	inode_touch(dir, ATTR_ATIME | ATTR_MTIME | ATTR_CTIME);
 	i->nlink--;
@@ -223,7 +238,7 @@ static int mqfs_unlink(struct inode *dir, struct dentry *d)
 
 static int mqfs_readdir(struct file *f, struct dir_context *ctx)
 {
-	return ram_dir_emit(&mqfs.dir, f, ctx);
+	return ram_dir_emit(entries(f->inode), f, ctx);
 }
 
 static const struct inode_ops dir_inode_ops = {
@@ -236,18 +251,33 @@ static const struct file_ops dir_fops = {.readdir = mqfs_readdir};
 
 /* ---- the super block ---- */
 
-static const struct super_ops super_ops = {.evict_inode = mqfs_evict};
+/* Nobody has a file or name of it any more. */
+static void mqfs_put_super(struct super_block *sb)
+{
+	kfree(sb->private);
+}
+
+static int mqfs_statfs(struct super_block *sb, struct hc_statfs *st)
+{
+	*st = (struct hc_statfs){.type = sb->magic, .bsize = 4096, .frsize = 4096, .namelen = NAME_MAX_};
+	return 0;
+}
+
+static const struct super_ops super_ops = {
+	.evict_inode = mqfs_evict, .put_super = mqfs_put_super, .statfs = mqfs_statfs};
 static struct super_block *mqfs_mount(const struct fs_type *type, const char *source, const char *data, uint32_t flags);
 const struct fs_type mqueue_type = {.name = "mqueue", .nodev = true, .owner = ns_owner_ipc,
 	.mount = mqfs_mount};
 
-static int mqfs_build(void)
+static struct super_block *build(void)
 {
 	struct super_block *sb = super_alloc(&mqueue_type, &super_ops, MQUEUE_MAGIC);
 	struct inode *root = sb ? inode_alloc(sb) : NULL;
+	struct mqueue_fs *fs = kzalloc(sizeof(*fs));
 
-	if (root) {
-		ram_dir_init(&mqfs.dir);
+	if (root && fs) {
+		ram_dir_init(&fs->dir);
+		sb->private = fs;
 		root->ino = ino_alloc();
 		root->mode = S_IFDIR | 01777;
 		root->nlink = 2;
@@ -256,43 +286,42 @@ static int mqfs_build(void)
 		root->ops = &dir_inode_ops;
 		root->fops = &dir_fops;
 		sb->root = dentry_make_root(root);
-		if (!sb->root)
-			inode_put(root);
 	}
-	if (!sb || !sb->root) {
-		if (sb)
-			super_put(sb);
-		return -ENOMEM;
-	}
-	ref_init(&mqfs.mount.refs);
-	mqfs.mount.root = sb->root;
-	mqfs.mount.sb = sb;
-	mqfs.mount.source = "mqueue";
-	mount_init_links(&mqfs.mount);
-	mqfs.sb = sb;
-	return 0;
+	if (sb && sb->root)
+		return sb;
+	if (root)
+		inode_put(root);
+	if (sb)
+		super_put(sb);
+	else
+		kfree(fs);
+	return NULL;
 }
 
-/* The file system exists from its first use on, and for good. */
-static int mqfs_get(void)
+/* The mount of the current namespace's file system that mq_open(2) goes through, in no tree; it exists from its first
+ * use on. ERR_PTR. */
+static struct mount *mqfs_get(void)
 {
-	int r = 0;
+	struct ipc_ns *ns = current->nsproxy->ipc;
 
-	mutex_lock(&mqfs.lock);
-	if (!mqfs.sb)
-		r = mqfs_build();
-	mutex_unlock(&mqfs.lock);
-	return r;
+	mutex_lock(&ns->mq_lock);
+	if (!ns->mq_mount) {
+		struct super_block *sb = build();
+		ns->mq_mount = sb ? mount_alloc(sb, sb->root, 0, "mqueue") : NULL;
+	}
+	struct mount *m = ns->mq_mount ? ns->mq_mount : ERR_PTR(-ENOMEM);
+	mutex_unlock(&ns->mq_lock);
+	return m;
 }
 
 static struct super_block *mqfs_mount(const struct fs_type *type, const char *source, const char *data, uint32_t flags)
 {
-	int r = mqfs_get();
+	struct mount *m = mqfs_get();
 
-	if (r)
-		return ERR_PTR(r);
-	super_get(mqfs.sb);
-	return mqfs.sb;
+	if (IS_ERR(m))
+		return (void *)m;
+	super_get(m->sb);
+	return m->sb;
 }
 
 /* ---- by name ---- */
@@ -318,10 +347,10 @@ static int check_open(const struct path *p, uint32_t flags)
 	return path_permission(p, may[flags & O_ACCMODE]);
 }
 
-static struct file *open_dentry(struct dentry *d, uint32_t flags)
+static struct file *open_dentry(struct mount *m, struct dentry *d, uint32_t flags)
 {
 	static const uint32_t modes[] = {FMODE_READ, FMODE_WRITE, FMODE_READ | FMODE_WRITE, 0};
-	struct file *f = file_new(&(struct path){&mqfs.mount, d}, flags & (O_ACCMODE | O_NONBLOCK));
+	struct file *f = file_new(&(struct path){m, d}, flags & (O_ACCMODE | O_NONBLOCK));
 
 	if (!f)
 		return ERR_PTR(-ENOMEM);
@@ -331,12 +360,11 @@ static struct file *open_dentry(struct dentry *d, uint32_t flags)
 
 struct file *mqueue_open(const char *name, uint32_t flags, uint32_t mode, const struct mq_attr_ *attr)
 {
-	int r = mqfs_get();
-	if (r == 0)
-		r = check_name(name);
+	struct mount *m = mqfs_get();
+	int r = IS_ERR(m) ? PTR_ERR(m) : check_name(name);
 	if (r)
 		return ERR_PTR(r);
-	struct path root = {&mqfs.mount, mqfs.sb->root};
+	struct path root = {m, m->root};
 	struct inode *dir = root.dentry->inode;
 	struct file *f = NULL;
 	bool created = false;
@@ -347,7 +375,7 @@ struct file *mqueue_open(const char *name, uint32_t flags, uint32_t mode, const 
 		return (struct file *)d;
 	}
 	if (d->inode) {
-		r = check_open(&(struct path){&mqfs.mount, d}, flags);
+		r = check_open(&(struct path){m, d}, flags);
 	} else if (!(flags & O_CREAT)) {
 		r = -ENOENT;
 	} else {
@@ -356,7 +384,7 @@ struct file *mqueue_open(const char *name, uint32_t flags, uint32_t mode, const 
 			r = create_queue(dir, d, mode & ~current->fs->umask, attr);
 		created = r == 0;
 	}
-	f = r ? ERR_PTR(r) : open_dentry(d, flags);
+	f = r ? ERR_PTR(r) : open_dentry(m, d, flags);
 	mutex_unlock(&dir->lock);
 	if (created)
 		notify_dentry(d, 0x100 /* IN_CREATE */);
@@ -368,12 +396,11 @@ struct file *mqueue_open(const char *name, uint32_t flags, uint32_t mode, const 
 
 int mqueue_unlink(const char *name)
 {
-	int r = mqfs_get();
-	if (r == 0)
-		r = check_name(name);
+	struct mount *m = mqfs_get();
+	int r = IS_ERR(m) ? PTR_ERR(m) : check_name(name);
 	if (r)
 		return r;
-	struct path root = {&mqfs.mount, mqfs.sb->root};
+	struct path root = {m, m->root};
 	struct inode *dir = root.dentry->inode;
 	mutex_lock(&dir->lock);
 	struct dentry *d = dentry_lookup_locked(root.dentry, name, strlen(name));

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * System V message queues (msgget(2), msgop(2), msgctl(2)). Everything is protected by queues.lock; senders and receivers
+ * System V message queues (msgget(2), msgop(2), msgctl(2)). Everything is protected by the lock of the namespace's table; senders and receivers
  * sleep on the queue's wait queue and try again after each change.
  */
 #include <linux/msg.h>
 
 #include "fs/seq.h"
 #include "ipc/ipc.h"
+#include "ipc/ipc_ns.h"
 #include "lib/string.h"
 #include "mm/mm.h"
 #include "syscall/syscall.h"
@@ -35,7 +36,7 @@ struct msg_queue {
 	struct wait_queue wait;
 };
 
-static struct ipc_table queues = {.lock = SPINLOCK_INIT};
+static struct ipc_table *table(void) { return &current->nsproxy->ipc->msg; }
 
 /* struct msqid64_ds of the x86-64 ABI */
 struct msqid64_ds_ {
@@ -74,17 +75,17 @@ int64_t sys_msgget(const struct sysargs *a)
 	fresh->max_bytes = MSG_QUEUE_BYTES;
 	fresh->ctime = now_sec();
 	wait_queue_init(&fresh->wait);
-	spin_lock(&queues.lock);
+	spin_lock(&table()->lock);
 	struct ipc_object *o;
-	int r = ipc_get(&queues, key, flags, &o);
+	int r = ipc_get(table(), key, flags, &o);
 	if (!r && o)
 		r = o->id;
 	else if (!r) {
-		r = ipc_insert(&queues, &fresh->obj, key, (uint32_t)flags);
+		r = ipc_insert(table(), &fresh->obj, key, (uint32_t)flags);
 		if (r >= 0)
 			fresh = NULL;
 	}
-	spin_unlock(&queues.lock);
+	spin_unlock(&table()->lock);
 	kfree(fresh);
 	return r;
 }
@@ -97,11 +98,11 @@ static int queue_sleep(struct msg_queue *q)
 	waiter_init(&w);
 	wait_queue_add(&q->wait, &w);
 	task_prepare_wait(true);
-	spin_unlock(&queues.lock);
+	spin_unlock(&table()->lock);
 	int err = task_sleep(DEADLINE_NEVER);
 	task_finish_wait();
 	wait_queue_remove(&q->wait, &w);
-	spin_lock(&queues.lock);
+	spin_lock(&table()->lock);
 	q->waiters--;
 	if (!q->removed)
 		return err ? -EINTR : 0;
@@ -131,8 +132,8 @@ int64_t sys_msgsnd(const struct sysargs *a)
 		kfree(m);
 		return -EFAULT;
 	}
-	spin_lock(&queues.lock);
-	struct ipc_object *o = ipc_find(&queues, id);
+	spin_lock(&table()->lock);
+	struct ipc_object *o = ipc_find(table(), id);
 	int64_t err = IS_ERR(o) ? PTR_ERR(o) : ipc_permission(o, 0222);
 	struct msg_queue *q = err ? NULL : queue_of(o);
 	while (!err && (q->bytes + len > q->max_bytes || q->count + 1 > q->max_bytes)) {
@@ -147,7 +148,7 @@ int64_t sys_msgsnd(const struct sysargs *a)
 		m = NULL;
 		wake_up_all(&q->wait);
 	}
-	spin_unlock(&queues.lock);
+	spin_unlock(&table()->lock);
 	kfree(m);
 	return err;
 }
@@ -189,8 +190,8 @@ int64_t sys_msgrcv(const struct sysargs *a)
 		if (!copy)
 			return -ENOMEM;
 	}
-	spin_lock(&queues.lock);
-	struct ipc_object *o = ipc_find(&queues, id);
+	spin_lock(&table()->lock);
+	struct ipc_object *o = ipc_find(table(), id);
 	int64_t err = IS_ERR(o) ? PTR_ERR(o) : ipc_permission(o, 0444);
 	struct msg_queue *q = err ? NULL : queue_of(o);
 	while (!err && !(m = pick(q, type, flags)))
@@ -210,7 +211,7 @@ int64_t sys_msgrcv(const struct sysargs *a)
 		q->rtime = now_sec();
 		wake_up_all(&q->wait);
 	}
-	spin_unlock(&queues.lock);
+	spin_unlock(&table()->lock);
 	if (!err) {
 		size_t n = MIN(m->len, len);
 		err = (int64_t)n;
@@ -224,14 +225,19 @@ int64_t sys_msgrcv(const struct sysargs *a)
 	return err;
 }
 
-static void queue_remove(struct msg_queue *q)
+static void drop_messages(struct msg_queue *q)
 {
-	ipc_remove(&queues, &q->obj);
 	while (!list_empty(&q->messages)) {
 		struct message *m = list_first(&q->messages, struct message, link);
 		list_del(&m->link);
 		kfree(m);
 	}
+}
+
+static void queue_remove(struct msg_queue *q)
+{
+	ipc_remove(table(), &q->obj);
+	drop_messages(q);
 	q->removed = true;
 	if (q->waiters)
 		wake_up_all(&q->wait);
@@ -244,27 +250,27 @@ static int64_t ctl_info(int cmd, uva_t out)
 	struct msginfo info = {.msgmax = MSG_MAX_BYTES, .msgmnb = MSG_QUEUE_BYTES, .msgmni = 32000, .msgssz = 16,
 	                       .msgseg = 0xffff, .msgtql = MSG_QUEUE_BYTES, .msgmap = MSG_QUEUE_BYTES,
 	                       .msgpool = 32000 * MSG_QUEUE_BYTES / 1024};
-	spin_lock(&queues.lock);
-	int highest = ipc_highest(&queues);
+	spin_lock(&table()->lock);
+	int highest = ipc_highest(table());
 	if (cmd == MSG_INFO) {
 		info.msgpool = info.msgmap = info.msgtql = 0;
 		for (int i = 0; i < IPC_MAX_OBJECTS; i++) {
-			if (queues.slot[i]) {
+			if (ipc_at(table(), i)) {
 				info.msgpool++;
-				info.msgmap += (int)queue_of(queues.slot[i])->count;
-				info.msgtql += (int)queue_of(queues.slot[i])->bytes;
+				info.msgmap += (int)queue_of(ipc_at(table(), i))->count;
+				info.msgtql += (int)queue_of(ipc_at(table(), i))->bytes;
 			}
 		}
 	}
-	spin_unlock(&queues.lock);
+	spin_unlock(&table()->lock);
 	return copy_out(out, &info, sizeof(info)) ? -EFAULT : highest;
 }
 
 static int64_t ctl_stat(int id, int cmd, uva_t out)
 {
 	struct msqid64_ds_ ds;
-	spin_lock(&queues.lock);
-	struct ipc_object *o = cmd == IPC_STAT ? ipc_find(&queues, id) : ipc_at(&queues, id);
+	spin_lock(&table()->lock);
+	struct ipc_object *o = cmd == IPC_STAT ? ipc_find(table(), id) : ipc_at(table(), id);
 	int64_t r = IS_ERR(o) || !o ? -EINVAL : cmd == MSG_STAT_ANY ? 0 : ipc_permission(o, 0444);
 	if (!r) {
 		struct msg_queue *q = queue_of(o);
@@ -274,7 +280,7 @@ static int64_t ctl_stat(int id, int cmd, uva_t out)
 		ipc_perm_out(o, &ds.perm);
 		r = cmd == IPC_STAT ? 0 : o->id;
 	}
-	spin_unlock(&queues.lock);
+	spin_unlock(&table()->lock);
 	if (r >= 0 && copy_out(out, &ds, sizeof(ds)))
 		r = -EFAULT;
 	return r;
@@ -304,8 +310,8 @@ int64_t sys_msgctl(const struct sysargs *a)
 	default:
 		return -EINVAL;
 	}
-	spin_lock(&queues.lock);
-	struct ipc_object *o = ipc_find(&queues, id);
+	spin_lock(&table()->lock);
+	struct ipc_object *o = ipc_find(table(), id);
 	int64_t r = IS_ERR(o) ? PTR_ERR(o) : ipc_owner(o);
 	if (!r && cmd == IPC_RMID) {
 		queue_remove(queue_of(o));
@@ -322,7 +328,7 @@ int64_t sys_msgctl(const struct sysargs *a)
 			wake_up_all(&q->wait);
 		}
 	}
-	spin_unlock(&queues.lock);
+	spin_unlock(&table()->lock);
 	return r;
 }
 
@@ -331,15 +337,28 @@ void msg_show(struct seq *s)
 	seq_puts(s, "       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid      stime      rtime"
 	            "      ctime\n");
 	for (int i = 0; i < IPC_MAX_OBJECTS; i++) {
-		spin_lock(&queues.lock);
-		struct ipc_object *o = ipc_at(&queues, i);
+		spin_lock(&table()->lock);
+		struct ipc_object *o = ipc_at(table(), i);
 		struct msg_queue q = o ? *queue_of(o) : (struct msg_queue){0};
 		int lspid = pid_vnumber(q.lspid), lrpid = pid_vnumber(q.lrpid);
-		spin_unlock(&queues.lock);
+		spin_unlock(&table()->lock);
 		if (o)
 			seq_printf(s, "%10d %10d  %4o  %10lu %10lu %5u %5u %5u %5u %5u %5u %10lld %10lld %10lld\n", q.obj.key, q.obj.id,
 			           q.obj.mode, q.bytes, q.count, lspid, lrpid, kuid_out(q.obj.uid), kgid_out(q.obj.gid),
 			           kuid_out(q.obj.cuid), kgid_out(q.obj.cgid),
 			           (long long)q.stime, (long long)q.rtime, (long long)q.ctime);
 	}
+}
+
+void msg_ns_exit(struct ipc_ns *ns)
+{
+	for (int i = 0; i < IPC_MAX_OBJECTS; i++) {
+		struct ipc_object *o = ipc_at(&ns->msg, i);
+		if (!o)
+			continue;
+		struct msg_queue *q = queue_of(o);
+		drop_messages(q);
+		queue_free(q);
+	}
+	kfree(ns->msg.slot);
 }

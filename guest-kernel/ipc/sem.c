@@ -2,7 +2,7 @@
 /*
  * System V semaphores (semget(2), semop(2), semctl(2)).
  *
- * Everything is protected by sems.lock. A semop that cannot proceed sleeps on its set's wait queue and tries again after
+ * Everything is protected by the lock of the namespace's table. A semop that cannot proceed sleeps on its set's wait queue and tries again after
  * each change of the set: operations are atomic because an attempt is made whole under the lock.
  */
 #include <linux/sem.h>
@@ -10,6 +10,7 @@
 
 #include "fs/seq.h"
 #include "ipc/ipc.h"
+#include "ipc/ipc_ns.h"
 #include "lib/string.h"
 #include "mm/mm.h"
 #include "syscall/syscall.h"
@@ -36,7 +37,7 @@ struct sem_set {
 	struct sem sems[];
 };
 
-/* Pending adjustments of one process on one set; sems.lock. */
+/* Pending adjustments of one process on one set; the table's lock. */
 struct sem_undo {
 	struct list_node link;
 	int pid, id;
@@ -44,8 +45,8 @@ struct sem_undo {
 	int16_t adj[];
 };
 
-static struct ipc_table sems = {.lock = SPINLOCK_INIT};
-static struct list_node undo_list = LIST_INIT(undo_list); /* sems.lock */
+static struct ipc_table *table(void) { return &current->nsproxy->ipc->sem; }
+static struct list_node *undo_list(void) { return &current->nsproxy->ipc->sem_undos; } /* the table's lock */
 
 /* struct semid64_ds of the x86-64 ABI */
 struct semid64_ds_ {
@@ -85,19 +86,19 @@ int64_t sys_semget(const struct sysargs *a)
 	fresh->nsems = (uint32_t)nsems;
 	fresh->ctime = now_sec();
 	wait_queue_init(&fresh->wait);
-	spin_lock(&sems.lock);
+	spin_lock(&table()->lock);
 	struct ipc_object *o;
-	int r = ipc_get(&sems, key, flags, &o);
+	int r = ipc_get(table(), key, flags, &o);
 	if (!r && o)
 		r = nsems > (int)set_of(o)->nsems ? -EINVAL : o->id;
 	else if (!r && !nsems)
 		r = -EINVAL;
 	else if (!r) {
-		r = ipc_insert(&sems, &fresh->obj, key, (uint32_t)flags);
+		r = ipc_insert(table(), &fresh->obj, key, (uint32_t)flags);
 		if (r >= 0)
 			fresh = NULL;
 	}
-	spin_unlock(&sems.lock);
+	spin_unlock(&table()->lock);
 	kfree(fresh);
 	return r;
 }
@@ -107,7 +108,7 @@ int64_t sys_semget(const struct sysargs *a)
 static struct sem_undo *undo_find(int pid, int id)
 {
 	struct sem_undo *u;
-	list_for_each_entry(u, &undo_list, link) {
+	list_for_each_entry(u, undo_list(), link) {
 		if (u->pid == pid && u->id == id)
 			return u;
 	}
@@ -169,26 +170,26 @@ static int64_t do_semop(int id, const struct sembuf *ops, int n, uint64_t deadli
 		max = MAX(max, (uint32_t)ops[i].sem_num);
 	}
 	struct sem_undo *fresh = NULL;
-	spin_lock(&sems.lock);
-	struct ipc_object *o = ipc_find(&sems, id);
+	spin_lock(&table()->lock);
+	struct ipc_object *o = ipc_find(table(), id);
 	struct sem_set *s = IS_ERR(o) ? NULL : set_of(o);
 	int err = !s ? -EINVAL : max >= s->nsems ? -EFBIG : ipc_permission(o, alter ? 0222 : 0444);
 	if (!err && want_undo && !undo_find(current->proc->pid, id)) {
 		uint32_t nsems = s->nsems;
-		spin_unlock(&sems.lock);
+		spin_unlock(&table()->lock);
 		fresh = kzalloc(sizeof(*fresh) + nsems * sizeof(int16_t));
 		if (!fresh)
 			return -ENOMEM;
 		fresh->pid = current->proc->pid;
 		fresh->id = id;
 		fresh->nsems = nsems;
-		spin_lock(&sems.lock);
-		o = ipc_find(&sems, id);
+		spin_lock(&table()->lock);
+		o = ipc_find(table(), id);
 		s = IS_ERR(o) ? NULL : set_of(o);
 		if (!s) {
 			err = -EIDRM;
 		} else if (!undo_find(fresh->pid, id)) {
-			list_add(&fresh->link, &undo_list);
+			list_add(&fresh->link, undo_list());
 			fresh = NULL;
 		}
 	}
@@ -207,11 +208,11 @@ static int64_t do_semop(int id, const struct sembuf *ops, int n, uint64_t deadli
 		waiter_init(&w);
 		wait_queue_add(&s->wait, &w);
 		task_prepare_wait(true);
-		spin_unlock(&sems.lock);
+		spin_unlock(&table()->lock);
 		err = task_sleep(deadline);
 		task_finish_wait();
 		wait_queue_remove(&s->wait, &w);
-		spin_lock(&sems.lock);
+		spin_lock(&table()->lock);
 		--*count;
 		bool removed = s->removed;
 		dead = set_unuse(s);
@@ -226,7 +227,7 @@ static int64_t do_semop(int id, const struct sembuf *ops, int n, uint64_t deadli
 	}
 	if (!err && alter)
 		wake_up_all(&s->wait);
-	spin_unlock(&sems.lock);
+	spin_unlock(&table()->lock);
 	kfree(fresh);
 	set_free(dead);
 	return err;
@@ -273,7 +274,7 @@ int64_t sys_semtimedop(const struct sysargs *a)
 static void undo_forget(int id, int sem)
 {
 	struct sem_undo *u, *tmp;
-	list_for_each_entry_safe(u, tmp, &undo_list, link) {
+	list_for_each_entry_safe(u, tmp, undo_list(), link) {
 		if (u->id != id)
 			continue;
 		if (sem >= 0) {
@@ -290,7 +291,7 @@ static int ctl_rmid(struct sem_set *s)
 	int err = ipc_owner(&s->obj);
 	if (err)
 		return err;
-	ipc_remove(&sems, &s->obj);
+	ipc_remove(table(), &s->obj);
 	undo_forget(s->obj.id, -1);
 	s->removed = true;
 	if (s->waiters)
@@ -311,29 +312,29 @@ static int64_t ctl_info(int cmd, uva_t out)
 	struct seminfo info = {.semmap = 1024000000, .semmni = 32000, .semmns = 1024000000, .semmnu = 1024000000,
 	                       .semmsl = SEM_MAX_PER_SET, .semopm = SEM_MAX_OPS, .semume = SEM_MAX_OPS, .semusz = 20,
 	                       .semvmx = SEM_MAX_VALUE, .semaem = SEM_MAX_VALUE};
-	spin_lock(&sems.lock);
-	int highest = ipc_highest(&sems);
+	spin_lock(&table()->lock);
+	int highest = ipc_highest(table());
 	if (cmd == SEM_INFO) {
 		info.semusz = info.semaem = 0;
 		for (int i = 0; i < IPC_MAX_OBJECTS; i++) {
-			if (sems.slot[i]) {
+			if (ipc_at(table(), i)) {
 				info.semusz++;
-				info.semaem += (int)set_of(sems.slot[i])->nsems;
+				info.semaem += (int)set_of(table()->slot[i])->nsems;
 			}
 		}
 	}
-	spin_unlock(&sems.lock);
+	spin_unlock(&table()->lock);
 	return copy_out(out, &info, sizeof(info)) ? -EFAULT : highest;
 }
 
 /* GETALL and SETALL: values move through a kernel copy. */
 static int64_t ctl_all(int id, bool set, uva_t user)
 {
-	spin_lock(&sems.lock);
-	struct ipc_object *o = ipc_find(&sems, id);
+	spin_lock(&table()->lock);
+	struct ipc_object *o = ipc_find(table(), id);
 	int64_t err = IS_ERR(o) ? PTR_ERR(o) : ipc_permission(o, set ? 0222 : 0444);
 	uint32_t n = err ? 0 : set_of(o)->nsems;
-	spin_unlock(&sems.lock);
+	spin_unlock(&table()->lock);
 	if (err)
 		return err;
 	uint16_t *v = kmalloc(n * sizeof(*v) + 1);
@@ -346,8 +347,8 @@ static int64_t ctl_all(int id, bool set, uva_t user)
 				err = -ERANGE;
 	}
 	if (!err) {
-		spin_lock(&sems.lock);
-		o = ipc_find(&sems, id);
+		spin_lock(&table()->lock);
+		o = ipc_find(table(), id);
 		if (IS_ERR(o)) {
 			err = -EIDRM;
 		} else {
@@ -365,7 +366,7 @@ static int64_t ctl_all(int id, bool set, uva_t user)
 				wake_up_all(&s->wait);
 			}
 		}
-		spin_unlock(&sems.lock);
+		spin_unlock(&table()->lock);
 	}
 	if (!err && !set)
 		err = copy_out(user, v, n * sizeof(*v));
@@ -376,14 +377,14 @@ static int64_t ctl_all(int id, bool set, uva_t user)
 static int64_t ctl_stat(int id, int cmd, uva_t out)
 {
 	struct semid64_ds_ ds;
-	spin_lock(&sems.lock);
-	struct ipc_object *o = cmd == IPC_STAT ? ipc_find(&sems, id) : ipc_at(&sems, id);
+	spin_lock(&table()->lock);
+	struct ipc_object *o = cmd == IPC_STAT ? ipc_find(table(), id) : ipc_at(table(), id);
 	int64_t r = IS_ERR(o) || !o ? -EINVAL : cmd == SEM_STAT_ANY ? 0 : ipc_permission(o, 0444);
 	if (!r) {
 		ds_out(set_of(o), &ds);
 		r = cmd == IPC_STAT ? 0 : o->id;
 	}
-	spin_unlock(&sems.lock);
+	spin_unlock(&table()->lock);
 	if (r >= 0 && copy_out(out, &ds, sizeof(ds)))
 		r = -EFAULT;
 	return r;
@@ -411,8 +412,8 @@ int64_t sys_semctl(const struct sysargs *a)
 		if (copy_in(&ds, uva(arg), sizeof(ds)))
 			return -EFAULT;
 	}
-	spin_lock(&sems.lock);
-	struct ipc_object *o = ipc_find(&sems, id);
+	spin_lock(&table()->lock);
+	struct ipc_object *o = ipc_find(table(), id);
 	struct sem_set *s = IS_ERR(o) ? NULL : set_of(o);
 	int64_t r = s ? 0 : -EINVAL;
 	if (!r && cmd != IPC_RMID && cmd != IPC_SET) {
@@ -460,7 +461,7 @@ int64_t sys_semctl(const struct sysargs *a)
 			r = -EINVAL;
 		}
 	}
-	spin_unlock(&sems.lock);
+	spin_unlock(&table()->lock);
 	return r;
 }
 
@@ -468,11 +469,11 @@ void sem_exit(void)
 {
 	struct sem_undo *u, *tmp;
 	int pid = current->proc->pid;
-	spin_lock(&sems.lock);
-	list_for_each_entry_safe(u, tmp, &undo_list, link) {
+	spin_lock(&table()->lock);
+	list_for_each_entry_safe(u, tmp, undo_list(), link) {
 		if (u->pid != pid)
 			continue;
-		struct ipc_object *o = ipc_find(&sems, u->id);
+		struct ipc_object *o = ipc_find(table(), u->id);
 		if (!IS_ERR(o)) {
 			struct sem_set *s = set_of(o);
 			for (uint32_t i = 0; i < u->nsems && i < s->nsems; i++) {
@@ -487,21 +488,34 @@ void sem_exit(void)
 		list_del(&u->link);
 		kfree(u);
 	}
-	spin_unlock(&sems.lock);
+	spin_unlock(&table()->lock);
 }
 
 void sem_show(struct seq *s)
 {
 	seq_puts(s, "       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime\n");
 	for (int i = 0; i < IPC_MAX_OBJECTS; i++) {
-		spin_lock(&sems.lock);
-		struct ipc_object *o = ipc_at(&sems, i), copy = o ? *o : (struct ipc_object){0};
+		spin_lock(&table()->lock);
+		struct ipc_object *o = ipc_at(table(), i), copy = o ? *o : (struct ipc_object){0};
 		struct sem_set *set = o ? set_of(o) : NULL;
 		uint32_t nsems = set ? set->nsems : 0;
 		int64_t otime = set ? set->otime : 0, ctime = set ? set->ctime : 0;
-		spin_unlock(&sems.lock);
+		spin_unlock(&table()->lock);
 		if (o)
 			seq_printf(s, "%10d %10d  %4o %10u %5u %5u %5u %5u %10lld %10lld\n", copy.key, copy.id, copy.mode, nsems, kuid_out(copy.uid),
 			           kgid_out(copy.gid), kuid_out(copy.cuid), kgid_out(copy.cgid), (long long)otime, (long long)ctime);
 	}
+}
+
+void sem_ns_exit(struct ipc_ns *ns)
+{
+	while (!list_empty(&ns->sem_undos)) {
+		struct sem_undo *u = list_first(&ns->sem_undos, struct sem_undo, link);
+		list_del(&u->link);
+		kfree(u);
+	}
+	for (int i = 0; i < IPC_MAX_OBJECTS; i++)
+		if (ipc_at(&ns->sem, i))
+			set_free(set_of(ipc_at(&ns->sem, i)));
+	kfree(ns->sem.slot);
 }

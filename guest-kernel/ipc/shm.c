@@ -41,6 +41,7 @@
 
 struct shm_segment {
 	struct ipc_object obj;
+	struct ipc_ns *ns;                /* each attachment's file holds it; immutable */
 	ref_t refs;
 	struct inode *inode;              /* a reference; immutable */
 	const struct vm_ops *backing;     /* of the tmpfs; set by the first mapping, always to the same value */
@@ -50,8 +51,7 @@ struct shm_segment {
 	bool destroyed;                   /* not in the table any more */
 };
 
-static struct ipc_table shms = {.lock = SPINLOCK_INIT};
-static uint64_t shm_pages;                /* of all segments; shms.lock */
+static struct ipc_table *table(void) { return &current->nsproxy->ipc->shm; }
 
 /* struct shmid64_ds of the x86-64 ABI */
 struct shmid64_ds_ {
@@ -102,8 +102,8 @@ static bool segment_maybe_destroy(struct shm_segment *s)
 {
 	if (s->destroyed || s->nattch || !(s->obj.mode & SHM_DEST_))
 		return false;
-	ipc_remove(&shms, &s->obj);
-	shm_pages -= pages_of(s->size);
+	ipc_remove(&s->ns->shm, &s->obj);
+	s->ns->shm_pages -= pages_of(s->size);
 	s->destroyed = true;
 	return true;
 }
@@ -112,20 +112,20 @@ static bool segment_maybe_destroy(struct shm_segment *s)
 
 static void attach(struct shm_segment *s)
 {
-	spin_lock(&shms.lock);
+	spin_lock(&s->ns->shm.lock);
 	s->nattch++;
 	s->atime = now_sec();
 	pid_assign_current(&s->lpid);
-	spin_unlock(&shms.lock);
+	spin_unlock(&s->ns->shm.lock);
 }
 
 /* shmat(2) is over: its own hold on the segment, which was not a mapping. */
 static void release_hold(struct shm_segment *s)
 {
-	spin_lock(&shms.lock);
+	spin_lock(&s->ns->shm.lock);
 	s->nattch--;
 	bool gone = segment_maybe_destroy(s);
-	spin_unlock(&shms.lock);
+	spin_unlock(&s->ns->shm.lock);
 	if (gone)
 		segment_put(s);
 }
@@ -139,12 +139,12 @@ static void shm_vma_close(struct vma *v)
 {
 	struct shm_segment *s = v->private;
 
-	spin_lock(&shms.lock);
+	spin_lock(&s->ns->shm.lock);
 	s->nattch--;
 	s->dtime = now_sec();
 	pid_assign_current(&s->lpid);
 	bool gone = segment_maybe_destroy(s);
-	spin_unlock(&shms.lock);
+	spin_unlock(&s->ns->shm.lock);
 	if (gone)
 		segment_put(s);
 }
@@ -174,7 +174,11 @@ static int shm_file_mmap(struct file *f, struct vma *v)
 
 static void shm_file_release(struct file *f)
 {
-	segment_put(f->private);
+	struct shm_segment *s = f->private;
+	struct ipc_ns *ns = s->ns;
+
+	segment_put(s);
+	ns_put(&ns->ns);
 }
 
 static int shm_file_fsync(struct file *f, bool datasync)
@@ -221,6 +225,7 @@ static struct shm_segment *segment_create(int key, uint64_t size, int flags)
 	file_put(f);
 	ref_init(&s->refs);
 	s->size = size;
+	s->ns = current->nsproxy->ipc;
 	s->ctime = now_sec();
 	pid_assign_current(&s->cpid);
 	return s;
@@ -233,31 +238,31 @@ int64_t sys_shmget(const struct sysargs *a)
 	struct shm_segment *fresh = NULL;
 	struct ipc_object *o;
 	for (;;) {
-		spin_lock(&shms.lock);
-		int64_t r = ipc_get(&shms, key, flags, &o);
+		spin_lock(&table()->lock);
+		int64_t r = ipc_get(table(), key, flags, &o);
 		if (!r && o)
 			r = segment_of(o)->size < size ? -EINVAL : o->id;
 		else if (!r && (size < 1 || size > SHM_MAX_ || size > INT64_MAX))
 			r = -EINVAL;
-		else if (!r && fresh && pages_of(size) > SHM_MAX_ - shm_pages)
+		else if (!r && fresh && pages_of(size) > SHM_MAX_ - current->nsproxy->ipc->shm_pages)
 			r = -ENOSPC;
 		else if (!r && fresh) {
-			r = ipc_insert(&shms, &fresh->obj, key, (uint32_t)flags);
+			r = ipc_insert(table(), &fresh->obj, key, (uint32_t)flags);
 			if (r >= 0) {
 				fresh->inode->ino = (uint64_t)r;
 				fresh->inode->mode = (fresh->inode->mode & ~0777u) | fresh->obj.mode;
-				shm_pages += pages_of(size);
+				current->nsproxy->ipc->shm_pages += pages_of(size);
 				fresh = NULL;
 			}
 		} else if (!r) {
 			/* Memory is allocated without the lock; then everything is looked at again. */
-			spin_unlock(&shms.lock);
+			spin_unlock(&table()->lock);
 			fresh = segment_create(key, size, flags);
 			if (IS_ERR(fresh))
 				return PTR_ERR(fresh);
 			continue;
 		}
-		spin_unlock(&shms.lock);
+		spin_unlock(&table()->lock);
 		if (fresh)
 			segment_put(fresh);
 		return r;
@@ -279,6 +284,7 @@ static struct file *attach_file(struct shm_segment *s, bool readonly)
 		return NULL;
 	}
 	ref_get(&s->refs);
+	ns_get(&s->ns->ns);
 	return f;
 }
 
@@ -305,13 +311,13 @@ int64_t sys_shmat(const struct sysargs *a)
 		return -EINVAL;
 	}
 
-	spin_lock(&shms.lock);
-	struct ipc_object *o = ipc_find(&shms, id);
+	spin_lock(&table()->lock);
+	struct ipc_object *o = ipc_find(table(), id);
 	int64_t r = IS_ERR(o) ? PTR_ERR(o) : ipc_permission(o, want);
 	struct shm_segment *s = r ? NULL : segment_of(o);
 	if (s)
 		s->nattch++; /* a hold until release_hold */
-	spin_unlock(&shms.lock);
+	spin_unlock(&table()->lock);
 	if (!s)
 		return r;
 	struct file *f = attach_file(s, flags & SHM_RDONLY_);
@@ -338,34 +344,34 @@ static int64_t ctl_ipc_info(uva_t out)
 {
 	struct shminfo64_ info = {.shmmax = SHM_MAX_, .shmmin = 1, .shmmni = IPC_MAX_OBJECTS, .shmseg = IPC_MAX_OBJECTS,
 	                          .shmall = SHM_MAX_};
-	spin_lock(&shms.lock);
-	int highest = ipc_highest(&shms);
-	spin_unlock(&shms.lock);
+	spin_lock(&table()->lock);
+	int highest = ipc_highest(table());
+	spin_unlock(&table()->lock);
 	return copy_out(out, &info, sizeof(info)) ? -EFAULT : highest;
 }
 
 static int64_t ctl_shm_info(uva_t out)
 {
 	struct shm_info_ info = {0};
-	spin_lock(&shms.lock);
-	int highest = ipc_highest(&shms);
+	spin_lock(&table()->lock);
+	int highest = ipc_highest(table());
 	for (int i = 0; i <= highest; i++) {
-		struct ipc_object *o = ipc_at(&shms, i);
+		struct ipc_object *o = ipc_at(table(), i);
 		if (!o)
 			continue;
 		info.used_ids++;
 		info.shm_rss += READ_ONCE(segment_of(o)->inode->mapping.nr_pages);
 	}
-	info.shm_tot = shm_pages;
-	spin_unlock(&shms.lock);
+	info.shm_tot = current->nsproxy->ipc->shm_pages;
+	spin_unlock(&table()->lock);
 	return copy_out(out, &info, sizeof(info)) ? -EFAULT : highest;
 }
 
 static int64_t ctl_stat(int id, int cmd, uva_t out)
 {
 	struct shmid64_ds_ ds;
-	spin_lock(&shms.lock);
-	struct ipc_object *o = cmd == IPC_STAT ? ipc_find(&shms, id) : ipc_at(&shms, id);
+	spin_lock(&table()->lock);
+	struct ipc_object *o = cmd == IPC_STAT ? ipc_find(table(), id) : ipc_at(table(), id);
 	int64_t r = IS_ERR(o) || !o ? -EINVAL : cmd == SHM_STAT_ANY_ ? 0 : ipc_permission(o, 0444);
 	if (!r) {
 		struct shm_segment *s = segment_of(o);
@@ -374,7 +380,7 @@ static int64_t ctl_stat(int id, int cmd, uva_t out)
 		ipc_perm_out(o, &ds.perm);
 		r = cmd == IPC_STAT ? 0 : o->id;
 	}
-	spin_unlock(&shms.lock);
+	spin_unlock(&table()->lock);
 	if (r >= 0 && copy_out(out, &ds, sizeof(ds)))
 		r = -EFAULT;
 	return r;
@@ -430,8 +436,8 @@ int64_t sys_shmctl(const struct sysargs *a)
 		return -EINVAL;
 	}
 	bool gone = false;
-	spin_lock(&shms.lock);
-	struct ipc_object *o = ipc_find(&shms, id);
+	spin_lock(&table()->lock);
+	struct ipc_object *o = ipc_find(table(), id);
 	struct shm_segment *s = IS_ERR(o) ? NULL : segment_of(o);
 	int64_t r = !s ? -EINVAL : cmd == IPC_SET || cmd == IPC_RMID ? ipc_owner(o) : 0;
 	if (!r && cmd == IPC_RMID) {
@@ -443,7 +449,7 @@ int64_t sys_shmctl(const struct sysargs *a)
 	} else if (!r) {
 		r = ctl_lock(s, cmd == SHM_LOCK_);
 	}
-	spin_unlock(&shms.lock);
+	spin_unlock(&table()->lock);
 	if (gone)
 		segment_put(s);
 	return r;
@@ -454,12 +460,12 @@ void shm_show(struct seq *s)
 	seq_puts(s, "       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid      atime      dtime"
 	            "      ctime                   rss                  swap\n");
 	for (int i = 0; i < IPC_MAX_OBJECTS; i++) {
-		spin_lock(&shms.lock);
-		struct ipc_object *o = ipc_at(&shms, i);
+		spin_lock(&table()->lock);
+		struct ipc_object *o = ipc_at(table(), i);
 		struct shm_segment g = o ? *segment_of(o) : (struct shm_segment){0};
 		int cpid = pid_vnumber(g.cpid), lpid = pid_vnumber(g.lpid);
 		uint64_t rss = o ? READ_ONCE(g.inode->mapping.nr_pages) * PAGE_SIZE : 0;
-		spin_unlock(&shms.lock);
+		spin_unlock(&table()->lock);
 		if (!o)
 			continue;
 		seq_printf(s, "%10d %10d  %4o %21lu %5u %5u  %5lu %5u %5u %5u %5u %10lld %10lld %10lld %21lu %21lu\n", g.obj.key, g.obj.id,
@@ -467,4 +473,12 @@ void shm_show(struct seq *s)
 		           kgid_out(g.obj.cgid),
 		           (long long)g.atime, (long long)g.dtime, (long long)g.ctime, rss, 0UL);
 	}
+}
+
+void shm_ns_exit(struct ipc_ns *ns)
+{
+	for (int i = 0; i < IPC_MAX_OBJECTS; i++)
+		if (ipc_at(&ns->shm, i))
+			segment_put(segment_of(ipc_at(&ns->shm, i)));
+	kfree(ns->shm.slot);
 }

@@ -5,7 +5,8 @@
 #include "mm/page.h"
 #include "task/user_ns.h"
 
-struct net_ns init_net_ns = {.ns = NS_STATIC(NS_NET, 0xf0000098u, &init_user_ns)};
+struct net_ns init_net_ns = {.ns = NS_STATIC(NS_NET, 0xf0000098u, &init_user_ns),
+	.unix_names = LIST_INIT(init_net_ns.unix_names)};
 
 struct net_ns *net_ns_create(struct user_ns *owner)
 {
@@ -14,6 +15,7 @@ struct net_ns *net_ns_create(struct user_ns *owner)
 	if (!ns)
 		return ERR_PTR(-ENOMEM);
 	ns_init(&ns->ns, NS_NET, owner);
+	list_init(&ns->unix_names);
 	return ns;
 }
 

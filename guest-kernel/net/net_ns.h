@@ -18,6 +18,7 @@ struct net_ns {
 	spinlock_t ports_lock;
 	struct list_node bucket[2][NET_PORT_BUCKETS]; /* struct inet_sock: TCP, UDP; by port; made at first use; ports_lock */
 	uint32_t next_port;                           /* ephemeral port to try; ports_lock */
+	struct list_node unix_names;                  /* abstract names; names_lock of unix_name.c */
 };
 extern struct net_ns init_net_ns; /* of the sandbox's containers: the one that --network speaks of */
 

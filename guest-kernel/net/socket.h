@@ -117,7 +117,7 @@ int inet_create(int family, int type, int protocol, struct socket **out);
 int unix_socketpair(int type, int protocol, struct socket **a, struct socket **b);
 /* Contents of /proc/net/unix. */
 struct seq;
-void unix_show(struct seq *s);
+void unix_show(struct seq *s, const struct net_ns *net);
 /* In the network namespace of the current task; socket_fini before the memory is freed. */
 void socket_init(struct socket *s, const struct socket_ops *ops, int family, int type, int protocol);
 void socket_fini(struct socket *s);

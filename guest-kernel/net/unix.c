@@ -196,7 +196,7 @@ static int dgram_connect(struct unix_sock *u, const struct sockaddr_buf *addr)
 {
 	struct unix_sock *p = NULL;
 	if (addr->family != AF_UNSPEC) {
-		p = unix_find(addr, u->s.type);
+		p = unix_find(u->s.net, addr, u->s.type);
 		if (IS_ERR(p))
 			return PTR_ERR(p);
 		spin_lock(&p->lock);
@@ -242,6 +242,8 @@ static int join(struct unix_sock *u, struct unix_sock *l, struct unix_sock *serv
 	else if (u->state != UNIX_UNCONNECTED)
 		err = u->state == UNIX_CONNECTED ? -EISCONN : -EINVAL;
 	if (!err) {
+		net_ns_put(server->s.net); /* whoever connects may be elsewhere, by a path */
+		server->s.net = net_ns_get(l->s.net);
 		server->peer = u;
 		unix_get(u);
 		server->state = UNIX_CONNECTED;
@@ -274,7 +276,7 @@ static int unix_connect(struct socket *s, const struct sockaddr_buf *addr, uint3
 		return -ENOMEM;
 	uint64_t deadline = socket_deadline(s->sndtimeo_ns);
 	for (;;) {
-		l = unix_find(addr, s->type);
+		l = unix_find(s->net, addr, s->type);
 		if (IS_ERR(l)) {
 			err = PTR_ERR(l);
 			break;
@@ -576,12 +578,13 @@ static void show_socket(struct seq *s, struct unix_sock *u)
 	seq_puts(s, "\n");
 }
 
-void unix_show(struct seq *s)
+void unix_show(struct seq *s, const struct net_ns *net)
 {
 	seq_puts(s, "Num       RefCount Protocol Flags    Type St Inode Path\n");
 	struct unix_sock *u = next_socket(NULL);
 	while (u) {
-		show_socket(s, u);
+		if (u->s.net == net)
+			show_socket(s, u);
 		struct unix_sock *next = next_socket(u);
 		unix_put(u);
 		u = next;

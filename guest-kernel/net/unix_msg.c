@@ -391,7 +391,7 @@ static struct unix_sock *packet_target(struct unix_sock *u, struct sock_msg *m)
 {
 	struct unix_sock *p = ERR_PTR(-ENOTCONN);
 	if (u->s.type == SOCK_DGRAM && m->addr && m->addr->len)
-		return unix_find(m->addr, u->s.type);
+		return unix_find(u->s.net, m->addr, u->s.type);
 	spin_lock(&u->lock);
 	if (u->peer && (u->s.type == SOCK_DGRAM || u->state == UNIX_CONNECTED)) {
 		p = u->peer;

@@ -5,7 +5,6 @@
 #include "task/task.h"
 
 static spinlock_t names_lock = SPINLOCK_INIT;
-static struct list_node abstract_names = LIST_INIT(abstract_names); /* names_lock */
 static uint32_t autobind_next;                                      /* names_lock */
 
 #define PATH_OFF 2 /* offsetof(struct sockaddr_un, sun_path) */
@@ -31,10 +30,10 @@ static struct unix_addr *addr_new(const struct sockaddr_buf *name)
 }
 
 /* Caller holds names_lock. */
-static struct unix_addr *abstract_find(const struct sockaddr_buf *name, int type)
+static struct unix_addr *abstract_find(const struct net_ns *net, const struct sockaddr_buf *name, int type)
 {
 	struct unix_addr *a;
-	list_for_each_entry(a, &abstract_names, link) {
+	list_for_each_entry(a, &net->unix_names, link) {
 		if (a->name.len == name->len && !memcmp(a->name.data, name->data, name->len) &&
 		    a->owner->s.type == type)
 			return a;
@@ -68,15 +67,15 @@ static int bind_abstract(struct unix_sock *u, const struct sockaddr_buf *addr, b
 			snprintf(hex, sizeof(hex), "%05x", autobind_next++ & 0xfffff);
 			memcpy(a->name.data + PATH_OFF + 1, hex, 5);
 			a->name.len = PATH_OFF + 6;
-		} while (abstract_find(&a->name, u->s.type) && ++tries < 0x100000);
+		} while (abstract_find(u->s.net, &a->name, u->s.type) && ++tries < 0x100000);
 		err = tries < 0x100000 ? 0 : -ENOSPC;
-	} else if (abstract_find(&a->name, u->s.type)) {
+	} else if (abstract_find(u->s.net, &a->name, u->s.type)) {
 		err = -EADDRINUSE;
 	}
 	if (!err) {
 		err = addr_set(u, a);
 		if (!err)
-			list_add(&a->link, &abstract_names);
+			list_add(&a->link, &u->s.net->unix_names);
 	}
 	spin_unlock(&names_lock);
 	if (err)
@@ -180,7 +179,7 @@ static struct unix_sock *find_path(const struct sockaddr_buf *addr)
 	return err ? ERR_PTR(err) : u;
 }
 
-struct unix_sock *unix_find(const struct sockaddr_buf *addr, int type)
+struct unix_sock *unix_find(const struct net_ns *net, const struct sockaddr_buf *addr, int type)
 {
 	if (addr->len <= PATH_OFF || addr->len > PATH_OFF + UNIX_PATH_MAX_ || addr->family != AF_UNIX)
 		return ERR_PTR(-EINVAL);
@@ -189,7 +188,7 @@ struct unix_sock *unix_find(const struct sockaddr_buf *addr, int type)
 		u = find_path(addr);
 	} else {
 		spin_lock(&names_lock);
-		struct unix_addr *a = abstract_find(addr, type);
+		struct unix_addr *a = abstract_find(net, addr, type);
 		u = a && ref_get_unless_zero(&a->owner->refs) ? a->owner : ERR_PTR(-ECONNREFUSED);
 		spin_unlock(&names_lock);
 	}

@@ -93,7 +93,7 @@ int unix_bind(struct socket *s, const struct sockaddr_buf *addr);
 /* A name for a socket that wants credentials and has none. */
 int unix_autobind(struct unix_sock *u);
 /* The socket bound to an address, with a reference, or ERR_PTR(-ECONNREFUSED, -ENOENT, ...). */
-struct unix_sock *unix_find(const struct sockaddr_buf *addr, int type);
+struct unix_sock *unix_find(const struct net_ns *net, const struct sockaddr_buf *addr, int type);
 void unix_addr_put(struct unix_addr *a);
 /* Called once by release: the name answers no more. */
 void unix_unbind(struct unix_sock *u);

@@ -154,7 +154,7 @@ static struct nsproxy *build(struct nsproxy *from, uint32_t flags, struct user_n
 
 struct nsproxy *nsproxy_copy(struct nsproxy *from, uint32_t flags, struct user_ns *owner, struct fs_context *fs)
 {
-	if (flags & (CLONE_NEWTIME | CLONE_NEWIPC | CLONE_NEWNET))
+	if (flags & CLONE_NEWTIME)
 		return ERR_PTR(-EINVAL);
 	/* Whose children go elsewhere already cannot send them to yet another place. */
 	if ((flags & CLONE_NEWPID) && from->pid_for_children != current->proc->pid_ns)

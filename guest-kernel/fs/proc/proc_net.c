@@ -175,7 +175,10 @@ static int show_sockstat(struct seq *s, const struct pseudo_ref *ref)
 
 static int show_unix(struct seq *s, const struct pseudo_ref *ref)
 {
-	unix_show(s);
+	struct net_ns *net = net_of(ref);
+	if (net)
+		unix_show(s, net);
+	net_ns_put(net);
 	return 0;
 }
 
