@@ -87,8 +87,8 @@ struct error *options_check(struct options *o)
 	}
 	if (strcmp(o->network, "sandbox") == 0)
 		return error_new("--network=sandbox: there is no network stack in the sandbox yet; use --network=host or none");
-	if (strcmp(o->sentry, "guest") == 0)
-		return error_new("--sentry=guest: the Sentry cannot be placed in the guest yet; use --sentry=auto or host");
+	if (strcmp(o->sentry, "guest") == 0 && strcmp(o->platform, "ptrace") == 0)
+		return error_new("--sentry=guest needs a virtual machine: it cannot be used with --platform=ptrace");
 	if (o->cpus > 256)
 		return error_new("--cpus: %u is more than the 256 that are supported", o->cpus);
 	if (o->memory && o->memory < (64u << 20))

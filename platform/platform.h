@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A platform runs application code (ring 3) for the VMM in host placement and reports every trap. The page tables in
- * guest RAM are the authoritative user mapping; a platform either uses them (kvm) or mirrors them (ptrace).
+ * guest RAM are the authoritative user mapping; a platform either uses them (kvm) or mirrors them (ptrace). In guest
+ * placement (kvm only) it runs the Sentry too, and reports hostcalls.
  *
  * All functions return 0 or -errno unless said otherwise. vcpu functions run on that vCPU's own host thread, except
  * kick. as_* functions run on any vCPU thread.
@@ -21,7 +22,18 @@ struct platform_config {
 	int kvm_fd;          /* an open /dev/kvm, or -1 */
 	unsigned nr_vcpus;   /* upper bound; threads start lazily */
 	int ram_fd;          /* the RAM memfd */
+	const char *sentry;  /* "auto", "guest" or "host": where the Sentry shall run */
+	const struct sentry_header *image; /* the image as it lies at IMAGE_BASE; NULL: host placement only */
+	uint64_t (*image_fixup)(uint64_t rip); /* where a fault of the Sentry at rip continues, or 0 */
 };
+
+/* A hostcall of the Sentry in guest placement. */
+struct guest_call {
+	uint64_t nr, args[6];
+	uint64_t rip, rbp; /* for backtraces; valid after an error too */
+};
+
+#define PLATFORM_EXITS 64 /* kinds of exits that are counted */
 
 /* What the boot tree must tell the Sentry. */
 struct platform_info {
@@ -32,6 +44,8 @@ struct platform_info {
 	 * ring 3 sees another one clears it. tsc_khz: 0 if the platform does not know better than the VMM. */
 	bool tsc_ok;
 	uint32_t tsc_khz;
+	bool guest;               /* the Sentry runs in the guest: guest_run instead of run_user and as_* */
+	char placement_why[128];  /* in words, where there was a choice */
 };
 
 struct platform_ops {
@@ -49,6 +63,14 @@ struct platform_ops {
 	 * sends its thread a signal as well (KICK_SIGNAL), whose handler calls vcpu_signal. */
 	void (*kick)(struct platform_vcpu *pv);
 	void (*vcpu_signal)(struct platform_vcpu *pv); /* in the signal handler, on the vCPU's thread: async-signal-safe */
+	/* Guest placement, if info->guest says so; else these may be NULL. Runs the vCPU until its next hostcall, which the
+	 * caller answers by guest_return. -EINTR: a signal came, look whether the sandbox ends and call again. Other errors
+	 * are final, and were logged. */
+	int (*guest_run)(struct platform_vcpu *pv, struct guest_call *call);
+	void (*guest_return)(struct platform_vcpu *pv, int64_t result);
+	/* How often the vCPU left the guest, per kind; names by exit_name, NULL where there is none. Any thread. */
+	void (*exits)(const struct platform_vcpu *pv, uint64_t count[PLATFORM_EXITS]);
+	const char *(*exit_name)(unsigned kind);
 	int (*as_create)(uint64_t cr3);
 	/* 1: frames of its page tables must not become page tables again before as_purge. */
 	int (*as_destroy)(struct platform_vcpu *pv, uint64_t cr3);

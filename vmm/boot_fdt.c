@@ -110,7 +110,7 @@ static void write_chosen(struct writer *w, const char *hostname)
 	put_u32(w, "debug", vmm.cfg.debug);
 	put_u32(w, "strace", vmm.cfg.strace);
 	put_string(w, "platform", vmm.ops->name);
-	put_string(w, "placement", "host");
+	put_string(w, "placement", vmm.info.guest ? "guest" : "host");
 	put_string(w, "file-access", vmm.cfg.file_access_shared ? "shared" : "exclusive");
 	put_string(w, "network", vmm.cfg.host_network ? "host" : "none");
 	put(w, "rng-seed", seed, sizeof(seed));

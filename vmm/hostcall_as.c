@@ -10,9 +10,10 @@
 
 #define MAP_BATCH 32
 
+/* Of the Sentry in guest placement the page tables are its own affair: it never asks. */
 static bool is_root(uint64_t cr3)
 {
-	return !(cr3 & (PAGE_SIZE - 1)) && cr3 && memory_is_ram(DIRECT_BASE + cr3, PAGE_SIZE);
+	return !vmm.info.guest && !(cr3 & (PAGE_SIZE - 1)) && cr3 && memory_is_ram(DIRECT_BASE + cr3, PAGE_SIZE);
 }
 
 int64_t hc_AS_CREATE(struct vmm_vcpu *v, const uint64_t a[6])
@@ -27,7 +28,7 @@ int64_t hc_AS_DESTROY(struct vmm_vcpu *v, const uint64_t a[6])
 
 int64_t hc_AS_PURGE(struct vmm_vcpu *v, const uint64_t a[6])
 {
-	return vmm.ops->as_purge ? vmm.ops->as_purge() : 0;
+	return !vmm.info.guest && vmm.ops->as_purge ? vmm.ops->as_purge() : 0;
 }
 
 int64_t hc_AS_MAP(struct vmm_vcpu *v, const uint64_t a[6])

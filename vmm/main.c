@@ -80,9 +80,13 @@ static int check_config(void)
 		vmm_log(LOG_ERR, "the number of CPUs must be between 1 and %d, not %u", BOOT_VCPU_MAX, c->nr_cpus);
 		return -EINVAL;
 	}
-	if (c->sentry && !strcmp(c->sentry, "guest")) {
-		vmm_log(LOG_ERR, "--sentry=guest is not supported by this version: use host or auto");
-		return -ENOTSUP;
+	if (!c->sentry || (strcmp(c->sentry, "guest") && strcmp(c->sentry, "host") && strcmp(c->sentry, "auto"))) {
+		vmm_log(LOG_ERR, "the Sentry's place is none of guest, host, auto");
+		return -EINVAL;
+	}
+	if (!strcmp(c->sentry, "guest") && strcmp(c->platform, "kvm")) {
+		vmm_log(LOG_ERR, "--sentry=guest needs --platform=kvm");
+		return -EINVAL;
 	}
 	if (!strcmp(c->platform, "kvm")) {
 		vmm.ops = &platform_kvm;
@@ -99,7 +103,7 @@ static int check_config(void)
 /* Each step logs its own failure or leaves it to the caller, who names the step. */
 static int make_machine(void)
 {
-	struct platform_config pc = { .kvm_fd = vmm.cfg.kvm_fd, .nr_vcpus = vmm.cfg.nr_cpus };
+	struct platform_config pc = { .kvm_fd = vmm.cfg.kvm_fd, .nr_vcpus = vmm.cfg.nr_cpus, .sentry = vmm.cfg.sentry };
 	int rc = memory_init(vmm.cfg.memory_limit);
 
 	if (rc)
@@ -109,6 +113,8 @@ static int make_machine(void)
 	if (rc)
 		return rc;
 	pc.ram_fd = memory_ram_fd();
+	pc.image = image_header();
+	pc.image_fixup = image_fixup;
 	vmm.info.tsc_ok = clock_host_tsc_ok();
 	rc = vmm.ops->init(&pc, &vmm.info);
 	if (!rc)
@@ -117,6 +123,8 @@ static int make_machine(void)
 		vmm_log(LOG_ERR, "the %s platform cannot start: %s", vmm.ops->name, strerror(-rc));
 		return rc;
 	}
+	vmm_log(LOG_DEBUG, "placement: %s%s%s", vmm.info.guest ? "guest" : "host", *vmm.info.placement_why ? ": " : "",
+		vmm.info.placement_why);
 	clock_start(vmm.info.tsc_ok, vmm.info.tsc_khz);
 	rc = boot_fdt_write();
 	return rc ? rc : vcpu_init_all(vmm.cfg.nr_cpus);
@@ -157,6 +165,8 @@ static int start(void)
 		rc = thread_init();
 	/* Deadlines of the Sentry are the application's: do not batch them. Later threads inherit this. */
 	prctl(PR_SET_TIMERSLACK, 1000, 0, 0, 0);
+	if (!rc)
+		sc.guest = vmm.info.guest;
 	if (!rc)
 		rc = seccomp_install(&sc);
 	return rc ? rc : vcpu_start(0);

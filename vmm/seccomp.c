@@ -39,6 +39,7 @@
 #define HOST     8u  /* the Sentry runs in this process */
 #define DIRECTFS 16u
 #define NETWORK  32u
+#define GUEST    128u /* the Sentry runs in the virtual machine */
 #define OPENAT   64u /* directfs where the kernel has no openat2 */
 
 static const struct {
@@ -132,7 +133,7 @@ static const struct {
 	{ TIOCGWINSZ, ALL }, { TIOCSWINSZ, ALL },
 	{ KVM_RUN, KVM },
 	{ KVM_GET_XSAVE, KVM | HOST }, { KVM_GET_XSAVE2, KVM | HOST }, { KVM_SET_XSAVE, KVM | HOST },
-	{ KVM_GET_VCPU_EVENTS, KVM | HOST },
+	{ KVM_GET_VCPU_EVENTS, KVM }, { KVM_INTERRUPT, GUEST }, { KVM_SET_VCPU_EVENTS, GUEST }, /* kicks, files that shrank */
 	{ KVM_SET_USER_MEMORY_REGION, KVM }, /* RAM_GROW, first use of a file window */
 	{ KVM_CREATE_VCPU, KVM }, { KVM_SET_CPUID2, KVM }, { KVM_GET_SREGS, KVM }, { KVM_SET_SREGS, KVM },
 	{ KVM_SET_XCRS, KVM }, { KVM_SET_MSRS, KVM }, { KVM_GET_MSRS, KVM }, { KVM_SET_DEVICE_ATTR, KVM }, /* a new vCPU */
@@ -166,7 +167,7 @@ static int allow_sockets(scmp_filter_ctx ctx)
 
 static int fill(scmp_filter_ctx ctx, const struct seccomp_config *c)
 {
-	unsigned have = ALL | (c->ptrace ? PTRACE : KVM) | (c->guest ? 0 : HOST) | (c->directfs ? DIRECTFS : 0) |
+	unsigned have = ALL | (c->ptrace ? PTRACE : KVM) | (c->guest ? GUEST : HOST) | (c->directfs ? DIRECTFS : 0) |
 			(c->directfs && !fsops_has_openat2() ? OPENAT : 0) | (c->host_network ? NETWORK : 0);
 	int rc = allow_threads(ctx);
 

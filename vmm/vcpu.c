@@ -15,6 +15,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "abi/guest.h"
 #include "vmm/crash.h"
 #include "vmm/hostcall.h"
 #include "vmm/image.h"
@@ -62,6 +63,8 @@ int vcpu_init_all(unsigned nr)
 		v->id = i;
 		v->nr_vcpus = nr;
 		v->stack_top = DIRECT_BASE + BOOT_STACK_PA + i * KSTACK_SIZE + KSTACK_TASK_OFF;
+		if (vmm.info.guest)
+			continue; /* the Sentry sets the pointers itself */
 		v->hostcall = vcpu_hostcall_thunk;
 		v->run_user = vcpu_run_user_thunk;
 		v->fpu_save = vcpu_fpu_save_thunk;
@@ -78,7 +81,7 @@ static void *thread_main(void *arg)
 	vcpu_self = vv;
 	rc = crash_thread_init();
 	if (!rc)
-		rc = memory_guard(stack, true);
+		rc = vmm.info.guest ? 0 : memory_guard(stack, true); /* there the page tables do it */
 	if (!rc)
 		rc = vmm.ops->vcpu_init(vv->id, vv->shared, &vv->pv);
 	if (rc) {
@@ -87,6 +90,8 @@ static void *thread_main(void *arg)
 	}
 	atomic_store(&vv->state, VCPU_SENTRY);
 	atomic_store(&vv->tid, (pid_t)syscall(SYS_gettid));
+	if (vmm.info.guest)
+		vcpu_guest_loop(vv);
 	vcpu_enter(vv, vv->shared, DIRECT_BASE + stack + KSTACK_TASK_OFF, image_header()->entry);
 }
 
@@ -140,6 +145,9 @@ void vcpu_kick(unsigned id)
 		futex(&vv->shared->kick_pending, FUTEX_WAKE, 1, NULL);
 		break;
 	case VCPU_USER:
+		/* Ring 0 of the guest looks at kick_pending before it leaves. */
+		if (vmm.info.guest && __atomic_load_n(&vv->shared->guest_mode, __ATOMIC_SEQ_CST) != GUEST_MODE_USER)
+			break;
 		vmm.ops->kick(vv->pv);
 		syscall(SYS_tgkill, vmm.pid, tid, KICK_SIGNAL);
 		break;
@@ -212,12 +220,24 @@ int vcpu_set_timer(struct vmm_vcpu *vv, uint64_t deadline)
 
 /* ---- out of the Sentry -------------------------------------------------------------------------------------- */
 
+void vcpu_count_hostcall(struct vmm_vcpu *vv, uint64_t nr)
+{
+	if (nr < HC_MAX)
+		__atomic_store_n(&vv->hostcalls[nr], vv->hostcalls[nr] + 1, __ATOMIC_RELAXED);
+}
+
+const struct vmm_vcpu *vcpu_get(unsigned id)
+{
+	return id < nr_vcpus && atomic_load(&vcpus[id].tid) ? &vcpus[id] : NULL;
+}
+
 int64_t vcpu_do_hostcall(struct vmm_vcpu *vv, uint64_t nr, const uint64_t args[6])
 {
 	uint64_t a[6];
 	int64_t rc;
 
 	memcpy(a, args, sizeof(a));
+	vcpu_count_hostcall(vv, nr);
 	rc = hostcall_dispatch(vv, nr, a);
 	if (atomic_load_explicit(&vmm.stopping, memory_order_relaxed))
 		vcpu_park();

@@ -5,7 +5,8 @@
  * State of a vCPU, as a kicker sees it:
  *   OFF     no thread yet
  *   SENTRY  in the Sentry or in a hostcall: it looks at kick_pending before it leaves that state
- *   USER    in the platform's run_user: needs the platform's kick and a signal
+ *   USER    in the platform's run_user: needs the platform's kick and a signal; in guest placement in the guest, where
+ *           guest_mode says whether it is in ring 3 and needs them
  *   IDLE    in HC_IDLE: waits on kick_pending as a futex
  * The vCPU stores its state, then looks at kick_pending; the kicker stores kick_pending, then looks at the state.
  */
@@ -38,6 +39,7 @@ struct vmm_vcpu {
 	timer_t timer;
 	uint64_t timer_deadline;      /* what is armed; ~0: nothing; own thread and its signal handler */
 	bool starting;                /* protected by the start lock */
+	uint64_t hostcalls[HC_MAX];   /* how many of each; written by its own thread */
 };
 
 /* The calling thread's vCPU, or NULL on other threads. */
@@ -58,6 +60,11 @@ void vcpu_idle(struct vmm_vcpu *vv, uint64_t deadline);
 int vcpu_set_timer(struct vmm_vcpu *vv, uint64_t deadline);
 /* Waits for ever; for vCPU threads of a sandbox that ends. */
 void vcpu_park(void) __attribute__((noreturn));
+/* A running vCPU, for its counters, or NULL. */
+const struct vmm_vcpu *vcpu_get(unsigned id);
+void vcpu_count_hostcall(struct vmm_vcpu *vv, uint64_t nr);
+/* vcpu_guest.c: a vCPU thread's life in guest placement. */
+void vcpu_guest_loop(struct vmm_vcpu *vv) __attribute__((noreturn));
 
 /* vcpu_switch.S */
 void vcpu_enter(struct vmm_vcpu *vv, struct vcpu *v, uint64_t stack_top, uint64_t entry) __attribute__((noreturn));

@@ -5,6 +5,7 @@
  */
 #include "arch/cpu.h"
 
+#include "arch/ring0/ring0.h"
 #include "boot/boot.h"
 #include "task/task.h"
 
@@ -17,6 +18,19 @@ void arch_context_start(void);
 struct vcpu *this_vcpu(void)
 {
 	return boot_vcpu((uint32_t)current->sched.cpu);
+}
+
+/* Whoever runs the Sentry in its own process has set the pointers; a virtual machine cannot. */
+void arch_vcpu_init(struct vcpu *v)
+{
+	if (!v->hostcall)
+		ring0_vcpu_init(v);
+}
+
+void arch_boot_init(void)
+{
+	if (boot.guest_placement)
+		ring0_boot_init();
 }
 
 int64_t hostcall(uint64_t nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)

@@ -26,6 +26,11 @@ static inline struct task *task_current(void)
 /* The vCPU that runs this task now. Anything that may sleep or switch can change it: do not keep the result. */
 struct vcpu *this_vcpu(void);
 
+/* Before anything else on a vCPU: in guest placement ring 0 is made ready (arch/ring0/). */
+void arch_vcpu_init(struct vcpu *v);
+/* On the first vCPU, once the boot tree was read. */
+void arch_boot_init(void);
+
 /* Saves callee-saved registers and the stack pointer at *save_sp, continues at load_sp. */
 void arch_switch_context(uint64_t *save_sp, uint64_t load_sp);
 /* A new stack's first frame: the first switch to it calls fn(arg), which never returns. Returns the initial sp. */

@@ -78,6 +78,7 @@ static void banner(void)
 static NORETURN void boot_first(struct vcpu *v)
 {
 	read_boot_tree();
+	arch_boot_init();
 	page_init(boot.ram_bytes, boot.ram_limit);
 	clock_init();
 	boot.clock_ready = true;
@@ -97,6 +98,7 @@ NORETURN void boot_entry(struct vcpu *v)
 	/* Until here current is unknown: it is kept at the top of this very stack. */
 	struct task **slot = (struct task **)((arch_stack_pointer() & ~(KSTACK_SIZE - 1)) + KSTACK_TASK_OFF);
 
+	arch_vcpu_init(v);
 	*slot = sched_boot_idle(v->id);
 	if (v->id == 0)
 		boot_first(v);

@@ -151,7 +151,7 @@ void mmu_gather_flush(struct mmu_gather *g)
 		rwsem_write_unlock(&mm->as_lock);
 		if (r < 0)
 			panic("mmu: the host cannot flush an address space (%d)", (int)r);
-		g->flush.all = g->flush.nranges = g->flush.nptpages = 0;
+		g->flush.all = g->flush.nranges = g->flush.nptpages = g->flush.freed = 0;
 		g->dirty = false;
 	}
 	drop_pages(g);
@@ -196,6 +196,7 @@ void mmu_free_empty(struct mmu_gather *g, uint64_t addr)
 		}
 		/* The emptied table is shadowed under its old parent: it needs the flush itself before it is reused. */
 		g->dirty = true;
+		g->flush.freed++;
 		atomic_store(&g->mm->pt_gen, g->mm->pt_gen + 1);
 		note_table(g, table.v);
 		note_table(g, direct_to_pa(e).v & PTE_ADDR);

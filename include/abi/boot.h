@@ -90,12 +90,12 @@ struct vcpu {
 	uint32_t id;          /* 0 .. nr_vcpus-1; immutable */
 	uint32_t nr_vcpus;    /* immutable */
 	uint64_t stack_top;   /* initial stack pointer; immutable */
-	hostcall_fn hostcall; /* set by whoever places the image; immutable */
+	hostcall_fn hostcall; /* these three: set by the VMM, or in guest placement by the Sentry itself; immutable */
 	run_user_fn run_user;
 	fpu_save_fn fpu_save;
 	uint32_t kick_pending; /* set by the VMM or another vCPU before it kicks; cleared by the Sentry when it looks
 	                          at its work (atomic exchange); run_user and IDLE return at once while it is set */
-	uint32_t _pad;
+	uint32_t guest_mode;   /* guest placement: GUEST_MODE_* of abi/guest.h */
 	uint64_t sentry_data;  /* the Sentry's own per-CPU pointer */
 	uint64_t host_data;    /* the VMM's own; never trusted by it */
 };

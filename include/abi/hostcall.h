@@ -29,7 +29,7 @@
 	H(11, RAM_POPULATE,machine, "pa, len",               "back a range with host pages") \
 	H(12, RAM_RECLAIM, machine, "pa, len",               "give host pages back; the range reads as zeros afterwards") \
 	H(13, STACK_GUARD, machine, "pa, on",                "make one RAM page inaccessible in the direct map, or accessible again") \
-	H(14, CREATED,     machine, "",                      "the container is set up and held until a \"start\" message: tell whoever creates it") \
+	H(14, CREATED,     machine, "",                      "the container is set up, and held until a \"start\" message or (guest placement) about to run: tell whoever creates it") \
 	H(15, OOM_EVENT,   machine, "",                      "a process of the container is killed for want of memory: make the host's cgroup show it") \
 	H(16, FS_ROOT,     file,    "mount, attr*",          "handle and attributes of the root of a gofer mount") \
 	H(17, FS_WALK,     file,    "dir, name*, len, attr*","look a name up; result: a new handle for a directory, else HC_NO_HANDLE") \
@@ -67,7 +67,7 @@
 	H(51, IO_CLOSE,    stdio,   "io",                    "the container closed its last reference") \
 	H(52, CTL_NEXT,    control, "buf*, len",             "next control message (an FDT, see control.h); result: its length, 0 if none") \
 	H(53, CTL_REPLY,   control, "id, buf*, len, more",   "answer a control message; more: the request stays open for another answer") \
-	H(56, AS_CREATE,   as,      "cr3",                   "a new address space exists (host placement)") \
+	H(56, AS_CREATE,   as,      "cr3",                   "a new address space exists") \
 	H(57, AS_DESTROY,  as,      "cr3",                   "it is gone; no vCPU runs it. Result 1: its page-table pages must not become such again before AS_PURGE") \
 	H(58, AS_MAP,      as,      "cr3, hc_map*, n",       "entries that were absent or less permissive are now present: a hint to mirrors") \
 	H(59, AS_FLUSH,    as,      "cr3, hc_flush*",        "entries that were present changed; returns when no vCPU can use the old ones") \
@@ -197,7 +197,8 @@ struct hc_map {
 /* What changed in an address space. When more changed than fits, all != 0: flush everything. The caller keeps the
  * page-table pages and the frames until the call returns. */
 struct hc_flush {
-	uint32_t all, nranges, nptpages, _pad;
+	uint32_t all, nranges, nptpages;
+	uint32_t freed; /* page-table pages among them that are about to be freed */
 	struct {
 		uint64_t start, end; /* user addresses */
 	} range[HC_FLUSH_RANGES];

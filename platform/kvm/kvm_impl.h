@@ -10,6 +10,7 @@
 #ifndef KVM_IMPL_H
 #define KVM_IMPL_H
 
+#include "abi/guest.h"
 #include "abi/window.h"
 
 /* Pages of the trampoline region. */
@@ -24,18 +25,21 @@
 #define TRAMP_PG_DIRECT_PD (TRAMP_PG_VCPU + 2 * BOOT_VCPU_MAX_N)
 #define BOOT_VCPU_MAX_N 256
 #define TRAMP_PAGES     1024
+/* Scratch pages for the look at how this KVM treats SYSCALL (placement.c). */
+#define TRAMP_PG_PROBE  8 /* five pages */
+/* Tables of guest placement: page directories of the direct map as above (RAM and file windows), then these. */
+#define TRAMP_PG_GUEST      (TRAMP_PG_DIRECT_PD + 448)
+#define TRAMP_PG_GUEST_PML4 TRAMP_PG_GUEST
+#define TRAMP_PG_GUEST_PD   (TRAMP_PG_GUEST + 1) /* direct map of this region */
+#define TRAMP_PG_IMAGE_PDPT (TRAMP_PG_GUEST + 2)
+#define TRAMP_PG_IMAGE_PD   (TRAMP_PG_GUEST + 3)
+#define TRAMP_PG_IMAGE_PT   (TRAMP_PG_GUEST + 4) /* sixteen pages: 32 MiB */
+#define TRAMP_PG_STACK_PT   (TRAMP_PG_GUEST + 20) /* four pages: the boot stacks, with their guards */
 
 /* Ports of the stubs. */
 #define PORT_SYSCALL 0x10
 #define PORT_DONE    0x13
 #define PORT_VECTOR  0x20 /* + exception vector 0..31 */
-
-/* Segment selectors, those of Linux. */
-#define SEL_KCODE 0x10
-#define SEL_KDATA 0x18
-#define SEL_UDATA 0x2b
-#define SEL_UCODE 0x33
-#define SEL_TSS   0x40
 
 #define TRAMP_LIST_MAX 256 /* entries of a ring-0 store list */
 
@@ -52,7 +56,9 @@
 
 _Static_assert(BOOT_VCPU_MAX_N == BOOT_VCPU_MAX, "window.h");
 _Static_assert(TRAMP_PAGES * PAGE_SIZE == TRAMP_PA_END - TRAMP_PA, "window.h");
-_Static_assert(TRAMP_PG_DIRECT_PD + (RAM_PA_END >> 30) <= TRAMP_PAGES, "page directories of the direct map");
+_Static_assert(TRAMP_PG_DIRECT_PD + (FILEWIN_PA_END >> 30) <= TRAMP_PG_GUEST, "page directories of the direct map");
+_Static_assert(TRAMP_PG_IMAGE_PT + (IMAGE_MAX_SIZE >> 21) <= TRAMP_PG_STACK_PT, "tables of guest placement");
+_Static_assert(TRAMP_PG_STACK_PT + ((BOOT_RESERVED_END - BOOT_STACK_PA) >> 21) <= TRAMP_PAGES, "tables of guest placement");
 
 /* First page of a vCPU's two; seen by the guest at tramp_va(page). */
 struct tramp_vcpu {
@@ -85,6 +91,7 @@ struct platform_vcpu {
 	struct user_context *fpu_owner; /* whose FPU state the vCPU holds, or NULL */
 	_Atomic(struct kvm_as *) as;   /* what ring 3 runs or ran last here */
 	_Atomic uint32_t in_guest;     /* odd while ring 3 may run; grows with every change */
+	uint64_t exits[PLATFORM_EXITS]; /* how often KVM_RUN came back, by reason; written by its own thread */
 };
 
 struct kvm_vm {
@@ -101,6 +108,9 @@ struct kvm_vm {
 	uint64_t xcr0;
 	bool has_xsave2, has_xcrs, has_fsgsbase, has_membarrier;
 	bool tsc_ok;
+	const struct sentry_header *image;
+	uint64_t (*image_fixup)(uint64_t rip);
+	bool guest;                    /* guest placement; immutable after init */
 	uint32_t tsc_khz;
 	struct kvm_cpuid2 *cpuid;
 };
@@ -111,13 +121,15 @@ static inline uint64_t tramp_va(unsigned n) { return TRAMP_BASE + n * PAGE_SIZE;
 static inline uint64_t tramp_pa(unsigned n) { return TRAMP_PA + n * PAGE_SIZE; }
 
 /* trampoline.S: the code of page TRAMP_PG_CODE, copied there. */
-extern const char tramp_start[], tramp_end[], tramp_lstar[], tramp_vectors[], tramp_op_list[], tramp_op_entries[];
+extern const char tramp_start[], tramp_end[], tramp_lstar[], tramp_vectors[], tramp_op_list[], tramp_op_entries[],
+    tramp_op_time[];
 #define TRAMP_VECTOR_STRIDE 8
 static inline uint64_t tramp_sym(const char *s) { return TRAMP_BASE + (uint64_t)(s - tramp_start); }
 
 /* vm.c: guest-physical memory and the trampoline's tables. */
 int kvm_vm_create(int kvm_fd);
 int kvm_vm_add_memory(uint64_t pa, uint64_t len);
+int kvm_vm_add_slot(uint64_t pa, uint64_t len, void *hva, uint32_t flags);
 int kvm_vm_build_trampoline(void);
 /* Makes KVM drop every shadow page table of the VM. */
 int kvm_vm_forget_shadows(void);
@@ -149,6 +161,25 @@ int kvm_as_flush(struct platform_vcpu *pv, uint64_t cr3, const struct hc_flush *
 struct kvm_as *kvm_as_use(struct platform_vcpu *pv, uint64_t cr3);
 /* Reload CR3 in the guest if this vCPU has not done so since the last flush. */
 int kvm_as_catch_up(struct platform_vcpu *pv, struct kvm_as *as);
+
+/* placement.c: where the Sentry is to run: sets info->guest and placement_why. The first vCPU exists. */
+int kvm_placement_choose(const struct platform_config *cfg, struct platform_info *info);
+
+/* guest.c, guest_tables.c: guest placement. */
+int kvm_guest_build_tables(void);
+/* The page-directory entry of 2 MiB of boot stacks from pa. */
+uint64_t kvm_guest_stack_entry(uint64_t pa);
+int kvm_guest_vcpu_init(struct platform_vcpu *pv);
+int kvm_guest_run(struct platform_vcpu *pv, struct guest_call *call);
+void kvm_guest_return(struct platform_vcpu *pv, int64_t result);
+/* The exit reasons are KVM's (below 40); these are ours. */
+enum { EXIT_KICK = 48, EXIT_RING0_CODE, EXIT_EFAULT_RING0, EXIT_EFAULT_RING3 };
+static inline void kvm_count_exit(struct platform_vcpu *pv, unsigned kind)
+{
+	if (kind < PLATFORM_EXITS)
+		__atomic_store_n(&pv->exits[kind], pv->exits[kind] + 1, __ATOMIC_RELAXED);
+}
+const char *kvm_exit_name(unsigned kind);
 
 /* A SYSCALL came as a fault at LSTAR: this KVM emulates ring 0 (run.c). */
 extern _Atomic bool kvm_emulates_ring0;

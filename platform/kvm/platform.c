@@ -54,6 +54,8 @@ static int init(const struct platform_config *cfg, struct platform_info *info)
 		return -EINVAL;
 	kvm.nr_vcpus = cfg->nr_vcpus;
 	kvm.tsc_ok = info->tsc_ok;
+	kvm.image = cfg->image;
+	kvm.image_fixup = cfg->image_fixup;
 	kvm.has_membarrier = !syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0);
 	rc = kvm_vm_create(cfg->kvm_fd);
 	if (!rc)
@@ -63,6 +65,10 @@ static int init(const struct platform_config *cfg, struct platform_info *info)
 	/* The first vCPU shows what the application's TSC looks like. */
 	if (!rc)
 		rc = kvm_vcpu_create(0, &kvm.vcpu[0]);
+	if (!rc)
+		rc = kvm_placement_choose(cfg, info);
+	if (!rc && info->guest)
+		rc = kvm_guest_build_tables();
 	if (rc)
 		return rc;
 	kvm_vm_kernel_pml4(info->kernel_pml4);
@@ -84,6 +90,12 @@ static void vcpu_signal(struct platform_vcpu *pv)
 	__atomic_store_n(&pv->run->immediate_exit, 1, __ATOMIC_RELAXED);
 }
 
+static void exits(const struct platform_vcpu *pv, uint64_t count[PLATFORM_EXITS])
+{
+	for (unsigned i = 0; i < PLATFORM_EXITS; i++)
+		count[i] = __atomic_load_n(&pv->exits[i], __ATOMIC_RELAXED);
+}
+
 /* KVM follows the host's mappings by itself. */
 static void memory_changed(uint64_t pa, uint64_t len)
 {
@@ -102,6 +114,10 @@ const struct platform_ops platform_kvm = {
 	.fpu_save = kvm_fpu_save,
 	.kick = kick,
 	.vcpu_signal = vcpu_signal,
+	.guest_run = kvm_guest_run,
+	.guest_return = kvm_guest_return,
+	.exits = exits,
+	.exit_name = kvm_exit_name,
 	.as_create = kvm_as_create,
 	.as_destroy = kvm_as_destroy,
 	.as_purge = kvm_vm_forget_shadows,

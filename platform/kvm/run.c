@@ -152,8 +152,11 @@ enum { RUN_TRAP, RUN_AGAIN, RUN_INTERRUPTED, RUN_EFAULT };
 static int run_once(struct platform_vcpu *pv)
 {
 	for (;;) {
-		if (!ioctl(pv->fd, KVM_RUN, 0))
+		if (!ioctl(pv->fd, KVM_RUN, 0)) {
+			kvm_count_exit(pv, pv->run->exit_reason);
 			return RUN_TRAP;
+		}
+		kvm_count_exit(pv, errno == EFAULT ? EXIT_EFAULT_RING3 : EXIT_KICK);
 		if (errno == EFAULT)
 			return (pv->run->s.regs.sregs.cs.selector & 3) == 3 ? RUN_EFAULT : -EFAULT;
 		if (errno != EINTR && errno != EAGAIN)

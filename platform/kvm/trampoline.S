@@ -8,7 +8,7 @@
 	.section .rodata.trampoline, "a", @progbits
 	.code64
 	.balign 64
-	.globl tramp_start, tramp_end, tramp_lstar, tramp_vectors, tramp_op_list, tramp_op_entries
+	.globl tramp_start, tramp_end, tramp_lstar, tramp_vectors, tramp_op_list, tramp_op_entries, tramp_op_time
 tramp_start:
 
 /* LSTAR. A CPU that enters ring 0 gets here; one that stays in ring 3 faults here, which says the same. */
@@ -50,6 +50,18 @@ tramp_op_entries:
 	jnz	1b
 2:	mov	%cr3, %rax
 	mov	%rax, %cr3
+	out	%al, $PORT_DONE
+	.balign 64
+
+/* Result in eax: TSC ticks that 200 instructions take. */
+tramp_op_time:
+	rdtsc
+	mov	%eax, %esi
+	mov	$100, %ecx
+1:	dec	%ecx
+	jnz	1b
+	rdtsc
+	sub	%esi, %eax
 	out	%al, $PORT_DONE
 tramp_end:
 

@@ -212,6 +212,10 @@ int kvm_vcpu_init(unsigned id, struct vcpu *v, struct platform_vcpu **out)
 		return rc;
 	pv->tid = syscall(SYS_gettid);
 	pv->shared = v;
+	if (kvm.guest)
+		rc = kvm_guest_vcpu_init(pv);
+	if (rc)
+		return rc;
 	__atomic_store_n(&kvm.vcpu[id], pv, __ATOMIC_RELEASE);
 	*out = pv;
 	return 0;
@@ -232,8 +236,10 @@ int kvm_vcpu_run_op(struct platform_vcpu *pv, uint64_t rip, uint64_t cr3, uint64
 	run->kvm_dirty_regs = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS;
 	for (;;) {
 		run->immediate_exit = 0; /* a kick is remembered in kick_pending */
-		if (!ioctl(pv->fd, KVM_RUN, 0))
+		if (!ioctl(pv->fd, KVM_RUN, 0)) {
+			kvm_count_exit(pv, EXIT_RING0_CODE);
 			break;
+		}
 		if (errno != EINTR && errno != EAGAIN)
 			return fail("KVM_RUN in ring 0");
 	}

@@ -3,8 +3,8 @@
  * The VM: memslots for RAM and file windows, and the trampoline region with the kernel half of every page table.
  *
  * Slots are added, never deleted: that costs the shadow of the whole VM (kvm_vm_forget_shadows wants just that). The
- * guest's direct map covers RAM only, in 2 MiB pages, supervisor, not executable: ring 0 needs it to touch page-table
- * pages.
+ * guest's direct map consists of 2 MiB pages, supervisor, not executable. In host placement it covers RAM only, since ring 0
+ * needs it to touch page-table pages; the Sentry in ring 0 sees the file windows too.
  */
 #include "platform/kvm/kvm_impl.h"
 
@@ -22,14 +22,16 @@
 #define PTE_A  0x20UL
 #define PTE_D  0x40UL
 #define PTE_PS 0x80UL
+#define PTE_G  0x100UL
 #define PTE_NX (1UL << 63)
 #define PTE_TABLE (PTE_P | PTE_W | PTE_A)
 #define PTE_LEAF  (PTE_P | PTE_W | PTE_A | PTE_D | PTE_NX)
 
-static int add_slot(uint64_t pa, uint64_t len, void *hva)
+int kvm_vm_add_slot(uint64_t pa, uint64_t len, void *hva, uint32_t flags)
 {
 	struct kvm_userspace_memory_region r = {
 		.slot = kvm.next_slot,
+		.flags = flags,
 		.guest_phys_addr = pa,
 		.memory_size = len,
 		.userspace_addr = (uintptr_t)hva,
@@ -53,7 +55,11 @@ static void direct_map(uint64_t pa, uint64_t len)
 		unsigned gb = a >> 30;
 		uint64_t *pd = tramp_page(TRAMP_PG_DIRECT_PD + gb);
 
-		__atomic_store_n(&pd[a >> 21 & 511], a | PTE_PS | PTE_LEAF, __ATOMIC_RELAXED);
+		uint64_t entry = a | PTE_PS | PTE_LEAF | (kvm.guest ? PTE_G : 0);
+
+		if (kvm.guest && a >= BOOT_STACK_PA && a < BOOT_RESERVED_END)
+			entry = kvm_guest_stack_entry(a);
+		__atomic_store_n(&pd[a >> 21 & 511], entry, __ATOMIC_RELAXED);
 		if (!pdpt[gb])
 			__atomic_store_n(&pdpt[gb], tramp_pa(TRAMP_PG_DIRECT_PD + gb) | PTE_TABLE, __ATOMIC_RELEASE);
 	}
@@ -64,8 +70,8 @@ int kvm_vm_add_memory(uint64_t pa, uint64_t len)
 	int rc;
 
 	pthread_mutex_lock(&kvm.memory_lock);
-	rc = add_slot(pa, len, (void *)(DIRECT_BASE + pa));
-	if (!rc && pa < RAM_PA_END)
+	rc = kvm_vm_add_slot(pa, len, (void *)(DIRECT_BASE + pa), 0);
+	if (!rc && (pa < RAM_PA_END || kvm.guest))
 		direct_map(pa, len);
 	pthread_mutex_unlock(&kvm.memory_lock);
 	return rc;
@@ -159,7 +165,7 @@ int kvm_vm_build_trampoline(void)
 
 	pml4 = tramp_page(TRAMP_PG_PML4);
 	kvm_vm_kernel_pml4(pml4 + WINDOW_PML4_FIRST);
-	rc = add_slot(TRAMP_PA, TRAMP_PA_END - TRAMP_PA, kvm.tramp);
+	rc = kvm_vm_add_slot(TRAMP_PA, TRAMP_PA_END - TRAMP_PA, kvm.tramp, 0);
 	return rc;
 }
 
