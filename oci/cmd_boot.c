@@ -53,11 +53,12 @@ static struct error *read_config(const void *t, struct vmm_config *c)
 	int node = fdt_path_offset(t, "/boot"), len = 0;
 	const fdt32_t *readonly = fdt_getprop(t, node, "mount-readonly", &len);
 
-	if (node < 0 || !launch_string(t, node, "platform") || !launch_string(t, node, "sentry") || !readonly)
+	if (node < 0 || !launch_string(t, node, "platform") || !launch_string(t, node, "sentry") || !launch_string(t, node, "tsc") || !readonly)
 		return error_new("the launch tree has no /boot");
 	c->kvm_fd = launch_u32(t, node, "kvm-fd", -1);
 	c->platform = launch_string(t, node, "platform");
 	c->sentry = launch_string(t, node, "sentry");
+	c->tsc = launch_string(t, node, "tsc");
 	c->nr_cpus = cpu_count(launch_u32(t, node, "cpus", 0));
 	c->memory_limit = launch_u64(t, node, "memory", 0);
 	c->control_fd = launch_u32(t, node, "control-fd", -1);

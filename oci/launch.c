@@ -42,6 +42,7 @@ static void put_boot(struct tree *t, const struct launch *l)
 	tree_node(t, "boot");
 	tree_string(t, "platform", l->platform);
 	tree_string(t, "sentry", o->sentry);
+	tree_string(t, "tsc", o->tsc);
 	tree_u32(t, "cpus", o->cpus);
 	tree_u64(t, "memory", o->memory ? o->memory : host_memory());
 	tree_string(t, "empty-root-on", l->work_dir);

@@ -18,6 +18,7 @@ const struct flag global_flags[] = {
     OPT("strace", 0, FLAG_BOOL, strace, NULL, "log every system call of the container"),
     OPT("platform", 0, FLAG_CHOICE, platform, "auto|kvm|ptrace", "how application code is run; auto: kvm where /dev/kvm opens"),
     OPT("sentry", 0, FLAG_CHOICE, sentry, "auto|guest|host", "where the Sentry runs: in the virtual machine or in the sandbox process"),
+    OPT("tsc", 0, FLAG_CHOICE, tsc, "auto|trust|never", "whether clocks rely on the time stamp counter; auto: where the CPU and Linux do"),
     OPT("network", 0, FLAG_CHOICE, network, "none|host|sandbox", "host: sockets of the container's network namespace; none: a loopback of the sandbox's own"),
     OPT("file-access", 0, FLAG_CHOICE, file_access, "exclusive|shared",
         "whether others change the container's files meanwhile (default: shared; do: exclusive)"),
@@ -40,6 +41,7 @@ void options_default(struct options *o)
 	o->log_format = "text";
 	o->platform = "auto";
 	o->sentry = "auto";
+	o->tsc = "auto";
 	o->network = "host";
 	o->directfs = true;
 }

@@ -15,6 +15,7 @@ struct options {
 	bool debug, strace;
 	const char *platform; /* auto, kvm, ptrace */
 	const char *sentry;   /* auto, guest, host */
+	const char *tsc;      /* auto, trust, never */
 	const char *network;  /* none, host, sandbox (refused) */
 	const char *file_access; /* exclusive, shared; NULL: the command's default */
 	const char *overlay2; /* NULL: the command's default */

@@ -115,7 +115,7 @@ static int make_machine(void)
 	pc.ram_fd = memory_ram_fd();
 	pc.image = image_header();
 	pc.image_fixup = image_fixup;
-	vmm.info.tsc_ok = clock_host_tsc_ok();
+	vmm.info.tsc_ok = !strcmp(vmm.cfg.tsc, "trust") || (strcmp(vmm.cfg.tsc, "never") && clock_host_tsc_ok());
 	rc = vmm.ops->init(&pc, &vmm.info);
 	if (!rc)
 		rc = memory_attach_platform();

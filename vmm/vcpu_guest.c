@@ -8,7 +8,9 @@
 #include <errno.h>
 #include <string.h>
 #include <syslog.h>
+#include <time.h>
 
+#include "vmm/clock.h"
 #include "vmm/crash.h"
 #include "vmm/hostcall.h"
 #include "vmm/vmm_impl.h"
@@ -28,6 +30,8 @@ void vcpu_guest_loop(struct vmm_vcpu *vv)
 		int64_t result;
 		int rc;
 
+		if (!vmm.info.tsc_ok)
+			__atomic_store_n(&vv->shared->host_ns, (uint64_t)clock_read(CLOCK_MONOTONIC), __ATOMIC_RELAXED);
 		atomic_store(&vv->state, VCPU_USER);
 		rc = vmm.ops->guest_run(vv->pv, &c);
 		atomic_store(&vv->state, VCPU_SENTRY);

@@ -15,6 +15,7 @@ struct vmm_config {
 	int meminfo_fd;           /* the host's /proc/meminfo, or -1 */
 	const char *platform;     /* "kvm" or "ptrace", already chosen */
 	const char *sentry;       /* "auto", "guest" or "host" */
+	const char *tsc;          /* "auto", "trust" or "never": whether clocks may rely on the TSC */
 	unsigned nr_cpus;         /* vCPUs */
 	uint64_t memory_limit;    /* bytes of RAM at most */
 	int control_fd;           /* listening AF_UNIX SOCK_SEQPACKET socket, or -1 */

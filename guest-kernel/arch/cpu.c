@@ -33,6 +33,11 @@ void arch_boot_init(void)
 		ring0_boot_init();
 }
 
+uint64_t arch_clock(void)
+{
+	return boot.guest_placement ? ring0_clock(ring0_cpu(this_vcpu())) : 0;
+}
+
 int64_t hostcall(uint64_t nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
 {
 	const uint64_t args[6] = {a0, a1, a2, a3, a4, a5};

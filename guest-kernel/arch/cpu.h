@@ -31,6 +31,10 @@ void arch_vcpu_init(struct vcpu *v);
 /* On the first vCPU, once the boot tree was read. */
 void arch_boot_init(void);
 
+/* Guest placement without a usable TSC: CLOCK_MONOTONIC as of the last entry into the guest plus what the TSC says since;
+ * for the scheduler, which cannot leave the guest for every look at the time. 0: the ordinary clock is as cheap. */
+uint64_t arch_clock(void);
+
 /* Saves callee-saved registers and the stack pointer at *save_sp, continues at load_sp. */
 void arch_switch_context(uint64_t *save_sp, uint64_t load_sp);
 /* A new stack's first frame: the first switch to it calls fn(arg), which never returns. Returns the initial sp. */

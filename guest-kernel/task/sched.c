@@ -68,7 +68,7 @@ static void update_vruntime(struct rq *rq, struct task *t, uint64_t now)
 {
 	if (t == rq->idle)
 		return;
-	uint64_t delta = now - t->sched.exec_start;
+	uint64_t delta = now > t->sched.exec_start ? now - t->sched.exec_start : 0;
 	t->sched.exec_start = now;
 	if (sched_is_rt(t))
 		return;
@@ -143,7 +143,7 @@ static uint64_t slice_of(struct rq *rq, struct task *t)
 
 static void account_leave(struct rq *rq, struct task *t, uint64_t now)
 {
-	uint64_t sys = now - t->sched.last_stamp;
+	uint64_t sys = now > t->sched.last_stamp ? now - t->sched.last_stamp : 0;
 
 	if (t == rq->idle)
 		return;
@@ -152,7 +152,7 @@ static void account_leave(struct rq *rq, struct task *t, uint64_t now)
 	update_vruntime(rq, t, now);
 	if (t->sched.state != TASK_RUNNING) {
 		/* Bounded: a burst that the host prolonged, by running something else, is not to count for long. */
-		t->sched.avg_burst = (t->sched.avg_burst * 3 + MIN(now - t->sched.burst_start, 2 * SHORT_BURST_NS)) / 4;
+		t->sched.avg_burst = (t->sched.avg_burst * 3 + MIN(MAX(now, t->sched.burst_start) - t->sched.burst_start, 2 * SHORT_BURST_NS)) / 4;
 		t->sched.nvcsw++;
 	} else {
 		t->sched.nivcsw++;
@@ -163,7 +163,7 @@ void schedule(void)
 {
 	struct task *prev = current;
 	struct rq *rq = this_rq();
-	uint64_t now = clock_monotonic();
+	uint64_t now = clock_sched();
 
 	sched_load_update(now);
 	if (rq->fpu_task == prev && prev->uc.fpu_cpu < 0)
@@ -328,7 +328,7 @@ void rq_kick(struct rq *rq)
 /* ---- leaving and entering ring 3 ---- */
 static bool slice_over(struct rq *rq)
 {
-	return READ_ONCE(rq->resched) || clock_monotonic() >= current->sched.slice_end;
+	return READ_ONCE(rq->resched) || clock_sched() >= current->sched.slice_end;
 }
 
 void cond_resched(void)
@@ -347,7 +347,7 @@ void sched_yield_current(void)
 	if (!READ_ONCE(rq->nr_queued))
 		return;
 	spin_lock(&rq->lock);
-	update_vruntime(rq, t, clock_monotonic());
+	update_vruntime(rq, t, clock_sched());
 	if (!list_empty(&rq->fair)) {
 		uint64_t last = list_entry(rq->fair.prev, struct task, sched.rq_link)->sched.vruntime;
 		if ((int64_t)(last - t->sched.vruntime) > 0)
@@ -398,7 +398,7 @@ bool sched_before_user(void)
 			schedule();
 			return false;
 		}
-		if (t->sched.avg_burst >= SHORT_BURST_NS || clock_monotonic() - t->sched.burst_start >= SHORT_BURST_NS)
+		if (t->sched.avg_burst >= SHORT_BURST_NS || clock_sched() >= t->sched.burst_start + SHORT_BURST_NS)
 			sched_share(rq);
 		else if (any_idle() || atomic_load(&sched.nr_online) < sched.nr_cpus)
 			recheck = t->sched.burst_start + SHORT_BURST_NS;

@@ -65,7 +65,7 @@ void sched_init(void)
 	sched.nr_cpus = MIN(MAX(boot.nr_cpus, 1u), (uint32_t)BOOT_VCPU_MAX);
 	rq_init(&boot_rq, &boot_idle_task, 0);
 	sched.nr_online = 1;
-	sched.next_load = clock_monotonic() + LOAD_PERIOD_NS;
+	sched.next_load = clock_sched() + LOAD_PERIOD_NS;
 }
 
 unsigned sched_nr_cpus(void)
@@ -245,7 +245,7 @@ void sched_handle_kick(struct rq *rq)
 	events_drain();
 	if (rq->promise == DEADLINE_NEVER && rq->armed == DEADLINE_NEVER)
 		return;
-	uint64_t now = clock_monotonic();
+	uint64_t now = clock_sched();
 	if (now + TIMER_EARLY_NS >= rq->armed)
 		rq->armed = DEADLINE_NEVER; /* it fired, perhaps a little early; arming it again is harmless */
 	if (now < rq->promise)
@@ -273,14 +273,14 @@ static void save_idle_fpu(struct rq *rq)
 static void idle_wait(struct rq *rq)
 {
 	uint64_t deadline = sched_timer_promise(rq);
-	uint64_t start = clock_monotonic();
+	uint64_t start = clock_sched();
 	bool reclaim = !rq->reclaimed;
 
 	if (reclaim)
 		deadline = MIN(deadline, start + RECLAIM_DELAY_NS);
 	rq->idle_since = start;
 	(void)hostcall1(HC_IDLE, deadline);
-	uint64_t now = clock_monotonic();
+	uint64_t now = clock_sched();
 	rq->idle_since = 0;
 	rq->idle_ns += now - start;
 	if (reclaim && now >= start + RECLAIM_DELAY_NS && !READ_ONCE(rq->nr_queued)) {

@@ -34,7 +34,7 @@ void sched_load_update(uint64_t now)
 
 void sched_loadavg(uint64_t avg[3])
 {
-	sched_load_update(clock_monotonic());
+	sched_load_update(clock_sched());
 	for (int i = 0; i < 3; i++)
 		avg[i] = sched.load[i];
 }
@@ -51,7 +51,7 @@ uint64_t sched_idle_ns(unsigned cpu)
 	const struct rq *rq = sched.rq[cpu];
 	if (!rq)
 		return clock_since_start();
-	uint64_t since = READ_ONCE(rq->idle_since), now = clock_monotonic();
+	uint64_t since = READ_ONCE(rq->idle_since), now = clock_sched();
 	return rq->idle_ns + (since && now > since ? now - since : 0);
 }
 
@@ -79,7 +79,7 @@ void sched_fork(struct task *child, const struct task *parent)
 	memcpy(c->affinity, p->affinity, sizeof(c->affinity));
 	c->vruntime = p->vruntime;
 	c->avg_burst = p->avg_burst;
-	c->burst_start = clock_monotonic();
+	c->burst_start = clock_sched();
 	if (p->reset_on_fork) {
 		c->policy = 0;
 		c->rt_priority = 0;

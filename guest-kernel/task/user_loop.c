@@ -113,7 +113,7 @@ static void handle_trap(struct task *t)
 /* Time since the last stamp belongs to ring 3 (user) or to the Sentry. */
 static void account(struct task *t, bool user)
 {
-	uint64_t now = clock_monotonic(), delta = now - t->sched.last_stamp;
+	uint64_t now = clock_sched(), delta = now > t->sched.last_stamp ? now - t->sched.last_stamp : 0;
 
 	t->sched.last_stamp = now;
 	if (user) {
@@ -163,7 +163,7 @@ NORETURN void task_user_loop(void *task)
 {
 	struct task *t = task;
 
-	t->sched.last_stamp = clock_monotonic();
+	t->sched.last_stamp = clock_sched();
 	for (;;) {
 		prepare_user(t);
 		account(t, false);

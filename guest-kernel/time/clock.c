@@ -43,6 +43,14 @@ host:
 }
 
 uint64_t clock_monotonic(void) { return clock_read_base(CLOCK_MONOTONIC); }
+
+uint64_t clock_sched(void)
+{
+	uint64_t ns = clock.params && READ_ONCE(clock.params->tsc_ok) ? 0 : arch_clock();
+
+	return ns ? ns : clock_monotonic();
+}
+
 uint64_t clock_realtime(void) { return clock_read_base(CLOCK_REALTIME); }
 uint64_t clock_boottime(void) { return clock_read_base(CLOCK_BOOTTIME); }
 uint64_t clock_since_start(void) { return clock_monotonic() - clock.start_mono; }

@@ -21,7 +21,7 @@ static uint64_t unaccounted(const struct task *t)
 
 	if (t != current)
 		return 0;
-	now = clock_monotonic();
+	now = clock_sched();
 	return t->sched.last_stamp && now > t->sched.last_stamp ? now - t->sched.last_stamp : 0;
 }
 

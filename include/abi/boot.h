@@ -96,6 +96,7 @@ struct vcpu {
 	uint32_t kick_pending; /* set by the VMM or another vCPU before it kicks; cleared by the Sentry when it looks
 	                          at its work (atomic exchange); run_user and IDLE return at once while it is set */
 	uint32_t guest_mode;   /* guest placement: GUEST_MODE_* of abi/guest.h */
+	uint64_t host_ns;      /* guest placement without a usable TSC: CLOCK_MONOTONIC when the vCPU last entered the guest */
 	uint64_t sentry_data;  /* the Sentry's own per-CPU pointer */
 	uint64_t host_data;    /* the VMM's own; never trusted by it */
 };

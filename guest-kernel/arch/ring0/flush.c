@@ -5,7 +5,9 @@
  *   the other vCPU is   in ring 3       it is kicked, and waited for: it must not use old entries any more
  *                       in ring 0       it looks before it enters ring 3, since ring 0 uses no user translations; waited
  *                                       for only if page-table pages are to be freed, which it might walk speculatively
- *                       in a hostcall   it looks when it comes back
+ *                       in a hostcall   it looks when it comes back; but CR3 names the root still, whose page must
+ *                                       stay what it is: AS_DESTROY then answers that the tables are to be kept
+ *                                       until AS_PURGE, which waits
  *
  * A vCPU stores root_next, then loads CR3, which flushes; the flusher edits the tables, then looks at root_next and root:
  * one of the two sees the other. Before it waits a vCPU leaves any root but the one that it flushes itself: so nobody
@@ -19,6 +21,7 @@
 
 #include "arch/cpu.h"
 #include "lib/atomic.h"
+#include "mm/page.h"
 
 #define INVLPG_MAX  32   /* pages that are invalidated singly */
 #define SPIN_BOUND  2000 /* rounds before the host CPU is given to another thread */
@@ -135,9 +138,23 @@ static void ask_others(struct ring0_cpu *cpu, uint64_t root, uint32_t req, bool 
 	}
 }
 
+/* Of the page of a destroyed root, in its field private: some vCPU may still have it in CR3. */
+#define ROOT_DEAD 1
+
+static struct page *root_page(uint64_t root) { return pa_to_page(pa(root)); }
+
+static bool used_elsewhere(const struct ring0_cpu *cpu, uint64_t root)
+{
+	for (unsigned i = 0; i < cpu->v->nr_vcpus; i++)
+		if (&ring0_cpus[i] != cpu && atomic_load(&ring0_cpus[i].online) && uses(&ring0_cpus[i], root))
+			return true;
+	return false;
+}
+
 int64_t ring0_as_create(uint64_t root)
 {
-	return root && !(root & (PAGE_SIZE - 1)) ? 0 : -EINVAL;
+	root_page(root)->private = 0;
+	return 0;
 }
 
 int64_t ring0_as_destroy(struct ring0_cpu *cpu, uint64_t root)
@@ -147,6 +164,31 @@ int64_t ring0_as_destroy(struct ring0_cpu *cpu, uint64_t root)
 	if (cpu->has_pcid)
 		mark_stale(cpu, root);
 	ask_others(cpu, root, FLUSH_DROP, true);
+	if (!used_elsewhere(cpu, root))
+		return 0;
+	root_page(root)->private = ROOT_DEAD;
+	return 1;
+}
+
+/* Without locks. */
+int64_t ring0_as_purge(struct ring0_cpu *cpu)
+{
+	static const uint64_t none[6];
+
+	ring0_flush_pending(cpu);
+	for (unsigned i = 0; i < cpu->v->nr_vcpus; i++) {
+		struct ring0_cpu *w = &ring0_cpus[i];
+
+		for (unsigned n = 1; w != cpu && atomic_load(&w->online); n++) {
+			uint64_t root = atomic_load(&w->root);
+
+			if (root == ring0_kernel_root || root_page(root)->private != ROOT_DEAD)
+				break;
+			__builtin_ia32_pause();
+			if (n % SPIN_BOUND == 0)
+				(void)ring0_out(HC_YIELD, none);
+		}
+	}
 	return 0;
 }
 

@@ -38,7 +38,7 @@ int64_t ring0_hostcall(struct vcpu *v, uint64_t nr, const uint64_t a[6])
 	case HC_AS_FLUSH:
 		return ring0_as_flush(cpu, a[0], (const struct hc_flush *)a[1]);
 	case HC_AS_PURGE:
-		return 0;
+		return ring0_as_purge(cpu);
 	case HC_STACK_GUARD:
 		return ring0_stack_guard(a[0], a[1]);
 	case HC_IDLE:

@@ -102,6 +102,9 @@ struct ring0_cpu {
 	struct pcid_slot pcid[PCID_SLOTS];
 	uint32_t next_pcid;      /* own vCPU only */
 
+	/* clock.c; own vCPU only */
+	uint64_t clock_host, clock_tsc, clock_last;
+
 	uint64_t gdt[10] __attribute__((aligned(16)));
 	uint32_t tss[26] __attribute__((aligned(16)));
 
@@ -138,13 +141,15 @@ struct fault_frame {
 void ring0_kernel_fault(struct fault_frame *f);
 NORETURN void ring0_fatal(const uint64_t *frame, uint64_t vector);
 
-/* ---- run_user.c, fpu.c, hostcall.c ---- */
+/* ---- run_user.c, fpu.c, hostcall.c, clock.c ---- */
 int64_t ring0_run_user(struct vcpu *v, struct user_context *uc);
 int ring0_fpu_switch(struct ring0_cpu *cpu, struct user_context *uc);
 int64_t ring0_fpu_save(struct vcpu *v, struct user_context *uc);
 int64_t ring0_hostcall(struct vcpu *v, uint64_t nr, const uint64_t args[6]);
 /* Without the care that ring0_hostcall takes of flush requests. */
 int64_t ring0_out(uint64_t nr, const uint64_t args[6]);
+
+uint64_t ring0_clock(struct ring0_cpu *cpu);
 
 /* ---- flush.c ---- */
 /* Loads a root unless it is loaded. */
@@ -153,6 +158,7 @@ void ring0_use_root(struct ring0_cpu *cpu, uint64_t root);
 void ring0_flush_pending(struct ring0_cpu *cpu);
 int64_t ring0_as_create(uint64_t root);
 int64_t ring0_as_destroy(struct ring0_cpu *cpu, uint64_t root);
+int64_t ring0_as_purge(struct ring0_cpu *cpu);
 int64_t ring0_as_flush(struct ring0_cpu *cpu, uint64_t root, const struct hc_flush *f);
 
 /* ---- stack_guard.c ---- */
