@@ -76,7 +76,7 @@ static struct error *gofer(void)
 	if (!e)
 		e = read_mounts(t, node, m, &n);
 	if (!e)
-		e = mounts_prepare(launch_string(t, node, "work-dir"), m, n, launch_flag(t, node, "hide-system"));
+		e = mounts_prepare(launch_string(t, node, "work-dir"), m, n, launch_flag(t, node, "hide-system"), launch_string(t, node, "hide-path"));
 	if (!e)
 		e = hand_over(sock, m, n, directfs);
 	if (!e)

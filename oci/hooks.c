@@ -80,7 +80,7 @@ struct run {
 	int input;          /* the state */
 };
 
-static char **strings_of(const cJSON *hook, const char *key)
+char **hooks_strings(const cJSON *hook, const char *key)
 {
 	const cJSON *a = cJSON_GetObjectItemCaseSensitive(hook, key), *item;
 	unsigned n = 0;
@@ -106,7 +106,7 @@ static void enter(pid_t pid, const char *name)
 static void child(const struct run *r, const cJSON *hook, int output)
 {
 	const char *path = cJSON_GetObjectItemCaseSensitive(hook, "path")->valuestring;
-	char **args = strings_of(hook, "args"), **env = strings_of(hook, "env");
+	char **args = hooks_strings(hook, "args"), **env = hooks_strings(hook, "env");
 	sigset_t none;
 
 	sigemptyset(&none);
@@ -171,13 +171,24 @@ static int await(pid_t pid, unsigned seconds)
 	return late ? -ETIMEDOUT : status;
 }
 
+struct error *hooks_result(const char *kind, unsigned number, const char *path, int status, int output)
+{
+	char *said;
+
+	if (status == 0)
+		return NULL;
+	said = quote_output(output);
+	if (WIFSIGNALED(status))
+		return error_new("hooks.%s[%u]: %s was killed by signal %d%s", kind, number, path, WTERMSIG(status), said);
+	return error_new("hooks.%s[%u]: %s failed with exit status %d%s", kind, number, path, WEXITSTATUS(status), said);
+}
+
 static struct error *run_one(const struct run *r, const cJSON *hook, unsigned number)
 {
 	const char *path = cJSON_GetObjectItemCaseSensitive(hook, "path")->valuestring;
 	const cJSON *timeout = cJSON_GetObjectItemCaseSensitive(hook, "timeout");
 	unsigned seconds = timeout ? timeout->valueint : 0;
 	AUTO_FD output = memfd_create("output", MFD_CLOEXEC);
-	char *said;
 	pid_t pid;
 	int status;
 
@@ -190,15 +201,12 @@ static struct error *run_one(const struct run *r, const cJSON *hook, unsigned nu
 	status = await(pid, seconds);
 	if (status == -ETIMEDOUT)
 		return error_new("hooks.%s[%u]: %s timed out after %u s", r->kind, number, path, seconds);
-	if (status == 0)
-		return NULL;
-	said = quote_output(output);
-	if (status > 0 && WIFSIGNALED(status))
-		return error_new("hooks.%s[%u]: %s was killed by signal %d%s", r->kind, number, path, WTERMSIG(status), said);
-	return error_new("hooks.%s[%u]: %s failed with exit status %d%s", r->kind, number, path, WEXITSTATUS(status), said);
+	if (status < 0)
+		return error_errno(status, "hooks.%s[%u]: %s", r->kind, number, path);
+	return hooks_result(r->kind, number, path, status, output);
 }
 
-static struct error *state_input(const struct state *s, enum state_status status, int *out)
+struct error *hooks_state_input(const struct state *s, enum state_status status, int *out)
 {
 	cJSON *j = state_json(s, status);
 	char *text = cJSON_PrintUnformatted(j);
@@ -222,7 +230,7 @@ static struct error *run_list(struct run *r, enum state_status status, bool warn
 
 	if (!list || !list->child)
 		return NULL;
-	e = state_input(r->state, status, &r->input);
+	e = hooks_state_input(r->state, status, &r->input);
 	if (e)
 		return e;
 	cJSON_ArrayForEach(hook, list) {

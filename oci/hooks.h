@@ -25,6 +25,15 @@ struct error *hooks_run(const struct state *s, const char *kind, enum state_stat
 struct error *hooks_run_inside(const struct state *s, const char *kind, enum state_status status, pid_t mounts, pid_t rest) MUST_CHECK;
 /* Runs all of a kind; failures are warnings (poststop). */
 void hooks_run_all(const struct state *s, const char *kind, enum state_status status);
+/* hooks_inside.c: those of startContainer, in a container that is held. */
+struct error *hooks_run_container(const struct state *s) MUST_CHECK;
+
+/* For the files of hooks: a hook's list of strings, with room for one more. */
+char **hooks_strings(const cJSON *hook, const char *key);
+/* A file that holds the state. */
+struct error *hooks_state_input(const struct state *s, enum state_status status, int *fd) MUST_CHECK;
+/* What a wait status means; output: a file with what the hook wrote. */
+struct error *hooks_result(const char *kind, unsigned number, const char *path, int status, int output) MUST_CHECK;
 /* The names of all kinds, NULL-terminated. */
 extern const char *const hook_kinds[];
 

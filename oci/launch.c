@@ -98,6 +98,8 @@ static void put_gofer(struct tree *t, const struct launch *l)
 	if (l->memory_cgroup)
 		tree_string(t, "oom-dir", l->memory_cgroup);
 	put_flag(t, "wait-for-go", l->wait_for_go);
+	if (l->hide_path)
+		tree_string(t, "hide-path", l->hide_path);
 	put_fd(t, "sandbox-fd", l->gofer.sandbox);
 	put_fd(t, "status-fd", l->gofer.status);
 	put_gofer_mount(t, n++, s->root, container_root_readonly(l), true, NULL);

@@ -7,7 +7,7 @@
  *   /boot        platform, sentry; cpus <u32>; memory <u64>; nr-io, first-preserved <u32>; empty-root-on; mount-readonly <u32 per gofer mount>;
  *                flags: directfs, file-access-shared, debug, strace, foreground, wait-for-go;
  *                descriptors <u32>: gofer-fd, control-fd, status-fd, kvm-fd, debug-log-fd (absent: none)
- *   /gofer       work-dir; oom-dir (the memory cgroup; absent: none); flags: directfs, hide-system, wait-for-go; sandbox-fd, status-fd <u32>;
+ *   /gofer       work-dir; oom-dir (the memory cgroup; absent: none); hide-path (absent: none); flags: directfs, hide-system, wait-for-go; sandbox-fd, status-fd <u32>;
  *                mount@N { source; flags: readonly, recursive, nosuid, noexec, noatime }   mount@0 is the root
  */
 #ifndef OCI_LAUNCH_H
@@ -34,6 +34,7 @@ struct launch {
 	const char *id, *platform, *work_dir;
 	enum overlay_mode overlay;
 	bool foreground, hide_system;
+	const char *hide_path; /* a directory below the root that is to show empty, relative to it; or NULL */
 	bool shared_files; /* others change the container's files too */
 	bool hold;        /* the container waits for `start` */
 	bool wait_for_go; /* both wait for a message of one byte on the status socket before they set anything up */

@@ -114,8 +114,13 @@ static struct error *poststart(struct state *s)
 
 struct error *sandbox_start(struct state *s)
 {
-	struct error *e = control_start(s->dir);
+	struct error *e = hooks_run_container(s);
 
+	if (e) {
+		error_free(state_kill_processes(s));
+		return e;
+	}
+	e = control_start(s->dir);
 	if (e)
 		return e;
 	s->started = true;
@@ -172,7 +177,7 @@ static struct error *run(struct sandbox *sb, int *status)
 struct error *sandbox_run(const struct sandbox_config *cfg, int *status)
 {
 	struct sandbox sb = {.cfg = cfg, .kvm = -1, .status = -1, .signals = -1, .boot_pidfd = -1,
-	                     .hold = cfg->mode == SANDBOX_CREATE};
+	                     .hold = cfg->mode == SANDBOX_CREATE || hooks_any(cfg->spec->hooks, "startContainer")};
 	struct error *e, *e2;
 
 	e = sandbox_choose_platform(&sb);

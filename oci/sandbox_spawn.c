@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <stdlib.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -215,6 +216,19 @@ static struct error *let_go(struct sandbox *sb)
 	return e;
 }
 
+/* Where --root lies below the container's root, relative to that; NULL: it does not. */
+static const char *states_below(const struct sandbox_config *c)
+{
+	char *states = realpath(c->options->root, NULL), *root = realpath(c->spec->root, NULL);
+	size_t len = root ? strlen(root) : 0;
+
+	if (!states || !root || !has_prefix(states, root))
+		return NULL;
+	if (root[len - 1] != '/' && states[len] != '/')
+		return NULL;
+	return states[len] == '/' ? states + len + 1 : states + len;
+}
+
 struct error *sandbox_spawn(struct sandbox *sb)
 {
 	const struct sandbox_config *c = sb->cfg;
@@ -227,7 +241,7 @@ struct error *sandbox_spawn(struct sandbox *sb)
 	    .options = c->options, .spec = c->spec, .id = c->id, .platform = sb->platform, .work_dir = sb->state.path,
 	    .overlay = c->overlay, .foreground = c->mode == SANDBOX_FOREGROUND, .hide_system = c->hide_system,
 	    .shared_files = c->shared_files, .hold = sb->hold,
-	    .nr_io = NR_STDIO + c->preserve_fds, .cgroup_v2 = sb->cgroup.v2 || !sb->cgroup.n,
+	    .hide_path = c->hide_system ? states_below(c) : NULL, .nr_io = NR_STDIO + c->preserve_fds, .cgroup_v2 = sb->cgroup.v2 || !sb->cgroup.n,
 	    .memory_cgroup = cgroup_dir(&sb->cgroup, "memory"),
 	};
 	struct error *e;

@@ -232,9 +232,9 @@ static void add_home(struct exec_args *a)
 }
 
 /* Looks the program up in PATH. On success *path is a kmalloc'ed name that works from the current directory. */
-static struct file *find_in_path(struct exec_args *a, char **path)
+static struct file *find_in_path(struct exec_args *a, const char *name, char **path)
 {
-	const char *name = a->argv[0], *dir = env_value(a, "PATH");
+	const char *dir = env_value(a, "PATH");
 	struct file *best = ERR_PTR(-ENOENT);
 
 	*path = NULL;
@@ -296,14 +296,14 @@ static int enter_directory(const char *cwd, bool make)
 }
 
 /* hold: wait for the container's start once the program has been found. */
-static int run_program(struct exec_args *a, bool hold)
+static int run_program(struct exec_args *a, const char *program, bool hold)
 {
 	char *path;
 
 	if (a->argc == 0)
 		return container_refuse(-EINVAL, "process.args is empty");
 	add_home(a);
-	a->file = find_in_path(a, &path);
+	a->file = find_in_path(a, program ? program : a->argv[0], &path);
 	if (IS_ERR(a->file)) {
 		int e = PTR_ERR(a->file);
 		kfree(path);
@@ -344,7 +344,7 @@ static int start_program(const struct fdt *f, int node)
 	a.argv = copy_strings(f, node, "args", 0, &a.argc);
 	a.envp = copy_strings(f, node, "env", 1, &a.envc);
 	if (a.argv && a.envp)
-		err = run_program(&a, fdt_prop(f, node, "hold", &len) != NULL);
+		err = run_program(&a, fdt_string(f, node, "program"), fdt_prop(f, node, "hold", &len) != NULL);
 	exec_args_free(&a);
 	return err;
 }

@@ -14,7 +14,7 @@
  *   /container as below: the first container, started at boot
  *
  * Container node:
- *   id; args = stringlist; env = stringlist; cwd; uid; gid; additional-gids; umask;
+ *   id; args = stringlist; program (absent: args[0], looked up in PATH); env = stringlist; cwd; uid; gid; additional-gids; umask;
  *   caps-effective, caps-permitted, caps-inheritable, caps-bounding, caps-ambient = <u64>; no-new-privs;
  *   terminal = <0|1>; hostname; domainname; rlimits = <resource soft hard as u32 u64 u64>*; oom-score-adj;
  *   limits: memory-limit, pids-limit = <u64> (0: none); for show: cpu-shares, cpu-quota, cpu-period = <u64>; cpuset-cpus,

@@ -18,8 +18,10 @@ struct gofer_mount {
 /* gofer_mounts.c: nothing mounted in our mount namespace from now on shows outside. */
 struct error *mounts_detach(void) MUST_CHECK;
 /* gofer_mounts.c: in our own mount namespace, bind all mounts below an empty root and make that the root; work_dir is a
- * directory to build it on. hide_system: unmount /proc, /sys and /dev below the first mount. */
-struct error *mounts_prepare(const char *work_dir, struct gofer_mount *m, unsigned n, bool hide_system) MUST_CHECK;
+ * directory to build it on. hide_system: unmount /proc, /sys and /dev below the first mount. hide_path: what is
+ * there below the first mount shows empty (relative to it, without links; NULL: nothing). */
+struct error *mounts_prepare(const char *work_dir, struct gofer_mount *m, unsigned n, bool hide_system,
+                             const char *hide_path) MUST_CHECK;
 /* gofer_confine.c: give up every privilege that serving does not need and install seccomp. */
 struct error *gofer_confine(void) MUST_CHECK;
 /* gofer_oom.c: opens what gofer_oom_event needs in the container's memory cgroup (NULL: there is none). */

@@ -119,6 +119,18 @@ static void hide(void)
 			;
 }
 
+/* The states of containers are no business of a container's, not even of one over the host's root. */
+static struct error *hide_below(const char *path)
+{
+	char *target = xasprintf("m0/%s", path);
+	struct error *e = NULL;
+
+	if (mount("none", target, "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700,size=4k") < 0)
+		e = error_errno(errno, "cannot hide the directory of states, %s", path);
+	free(target);
+	return e;
+}
+
 static struct error *reopen(struct gofer_mount *m, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
@@ -137,7 +149,8 @@ struct error *mounts_detach(void)
 	return mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0 ? error_errno(errno, "cannot detach the gofer's mounts") : NULL;
 }
 
-struct error *mounts_prepare(const char *work_dir, struct gofer_mount *m, unsigned n, bool hide_system)
+struct error *mounts_prepare(const char *work_dir, struct gofer_mount *m, unsigned n, bool hide_system,
+                             const char *hide_path)
 {
 	struct error *e = open_sources(m, n);
 
@@ -152,7 +165,10 @@ struct error *mounts_prepare(const char *work_dir, struct gofer_mount *m, unsign
 	}
 	if (hide_system)
 		hide();
-	e = loans_accept_below();
+	if (hide_path)
+		e = hide_below(hide_path);
+	if (!e)
+		e = loans_accept_below();
 	if (e)
 		return e;
 	if (syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0 ||

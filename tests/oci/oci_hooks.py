@@ -108,6 +108,32 @@ def test_hooks_env(t):
     equal((t.tmp / "env.out").read_text(), "A=1\nB=two words\n", "environment")
 
 
+def test_hooks_start_container(t):
+    """startContainer: inside, before the program, as often as given."""
+    rootfs = t.tmp / "root2"
+    os.system(f"cp -a {t.rootfs} {rootfs}")
+    inside = rootfs / "bin/hook"
+    inside.write_text('#!/bin/sh\nread state\necho "$0 $1 $VAR $(id -u) $(hostname) $state" >> /root/log\n')
+    inside.chmod(0o755)
+    hooks = {"startContainer": [{"path": "/bin/hook", "args": ["hook", "one"], "env": ["VAR=v", "PATH=/bin"]}, {"path": "/bin/hook"}]}
+    name, pid = create(t, ["/bin/cat", "/root/log"], lambda c: c.update(hooks=hooks), rootfs=rootfs)
+    check(not (rootfs / "root/log").exists(), "the hook ran at create")
+    t.ok("start", name)
+    equal(reap(pid), 0, "status")
+    lines = t.output(name).splitlines()
+    check(len(lines) == 2 and lines[0].startswith("/bin/hook one v 0 box {") and lines[1].startswith("/bin/hook   0 box {"), lines)
+    contains(lines[0], '"status":"created"', "state")
+    t.ok("delete", name)
+    for bad, message in (({"path": "/bin/false"}, "status 1"), ({"path": "/bin/none"}, "/bin/none"), ({"path": "/bin/sleep", "args": ["sleep", "1000"], "timeout": 1}, "startContainer")):
+        name, pid = create(t, ["/bin/sleep", "1000"], lambda c: c.update(hooks={"startContainer": [bad]}), rootfs=rootfs)
+        r = t.run("start", name)
+        check(r.status == 128 and "startContainer" in r.err and message in r.err, r)
+        reap(pid)
+        t.ok("delete", name)
+    r = t.run_bundle(["/bin/cat", "/root/log"], lambda c: c.update(hooks=hooks), rootfs=rootfs)
+    check(r.status == 0 and r.out.count("hook") == 4, r)
+
+
 def test_hooks_bad(t):
     for hooks, message in (({"prestart": [{"path": "relative"}]}, "hooks.prestart[0].path"), ({"poststop": [{}]}, "hooks.poststop[0].path"),
                            ({"poststart": {}}, "hooks.poststart"), ({"createRuntime": [{"path": "/x", "timeout": 0}]}, "timeout"),

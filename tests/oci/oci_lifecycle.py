@@ -85,6 +85,15 @@ def test_do_host_root(t):
     equal(r.out, "/usr/lib\n", "working directory")
 
 
+def test_do_hides_states(t):
+    """The directory of states is not to be seen from a sandbox over the host's root."""
+    name = t.start()
+    r = t.ok("do", "/bin/sh", "-c", f"ls -A {t.state}; echo x > {t.state}/y && cat {t.state}/y", cwd="/")
+    equal(r.out, "x\n", "what shows of the states")
+    check(not (t.state / "y").exists(), "written to the host")
+    t.ok("delete", "--force", name)
+
+
 def test_do_sentry_kernel(t):
     mine = t.sh("uname -a; dmesg | head -n 3; cat /proc/version").out
     check(os.uname().release not in mine, f"the host's kernel shows: {mine}")

@@ -142,3 +142,19 @@ def test_spec_time_offsets(t):
     check(r.status == 128 and "linux.timeOffsets" in r.err, r)
     r = sh(t, "true", linux(timeOffsets={"monotonic": {"secs": 0}}))
     equal(r.status, 0, r)
+
+
+def test_spec_tmpcopyup(t):
+    rootfs = t.tmp / "root2"
+    subprocess.run(["cp", "-a", t.rootfs, rootfs], check=True)
+    (rootfs / "mnt/dir/deep").mkdir(parents=True)
+    (rootfs / "mnt/dir/deep/file").write_bytes(b"x" * 100000)
+    (rootfs / "mnt/dir").chmod(0o750)
+    os.chown(rootfs / "mnt/dir", 11, 22)
+    (rootfs / "mnt/link").symlink_to("dir/deep")
+    for flags in ([], ["--overlay2=root:memory"]):
+        r = sh(t, "stat -c '%a %u:%g' /mnt/dir; wc -c < /mnt/link/file; echo new > /mnt/new; rm -r /mnt/dir; ls /mnt",
+               lambda c: c["mounts"].append({"destination": "/mnt", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "tmpcopyup", "size=1m"]}),
+               rootfs=rootfs, flags=flags)
+        equal((r.status, r.out), (0, "750 11:22\n100000\nlink\nnew\n"), r.err)
+        check(not (rootfs / "mnt/new").exists() and (rootfs / "mnt/dir").exists(), "the host's directory was changed")
