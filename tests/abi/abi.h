@@ -98,6 +98,28 @@ static inline int abi_child(void (*fn)(void))
 	return status;
 }
 
+/* Waits until the task sleeps: it has got as far as the call that is to block. False after a minute. */
+static inline bool abi_sleeps(pid_t tid)
+{
+	char path[32], buf[128];
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", tid);
+	for (int i = 0; i < 60000; i++) {
+		int fd = open(path, O_RDONLY | O_CLOEXEC);
+		ssize_t n = fd < 0 ? -1 : read(fd, buf, sizeof(buf) - 1);
+		const char *name_end;
+
+		if (fd >= 0)
+			close(fd);
+		buf[n > 0 ? n : 0] = 0;
+		name_end = strrchr(buf, ')');
+		if (name_end && name_end[1] == ' ' && name_end[2] == 'S')
+			return true;
+		usleep(1000);
+	}
+	return false;
+}
+
 /* A fresh directory below TMPDIR or /tmp, made the working directory. */
 static inline void abi_scratch(void)
 {

@@ -85,7 +85,7 @@ static void deadlock(void)
 		_exit(bad);
 	}
 	CHECK_EQ(read(go[0], &c, 1), 1);
-	usleep(50000);
+	CHECK(abi_sleeps(pid));
 	CHECK_ERRNO(set(lock_fd, F_SETLKW, F_WRLCK, 1, 1), EDEADLK);
 	CHECK_EQ(set(lock_fd, F_SETLK, F_UNLCK, 0, 1), 0);
 	CHECK_EQ(waitpid(pid, &status, 0), pid);

@@ -114,7 +114,7 @@ static void blocking(void)
 	child = fork();
 	if (!child)
 		_exit(mq_send(q, "2", 1, 5) ? errno : 0);
-	usleep(20000);
+	CHECK(abi_sleeps(child));
 	CHECK_EQ(mq_receive(q, buf, 16, NULL), 1);
 	CHECK_EQ(buf[0], '1');
 	CHECK_EQ(waitpid(child, &status, 0), child);
@@ -125,7 +125,7 @@ static void blocking(void)
 	child = fork();
 	if (!child)
 		_exit(mq_receive(q, buf, 16, NULL) == 5 ? 0 : 1);
-	usleep(20000);
+	CHECK(abi_sleeps(child));
 	CHECK_OK(mq_send(q, "hello", 5, 0));
 	CHECK_EQ(waitpid(child, &status, 0), child);
 	CHECK_EQ(status, 0);
@@ -151,7 +151,7 @@ static void polled(void)
 		usleep(20000);
 		_exit(mq_receive(q, buf, 16, NULL) == 1 ? 0 : 1);
 	}
-	CHECK_EQ(poll(&p, 1, 5000), 1);
+	CHECK_EQ(poll(&p, 1, 30000), 1);
 	CHECK_EQ(p.revents, POLLOUT);
 	CHECK_EQ(waitpid(child, NULL, 0), child);
 	CHECK(read(q, buf, 6) == 6 && !memcmp(buf, "QSIZE:", 6));

@@ -44,7 +44,7 @@ static void poll_pipe(void)
 	t = ms_now();
 	CHECK_EQ(poll(NULL, 0, 30), 0);
 	t = ms_now() - t;
-	CHECK(t >= 29 && t < 2000);
+	CHECK(t >= 29 && t < 30000);
 	REQUIRE(pipe(p) == 0);
 	close(p[0]);
 	pfd[0] = (struct pollfd){p[1], POLLOUT, 0};
@@ -57,7 +57,8 @@ static void on_alarm(int sig) {}
 
 static void interrupted(void)
 {
-	struct itimerval it = {.it_value = {.tv_usec = 20000}};
+	/* Again and again: on a busy machine the first may come before the wait that it is to interrupt. */
+	struct itimerval it = {.it_interval = {.tv_usec = 20000}, .it_value = {.tv_usec = 20000}}, off = {0};
 	struct sigaction sa = {.sa_handler = on_alarm, .sa_flags = SA_RESTART};
 	struct timespec ts = {5, 0};
 	sigset_t none;
@@ -66,10 +67,9 @@ static void interrupted(void)
 	setitimer(ITIMER_REAL, &it, NULL);
 	CHECK_ERRNO(poll(NULL, 0, 5000), EINTR);
 	sigemptyset(&none);
-	setitimer(ITIMER_REAL, &it, NULL);
 	CHECK_ERRNO(ppoll(NULL, 0, &ts, &none), EINTR);
-	setitimer(ITIMER_REAL, &it, NULL);
 	CHECK_ERRNO(pselect(0, NULL, NULL, NULL, &ts, &none), EINTR);
+	setitimer(ITIMER_REAL, &off, NULL);
 	signal(SIGALRM, SIG_DFL);
 }
 
@@ -199,7 +199,7 @@ static void epoll_wakes(void)
 		usleep(20000);
 		_exit(write(p[1], "x", 1) == 1 ? 0 : 1);
 	}
-	CHECK_EQ(epoll_wait(ep, got, 4, 5000), 1);
+	CHECK_EQ(epoll_wait(ep, got, 4, 30000), 1);
 	CHECK_EQ(waitpid(pid, &status, 0), pid);
 	close(p[0]);
 	close(p[1]);

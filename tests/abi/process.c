@@ -202,10 +202,13 @@ static void subreaper(void)
 	CHECK_EQ(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
 	pid = fork();
 	if (!pid) {
+		pid_t leaver = getpid();
+
 		grandchild = fork();
 		if (!grandchild) {
-			usleep(20000);
-			_exit(getppid() == pid ? 1 : 12);
+			while (getppid() == leaver)
+				usleep(1000);
+			_exit(12);
 		}
 		_exit(write(p[1], &grandchild, sizeof(grandchild)) > 0 ? 0 : 1);
 	}

@@ -32,7 +32,7 @@ static ssize_t get(int fd, char *buf, size_t n)
 	struct pollfd p = {.fd = fd, .events = POLLIN};
 
 	memset(buf, 0, n);
-	return poll(&p, 1, 2000) == 1 ? read(fd, buf, n - 1) : -2;
+	return poll(&p, 1, 20000) == 1 ? read(fd, buf, n - 1) : -2;
 }
 
 static bool quiet(int fd)
@@ -133,7 +133,7 @@ static bool arrived(int fd, int n)
 {
 	int have = -1;
 
-	for (int i = 0; i < 2000 && !ioctl(fd, FIONREAD, &have) && have != n; i++)
+	for (int i = 0; i < 20000 && !ioctl(fd, FIONREAD, &have) && have != n; i++)
 		usleep(1000);
 	return have == n;
 }
@@ -143,7 +143,7 @@ static bool writable_is(int fd, int want)
 {
 	struct pollfd p = {.fd = fd, .events = POLLOUT};
 
-	for (int i = 0; i < 2000; i++, usleep(1000))
+	for (int i = 0; i < 20000; i++, usleep(1000))
 		if (poll(&p, 1, 0) == want)
 			return true;
 	return false;
@@ -233,7 +233,7 @@ static void on_signal(int s)
 /* Linux works off what was typed in the background. */
 static bool caught_within(int s, int n)
 {
-	for (int i = 0; i < 2000 && caught[s] < n; i++)
+	for (int i = 0; i < 20000 && caught[s] < n; i++)
 		usleep(1000);
 	return caught[s] == n;
 }

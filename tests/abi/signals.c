@@ -103,6 +103,14 @@ static void alarm_in(unsigned ms)
 	setitimer(ITIMER_REAL, &it, NULL);
 }
 
+/* Again and again: on a busy machine the first may come before the call that it is to interrupt. 0: no more. */
+static void alarm_every(unsigned ms)
+{
+	struct itimerval it = {.it_interval = {.tv_usec = ms * 1000}, .it_value = {.tv_usec = ms * 1000}};
+
+	setitimer(ITIMER_REAL, &it, NULL);
+}
+
 static void restart(void)
 {
 	int p[2];
@@ -111,9 +119,10 @@ static void restart(void)
 
 	REQUIRE(pipe(p) == 0);
 	handle(SIGALRM, 0);
-	alarm_in(20);
+	alarm_every(20);
 	CHECK_ERRNO(read(p[0], &c, 1), EINTR);
-	CHECK_EQ(count, 1);
+	alarm_every(0);
+	CHECK(count >= 1);
 	handle(SIGALRM, SA_RESTART);
 	pid = fork();
 	if (!pid) {
@@ -124,8 +133,9 @@ static void restart(void)
 	CHECK_EQ(read(p[0], &c, 1), 1);
 	CHECK_EQ(count, 1);
 	CHECK_EQ(waitpid(pid, NULL, 0), pid);
-	alarm_in(20);
+	alarm_every(20);
 	CHECK_ERRNO(pause(), EINTR);
+	alarm_every(0);
 	close(p[0]);
 	close(p[1]);
 	signal(SIGALRM, SIG_DFL);

@@ -401,14 +401,14 @@ static void msg_full(void)
 	child = fork();
 	if (!child)
 		_exit(msgsnd(id, &m, sizeof(m.data), 0) ? errno : 0);
-	usleep(20000);
+	CHECK(abi_sleeps(child));
 	CHECK_EQ(msgrcv(id, &m, sizeof(m.data), 0, 0), sizeof(m.data));
 	CHECK_EQ(waitpid(child, &status, 0), child);
 	CHECK_EQ(status, 0);
 	child = fork();
 	if (!child)
 		_exit(msgsnd(id, &m, sizeof(m.data), 0) ? errno : 0);
-	usleep(20000);
+	CHECK(abi_sleeps(child));
 	CHECK_OK(msgctl(id, IPC_RMID, NULL));
 	CHECK_EQ(waitpid(child, &status, 0), child);
 	CHECK_EQ(WEXITSTATUS(status), EIDRM);

@@ -87,6 +87,7 @@ static uint32_t gate, gate2, passed;
 
 static void *wait_gate(void *arg)
 {
+	__atomic_store_n((pid_t *)arg, syscall(SYS_gettid), __ATOMIC_SEQ_CST);
 	while (futex(&gate, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0) && errno == EINTR)
 		;
 	__atomic_add_fetch(&passed, 1, __ATOMIC_SEQ_CST);
@@ -95,12 +96,16 @@ static void *wait_gate(void *arg)
 
 static void requeue(void)
 {
+	pid_t tid[3] = {0};
 	pthread_t t[3];
 	long n;
 
-	for (int i = 0; i < 3; i++)
-		REQUIRE(CHECK_OK(pthread_create(&t[i], NULL, wait_gate, NULL)));
-	usleep(50000);
+	for (int i = 0; i < 3; i++) {
+		REQUIRE(CHECK_OK(pthread_create(&t[i], NULL, wait_gate, &tid[i])));
+		while (!__atomic_load_n(&tid[i], __ATOMIC_SEQ_CST))
+			sched_yield();
+		CHECK(abi_sleeps(tid[i]));
+	}
 	CHECK_ERRNO(futex(&gate, FUTEX_CMP_REQUEUE_PRIVATE, 0, (void *)3L, &gate2, 5), EAGAIN);
 	n = futex(&gate, FUTEX_CMP_REQUEUE_PRIVATE, 1, (void *)3L, &gate2, 0);
 	CHECK_EQ(n, 3);
