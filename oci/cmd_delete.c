@@ -32,7 +32,7 @@ static struct error *delete_one(const struct options *o, const char *id)
 	if (e) {
 		log_warn("delete: %s; its cgroups, if any, stay", e->msg);
 		error_free(e);
-		error_free(control_signal(s.dir, SIGKILL, 0, false)); /* the sandbox ends, and the gofer with it */
+		error_free(control_signal(s.dir, s.id, SIGKILL, 0, false)); /* the sandbox ends, and the gofer with it */
 		s.pid = s.gofer_pid = 0;
 		s.cgroup_paths = NULL;
 	} else if (!values.force && state_status(&s) != STATE_STOPPED && state_status(&s) != STATE_CREATED) {

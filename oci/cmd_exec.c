@@ -8,8 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <cap-ng.h>
@@ -203,20 +201,6 @@ static struct error *process_from_file(struct exec *x)
 
 /* ---- its descriptors ------------------------------------------------------------------------------------------- */
 
-/* Pipes and terminals are opened once more, non-blocking: the sandbox cannot, and must not change ours. */
-static int reopened(int fd)
-{
-	char path[32];
-	struct stat st;
-	int mode = fcntl(fd, F_GETFL), own = -1;
-
-	if (fstat(fd, &st) == 0 && mode >= 0 && (S_ISFIFO(st.st_mode) || (S_ISCHR(st.st_mode) && major(st.st_rdev) != 1))) {
-		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-		own = open(path, (mode & O_ACCMODE) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	}
-	return own >= 0 ? own : fd;
-}
-
 static struct error *collect_fds(struct exec *x)
 {
 	unsigned n = 3 + values.preserve_fds;
@@ -235,7 +219,7 @@ static struct error *collect_fds(struct exec *x)
 			if (fd < 0)
 				return error_errno(errno, "cannot open /dev/null");
 		}
-		x->fds[x->nfds++] = reopened(fd);
+		x->fds[x->nfds++] = control_reopened(fd);
 	}
 	return NULL;
 }

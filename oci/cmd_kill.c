@@ -69,7 +69,7 @@ static struct error *run(const struct options *o, int argc, char **argv, int *st
 	/* Engines look for "container not running". */
 	if (state_status(&s) == STATE_STOPPED || state_status(&s) == STATE_CREATING)
 		return error_new("kill \"%s\": container not running (it is %s)", argv[0], state_status_name(state_status(&s)));
-	e = control_signal(s.dir, signo, values.pid, values.all);
+	e = control_signal(s.dir, s.id, signo, values.pid, values.all);
 	/* SIGKILL works on a sandbox that does not answer any more, too. */
 	if (e && signo == SIGKILL && !values.pid) {
 		log_debug("kill: %s; killing the sandbox", e->msg);

@@ -41,7 +41,8 @@ static void print_json(const struct state *s, const void *reply)
 
 	printf("[%d", s->pid);
 	for (int i = 0; i < n; i++)
-		printf(",%u", fdt32_ld(pids + i));
+		if (fdt32_ld(pids + i) != (uint32_t)s->pid) /* the first process of a pod's container has a proxy, too */
+			printf(",%u", fdt32_ld(pids + i));
 	printf("]\n");
 }
 

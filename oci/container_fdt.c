@@ -179,6 +179,7 @@ void container_fdt_write(struct tree *t, const struct launch *l)
 		tree_string(t, "domainname", s->domainname);
 	put_linux(t, s);
 	put_io(t, l);
+	tree_u32(t, "namespaces", s->own_namespaces); /* for a container of a pod */
 	if (l->hold)
 		tree_flag(t, "hold");
 	put_devices(t, s);

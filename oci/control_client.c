@@ -2,12 +2,15 @@
 #include "oci/control_client.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <libfdt.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -20,7 +23,7 @@
 /* A hostile sandbox may be silent; a start brings in a whole program. */
 #define TIMEOUT_SECONDS 10
 #define START_SECONDS   60
-#define FDS_MAX         64
+#define FDS_MAX         128
 
 /* Through /proc/self/fd, since the name of the directory may be longer than a socket address. */
 static void address(int dir, struct sockaddr_un *sa)
@@ -151,25 +154,25 @@ struct error *control_call(int dir, struct tree *t, void **reply)
 	return e;
 }
 
-struct error *control_signal(int dir, int signo, pid_t pid, bool all)
+struct error *control_signal(int dir, const char *id, int signo, pid_t pid, bool all)
 {
 	struct tree t;
 
-	control_begin(&t, "signal", NULL);
+	control_begin(&t, "signal", id);
 	tree_u32(&t, "signo", signo);
 	tree_u32(&t, "pid", pid);
 	tree_u32(&t, "all", all);
 	return control_call(dir, &t, NULL);
 }
 
-struct error *control_start(int dir)
+struct error *control_start(int dir, const char *id)
 {
 	AUTO_FD fd = -1;
 	void *reply = NULL;
 	struct error *e = control_connect(dir, &fd);
 	struct tree t;
 
-	control_begin(&t, "start", NULL);
+	control_begin(&t, "start", id);
 	if (!e)
 		e = control_send(fd, &t, NULL, 0);
 	if (!e)
@@ -185,4 +188,33 @@ struct error *control_update(int dir, const char *id, const struct resources *r)
 	control_begin(&t, "update", id);
 	container_limits_write(&t, r);
 	return control_call(dir, &t, NULL);
+}
+
+void control_await_end(int dir, const char *id)
+{
+	AUTO_FD fd = -1;
+	void *reply = NULL;
+	struct error *e = control_connect(dir, &fd);
+	struct tree t;
+
+	control_begin(&t, "wait", id);
+	if (!e)
+		e = control_send(fd, &t, NULL, 0);
+	if (!e)
+		e = control_receive(fd, TIMEOUT_SECONDS, &reply);
+	free(reply);
+	error_free(e); /* it, or its sandbox, is gone already */
+}
+
+int control_reopened(int fd)
+{
+	char path[32];
+	struct stat st;
+	int mode = fcntl(fd, F_GETFL), own = -1;
+
+	if (fstat(fd, &st) == 0 && mode >= 0 && (S_ISFIFO(st.st_mode) || (S_ISCHR(st.st_mode) && major(st.st_rdev) != 1))) {
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		own = open(path, (mode & O_ACCMODE) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	}
+	return own >= 0 ? own : fd;
 }

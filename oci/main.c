@@ -20,6 +20,7 @@ const struct command *const commands[] = {
     &cmd_list,
     &cmd_state,
     &cmd_ps,
+    &cmd_events,
     &cmd_kill,
     &cmd_pause,
     &cmd_resume,

@@ -26,7 +26,7 @@
 #include "oci/sandbox_impl.h"
 #include "oci/util.h"
 
-static struct error *prepare_state(struct sandbox *sb)
+struct error *sandbox_prepare_state(struct sandbox *sb)
 {
 	const struct sandbox_config *c = sb->cfg;
 	struct state *s = &sb->state;
@@ -94,6 +94,8 @@ struct error *sandbox_destroy(struct state *s)
 
 	if (e)
 		return e;
+	if (s->sandbox_id)
+		control_await_end(s->dir, s->id);
 	cgroup_remove(s->cgroup_paths, true);
 	e = state_remove(s);
 	hooks_run_all(s, "poststop", STATE_STOPPED);
@@ -103,7 +105,7 @@ struct error *sandbox_destroy(struct state *s)
 /* ---- starting -------------------------------------------------------------------------------------------------------- */
 
 /* A hook that fails then ends the container. */
-static struct error *poststart(struct state *s)
+struct error *sandbox_poststart(struct state *s)
 {
 	struct error *e = hooks_run(s, "poststart", STATE_RUNNING);
 
@@ -120,13 +122,13 @@ struct error *sandbox_start(struct state *s)
 		error_free(state_kill_processes(s));
 		return e;
 	}
-	e = control_start(s->dir);
+	e = control_start(s->dir, s->id);
 	if (e)
 		return e;
 	s->started = true;
 	e = state_save(s);
 	if (!e)
-		e = poststart(s);
+		e = sandbox_poststart(s);
 	return e;
 }
 
@@ -134,7 +136,7 @@ struct error *sandbox_start(struct state *s)
 static struct error *create(struct sandbox *sb, bool *ended)
 {
 	const struct sandbox_config *c = sb->cfg;
-	struct error *e = prepare_state(sb);
+	struct error *e = sandbox_prepare_state(sb);
 
 	if (!e)
 		e = sandbox_prepare_stdio(sb);
@@ -150,7 +152,7 @@ static struct error *create(struct sandbox *sb, bool *ended)
 	sb->state.started = !sb->hold;
 	e = state_save(&sb->state);
 	if (!e && c->mode != SANDBOX_CREATE)
-		e = sb->hold ? sandbox_start(&sb->state) : poststart(&sb->state);
+		e = sb->hold ? sandbox_start(&sb->state) : sandbox_poststart(&sb->state);
 	return e;
 }
 
@@ -179,16 +181,18 @@ struct error *sandbox_run(const struct sandbox_config *cfg, int *status)
 	struct sandbox sb = {.cfg = cfg, .kvm = -1, .status = -1, .signals = -1, .boot_pidfd = -1,
 	                     .hold = cfg->mode == SANDBOX_CREATE || hooks_any(cfg->spec->hooks, "startContainer")};
 	struct error *e, *e2;
+	const char *pod;
 
-	e = sandbox_choose_platform(&sb);
+	pod = cfg->spec->pod;
+	e = pod ? NULL : sandbox_choose_platform(&sb);
 	/* From here on a signal ends us in order. */
-	if (!e)
+	if (!e && !pod)
 		e = sandbox_watch_signals(&sb);
 	if (!e)
 		e = state_create(cfg->options->root, cfg->id, &sb.state);
 	if (e)
 		return e;
-	e = run(&sb, status);
+	e = pod ? sandbox_join(&sb, pod, status) : run(&sb, status);
 	console_restore();
 	if (!e && (cfg->mode != SANDBOX_FOREGROUND ? sb.state.pid : cfg->keep))
 		return NULL;

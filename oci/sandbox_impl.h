@@ -21,7 +21,19 @@ struct sandbox {
 	int ended_by; /* signal for which forward_signal killed the sandbox, or 0 */
 };
 
+/* sandbox.c */
+/* What state.json says, the cgroups. */
+struct error *sandbox_prepare_state(struct sandbox *sb) MUST_CHECK;
+/* Runs the poststart hooks; one that fails ends the container. */
+struct error *sandbox_poststart(struct state *s) MUST_CHECK;
+
+/* sandbox_join.c */
+/* As sandbox_run, in the sandbox of another container. The state is made; what was done stays for the caller to tear down after a failure. */
+struct error *sandbox_join(struct sandbox *sb, const char *pod, int *status) MUST_CHECK;
+
 /* sandbox_spawn.c */
+/* The hooks of creation; gofer and sandbox wait meanwhile. */
+struct error *sandbox_create_hooks(const struct state *s, pid_t gofer, pid_t sandbox) MUST_CHECK;
 struct error *sandbox_choose_platform(struct sandbox *sb) MUST_CHECK;
 /* Descriptors of the container, its terminal. */
 struct error *sandbox_prepare_stdio(struct sandbox *sb) MUST_CHECK;

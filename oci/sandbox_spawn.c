@@ -189,13 +189,13 @@ static struct error *spawn_both(struct sandbox *sb, struct launch *l, int status
 	return e;
 }
 
-static struct error *run_create_hooks(const struct state *s)
+struct error *sandbox_create_hooks(const struct state *s, pid_t gofer, pid_t sandbox)
 {
 	struct error *e = hooks_run(s, "prestart", STATE_CREATING);
 
 	if (!e)
 		e = hooks_run(s, "createRuntime", STATE_CREATING);
-	return e ? e : hooks_run_inside(s, "createContainer", STATE_CREATING, s->gofer_pid, s->pid);
+	return e ? e : hooks_run_inside(s, "createContainer", STATE_CREATING, gofer, sandbox);
 }
 
 /* Into the cgroups, hooks, then on with both. */
@@ -208,7 +208,7 @@ static struct error *let_go(struct sandbox *sb)
 	if (!e && sb->join_cgroup)
 		e = cgroup_join(&sb->cgroup, sb->state.gofer_pid);
 	if (!e)
-		e = run_create_hooks(&sb->state);
+		e = sandbox_create_hooks(&sb->state, sb->state.gofer_pid, sb->state.pid);
 	/* Each of them takes one. */
 	for (int i = 0; !e && i < 2; i++)
 		if (send(sb->status, "", 1, MSG_NOSIGNAL) < 0)

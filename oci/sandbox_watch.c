@@ -45,7 +45,7 @@ static void forward_signal(struct sandbox *sb)
 		return;
 	}
 	if (sb->ready)
-		e = control_signal(sb->state.dir, si.ssi_signo, 0, false);
+		e = control_signal(sb->state.dir, sb->cfg->id, si.ssi_signo, 0, false);
 	if (e)
 		log_warn("cannot pass signal %u on: %s", si.ssi_signo, e->msg);
 	if ((e || !sb->ready) && fatal) {

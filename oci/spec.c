@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -31,6 +32,32 @@ static void parse_root(struct json *j, struct spec *s)
 		json_fail(j, "root.path", "%s: %s", s->root, strerror(errno));
 	else if (!S_ISDIR(st.st_mode))
 		json_fail(j, "root.path", "%s is not a directory", s->root);
+}
+
+static const char *annotation(const struct spec *s, const char *name)
+{
+	const cJSON *v = s->annotations ? cJSON_GetObjectItemCaseSensitive(s->annotations, name) : NULL;
+
+	return cJSON_IsString(v) && *v->valuestring ? v->valuestring : NULL;
+}
+
+/* A container of a pod, as CRI's implementations say it. */
+static const char *sandbox_to_join(const struct spec *s)
+{
+	static const struct {
+		const char *type, *id;
+	} kinds[] = {
+	    {"io.kubernetes.cri.container-type", "io.kubernetes.cri.sandbox-id"},
+	    {"io.kubernetes.cri-o.ContainerType", "io.kubernetes.cri-o.SandboxID"},
+	};
+
+	for (unsigned i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		const char *type = annotation(s, kinds[i].type);
+
+		if (type && strcmp(type, "container") == 0)
+			return annotation(s, kinds[i].id);
+	}
+	return NULL;
 }
 
 static void parse_annotations(struct json *j, struct spec *s)
@@ -93,8 +120,9 @@ struct error *spec_load(const char *bundle, struct spec *s)
 	if (s->domainname && strlen(s->domainname) > 64)
 		json_fail(j, "domainname", "is longer than 64 bytes");
 	spec_parse_mounts(j, s);
-	spec_parse_linux(j, s);
 	parse_annotations(j, s);
+	s->pod = sandbox_to_join(s);
+	spec_parse_linux(j, s);
 	s->hooks = json_object(j, j->root, "hooks", false);
 	hooks_check(j, s->hooks);
 	e = json_error(j);

@@ -46,6 +46,7 @@ struct spec {
 	uint32_t *gids;
 	unsigned ngids;
 	uint64_t caps[CAPS_SETS]; /* bit n: capability n */
+	uint32_t own_namespaces;  /* CLONE_NEW* of linux.namespaces without a path */
 	bool no_new_privs, terminal;
 	unsigned console_rows, console_columns; /* of a new pseudo-terminal; 0: not given */
 	int sched_policy;        /* SCHED_*, or -1: not given */
@@ -61,6 +62,7 @@ struct spec {
 	struct spec_mount *mounts;
 	unsigned nmounts;
 	const cJSON *annotations; /* object or NULL */
+	const char *pod;          /* ID of the container whose sandbox this one is to go into, or NULL */
 	const cJSON *hooks;       /* object, checked, or NULL */
 	const char *cgroups_path; /* NULL if not given */
 	struct resources resources;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The linux object of config.json, but resources (resources.c) and seccomp (spec_seccomp.c). */
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -18,6 +19,22 @@ static void parse_resources(struct json *j, const cJSON *linux_obj, struct spec 
 	resources_parse(j, json_object(j, linux_obj, "linux.resources", false), "linux.resources", r);
 	s->memory_limit = res_limited(r->memory.limit) ? r->memory.limit : 0;
 	s->pids_limit = res_limited(r->pids) ? r->pids : 0;
+}
+
+/* 0 for those that a container of a pod always has, or always shares. */
+static uint32_t namespace_flag(const char *type)
+{
+	static const struct {
+		const char *name;
+		uint32_t flag;
+	} kinds[] = {
+	    {"pid", CLONE_NEWPID}, {"ipc", CLONE_NEWIPC}, {"uts", CLONE_NEWUTS}, {"network", CLONE_NEWNET}, {"cgroup", CLONE_NEWCGROUP},
+	};
+
+	for (unsigned i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (strcmp(kinds[i].name, type) == 0)
+			return kinds[i].flag;
+	return 0;
 }
 
 static void parse_namespaces(struct json *j, const cJSON *linux_obj, struct spec *s)
@@ -41,12 +58,14 @@ static void parse_namespaces(struct json *j, const cJSON *linux_obj, struct spec
 			json_fail(j, "linux.namespaces", "names the %s namespace twice", type);
 		seen |= 1u << k;
 		path = path && *path ? path : NULL;
+		if (!path)
+			s->own_namespaces |= namespace_flag(type);
 		if (strcmp(type, "network") == 0) {
 			s->own_network = true;
 			s->network_path = path;
 		} else if (strcmp(type, "uts") == 0) {
 			s->uts_path = path;
-		} else if (path) {
+		} else if (path && !s->pod) {
 			log_warn("%s: linux.namespaces: the %s namespace %s is outside of the sandbox and not joined", j->file, type, path);
 		}
 	}

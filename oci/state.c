@@ -115,6 +115,7 @@ static struct error *parse(struct state *s)
 	s->pid_start = json_u64(j, j->root, "sandboxStart", true);
 	s->gofer_pid = json_int(j, j->root, "goferPid", 0, 0, INT32_MAX);
 	s->gofer_start = json_u64(j, j->root, "goferStart", true);
+	s->sandbox_id = json_string(j, j->root, "sandboxId", false);
 	s->paused = json_bool(j, j->root, "paused", false);
 	s->owner = json_int(j, j->root, "owner", 0, 0, UINT32_MAX);
 	s->annotations = json_object(j, j->root, "annotations", false);
@@ -167,6 +168,8 @@ struct error *state_save(struct state *s)
 	cJSON_AddNumberToObject(o, "goferPid", s->gofer_pid);
 	cJSON_AddNumberToObject(o, "goferStart", s->gofer_start);
 	cJSON_AddNumberToObject(o, "owner", s->owner);
+	if (s->sandbox_id)
+		cJSON_AddStringToObject(o, "sandboxId", s->sandbox_id);
 	if (s->paused)
 		cJSON_AddBoolToObject(o, "paused", true);
 	if (s->annotations)

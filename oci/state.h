@@ -28,6 +28,7 @@ struct state {
 	const char *boot_id;         /* of the machine that the pids were valid on */
 	bool created;                /* set up completely: waits for `start`, or ... */
 	bool started;                /* ... was started */
+	const char *sandbox_id;      /* whose sandbox it is in, NULL: its own */
 	bool paused;                 /* nothing of it runs until it is resumed */
 	bool abandoned;              /* whoever was creating it has died on the way */
 	int dir;                     /* the directory */

@@ -15,6 +15,7 @@
 
 #include "abi/control.h"
 #include "vmm/events.h"
+#include "vmm/file_mounts.h"
 #include "vmm/hostcall.h"
 #include "vmm/io.h"
 #include "vmm/vcpu.h"
@@ -22,7 +23,8 @@
 
 #define MAX_CONNS    1024 /* each running exec keeps one */
 #define MAX_REQUESTS 1536
-#define MAX_FDS      64
+#define MAX_FDS      64              /* descriptors for the container in one request */
+#define MAX_RECEIVED (MAX_FDS + 1 + VMM_MAX_MOUNTS)
 #define ROOM         1024      /* for the properties that the server adds */
 
 /* A request lives from its arrival until its reply or the end of its connection. */
@@ -32,8 +34,11 @@ struct request {
 	bool gone;      /* it has, and the Sentry is to be told */
 	void *data;     /* the tree while it is queued, else NULL */
 	int len;
+	/* What belongs to the request while it is queued: */
 	int io[MAX_FDS];
-	unsigned nr_io; /* io numbers that belong to the request while it is queued */
+	unsigned nr_io;
+	uint32_t mount; /* number of the first mount */
+	unsigned nr_mounts;
 };
 
 static struct {
@@ -60,6 +65,9 @@ static void request_free(struct request *r)
 {
 	for (unsigned i = 0; i < r->nr_io; i++)
 		io_drop(r->io[i]);
+	for (unsigned i = 0; i < r->nr_mounts; i++)
+		if (file_mount_drop(r->mount + i))
+			vmm_log(LOG_DEBUG, "a mount of a request that was not taken is gone");
 	free(r->data);
 	*r = (struct request){ 0 };
 }
@@ -154,7 +162,7 @@ static void close_fds(const int *fds, unsigned n)
 static int adopt_fds(struct request *r, const int *fds, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
-		int io = io_add(fds[i]);
+		int io = i < MAX_FDS ? io_add(fds[i]) : -E2BIG;
 		if (io < 0) {
 			close_fds(fds + i, n - i);
 			return io;
@@ -164,7 +172,47 @@ static int adopt_fds(struct request *r, const int *fds, unsigned n)
 	return 0;
 }
 
-/* The tree as the Sentry gets it: with id and io numbers. */
+/* "create": first of all come the socket of its gofer and, with directfs, a descriptor per mount; mount-flags = <u32>*. Takes
+ * them over, and steps over them. */
+static int adopt_mounts(struct request *r, const void *fdt, const int **fds, unsigned *n)
+{
+	bool directfs = fdt_getprop(fdt, 0, "directfs", NULL);
+	uint32_t flags[VMM_MAX_MOUNTS];
+	const fdt32_t *given;
+	unsigned count, wanted;
+	int64_t first;
+	int len;
+
+	given = fdt_getprop(fdt, 0, "mount-flags", &len);
+	count = given ? len / sizeof(*given) : 0;
+	wanted = 1 + (directfs ? count : 0);
+	if (!count || count > VMM_MAX_MOUNTS || *n < wanted || directfs != vmm.cfg.directfs) {
+		close_fds(*fds, *n);
+		return -EINVAL;
+	}
+	for (unsigned i = 0; i < count; i++)
+		flags[i] = fdt32_ld(given + i);
+	first = file_mounts_add((*fds)[0], directfs ? *fds + 1 : NULL, flags, count);
+	*fds += wanted;
+	*n -= wanted;
+	if (first < 0) {
+		close_fds(*fds, *n);
+		return first;
+	}
+	r->mount = first;
+	r->nr_mounts = count;
+	return 0;
+}
+
+static bool is_type(const void *fdt, const char *wanted)
+{
+	int len;
+	const char *type = fdt_getprop(fdt, 0, "type", &len);
+
+	return type && len == (int)strlen(wanted) + 1 && !memcmp(type, wanted, len);
+}
+
+/* The tree as the Sentry gets it: with id, io numbers and mount numbers. */
 static int prepare_tree(struct request *r, const void *fdt)
 {
 	fdt32_t io[MAX_FDS];
@@ -180,6 +228,8 @@ static int prepare_tree(struct request *r, const void *fdt)
 		rc = fdt_setprop_u32(r->data, 0, "id", r->id);
 	if (!rc && r->nr_io)
 		rc = fdt_setprop(r->data, 0, "io", io, r->nr_io * sizeof(io[0]));
+	if (!rc && r->nr_mounts)
+		rc = fdt_setprop_u32(r->data, 0, "mount-base", r->mount);
 	if (!rc)
 		rc = fdt_pack(r->data);
 	if (rc)
@@ -208,7 +258,9 @@ static int enqueue(unsigned conn, const void *fdt, const int *fds, unsigned nr_f
 	*r = (struct request){ .id = ctl.next_id++, .conn = conn };
 	if (!ctl.next_id)
 		ctl.next_id = 1;
-	rc = adopt_fds(r, fds, nr_fds);
+	rc = is_type(fdt, "create") ? adopt_mounts(r, fdt, &fds, &nr_fds) : 0;
+	if (!rc)
+		rc = adopt_fds(r, fds, nr_fds);
 	if (!rc)
 		rc = prepare_tree(r, fdt);
 	if (rc)
@@ -227,8 +279,7 @@ static bool is_tree(const void *fdt, int len)
 
 static void handle(unsigned conn, int len, const int *fds, unsigned nr_fds)
 {
-	int fd = ctl.conn[conn], rc, type_len;
-	const char *type;
+	int fd = ctl.conn[conn], rc;
 
 	/* Aligned and checked as a whole: fdt_check_full walks every token. */
 	if (!is_tree(rx, len)) {
@@ -236,8 +287,7 @@ static void handle(unsigned conn, int len, const int *fds, unsigned nr_fds)
 		send_error(fd, -EINVAL, "the request is not a device tree");
 		return;
 	}
-	type = fdt_getprop(rx, 0, "type", &type_len);
-	if (type && type_len == sizeof("state") && !memcmp(type, "state", sizeof("state"))) {
+	if (is_type(rx, "state")) {
 		close_fds(fds, nr_fds);
 		send_state(fd);
 		return;
@@ -251,11 +301,11 @@ static void receive(unsigned conn)
 {
 	union {
 		struct cmsghdr align;
-		char buf[CMSG_SPACE(MAX_FDS * sizeof(int))];
+		char buf[CMSG_SPACE(MAX_RECEIVED * sizeof(int))];
 	} c;
 	struct iovec iov;
 	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = c.buf, .msg_controllen = sizeof(c.buf) };
-	int fds[MAX_FDS];
+	int fds[MAX_RECEIVED];
 	unsigned nr_fds = 0;
 	ssize_t len;
 
@@ -343,7 +393,7 @@ int64_t hc_CTL_NEXT(struct vmm_vcpu *v, const uint64_t a[6])
 			rc = r->len;
 			free(r->data);
 			r->data = NULL;
-			r->nr_io = 0; /* the Sentry's now */
+			r->nr_io = r->nr_mounts = 0; /* the Sentry's now */
 		}
 	}
 	pthread_mutex_unlock(&ctl.lock);

@@ -142,7 +142,7 @@ int events_watch_control(int fd, uint32_t index)
 int events_watch_gofer(int fd)
 {
 	/* Nothing but its end: answers are read by those who asked. */
-	struct epoll_event e = { .events = EPOLLRDHUP, .data.u64 = watch_id(WATCH_GOFER, 0) };
+	struct epoll_event e = { .events = EPOLLRDHUP | EPOLLONESHOT, .data.u64 = watch_id(WATCH_GOFER, fd) };
 
 	return epoll_ctl(ev.epoll_fd, EPOLL_CTL_ADD, fd, &e) ? -errno : 0;
 }
@@ -202,7 +202,10 @@ void events_run(void)
 				event_post(EV_NET, id, got[i].events);
 				break;
 			case WATCH_GOFER:
-				vmm_fail("the gofer, which keeps the container's files, has died");
+				if ((int)id == vmm.cfg.gofer_fd)
+					vmm_fail("the gofer, which keeps the container's files, has died");
+				else
+					vmm_log(LOG_WARNING, "the gofer of a container has died");
 				break;
 			case WATCH_CONTROL:
 				control_event(id, got[i].events);

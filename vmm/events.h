@@ -20,7 +20,8 @@ int events_watch_net(int fd, uint32_t number);
 /* Permanent watches of the control server. */
 int events_watch_control(int fd, uint32_t index);
 void events_unwatch(int fd);
-/* The sandbox ends when the gofer at the other end of this socket does. */
+/* The sandbox ends when the gofer of the first container, at the other end of its socket, does. What a further container
+ * asks of its gofer then fails. */
 int events_watch_gofer(int fd);
 
 #endif

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "oci/gofer/proto.h"
-#include "vmm/vmm_impl.h"
+#include "vmm/file_mounts.h"
 
 /* A number: INDEX_BITS of index, GENERATION_BITS of generation, below HC_NO_HANDLE. */
 #define INDEX_BITS      20
@@ -59,14 +59,15 @@ bool file_fds_left(void)
 	return atomic_load_explicit(&fds_open, memory_order_relaxed) < fds_max;
 }
 
-static void release(int fd, uint32_t remote)
+static void release(int fd, uint32_t remote, struct gofer *gofer)
 {
 	if (fd >= 0) {
 		close(fd);
 		file_fds_count(-1);
 	}
 	if (remote != REMOTE_NONE)
-		gofer_forget(vmm.cfg.gofer_fd, remote);
+		gofer_forget(gofer->fd, remote);
+	gofer_put(gofer);
 }
 
 /* Index of an unused entry, or -1. */
@@ -104,7 +105,7 @@ int64_t file_handle_new(const struct host_file *init)
 	i = take_entry();
 	if (i < 0) {
 		pthread_mutex_unlock(&table.lock);
-		release(init->fd, init->remote);
+		release(init->fd, init->remote, init->gofer);
 		return -ENFILE;
 	}
 	h = entry(i);
@@ -112,6 +113,7 @@ int64_t file_handle_new(const struct host_file *init)
 	h->generation = (h->generation + 1) & GENERATION_MASK;
 	h->fd = init->fd;
 	h->remote = init->remote;
+	h->gofer = init->gofer;
 	h->mount = init->mount;
 	h->file_root = init->file_root;
 	h->readonly = init->readonly;
@@ -147,6 +149,7 @@ struct host_file *file_handle_get(uint64_t number)
 
 void file_handle_put(struct host_file *h)
 {
+	struct gofer *gofer;
 	uint32_t remote;
 	int fd;
 
@@ -155,11 +158,12 @@ void file_handle_put(struct host_file *h)
 	/* The last one of a handle that was closed: nobody can find it any more. */
 	fd = h->fd;
 	remote = h->remote;
+	gofer = h->gofer;
 	pthread_mutex_lock(&table.lock);
 	h->next_free = table.free;
 	table.free = h->index;
 	pthread_mutex_unlock(&table.lock);
-	release(fd, remote);
+	release(fd, remote, gofer);
 }
 
 int file_handle_close(uint64_t number)

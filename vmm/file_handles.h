@@ -22,7 +22,8 @@ struct host_file {
 	uint32_t index;      /* in the table */
 	int fd;              /* here, or -1 */
 	uint32_t remote;     /* the gofer's number for it, or REMOTE_NONE */
-	uint8_t mount;
+	struct gofer *gofer; /* of its mount, a reference */
+	uint32_t mount;
 	bool file_root;      /* the root of a mount that is no directory: fd (or remote) is the directory that holds it */
 	bool readonly;       /* of a read-only mount */
 	bool opened;         /* by FS_OPEN or FS_CREATE: fd can be read */
@@ -35,7 +36,7 @@ void file_fds_init(void);
  * they have had theirs. file_fds_count tells of descriptors held for files outside the table. */
 bool file_fds_left(void);
 void file_fds_count(int change);
-/* Takes over fd and remote (also on failure). The number, or -ENFILE. */
+/* Takes over fd, remote and the reference on its gofer (also on failure). The number, or -ENFILE. */
 int64_t file_handle_new(const struct host_file *init);
 /* A reference, or NULL if the number is not an open handle. */
 struct host_file *file_handle_get(uint64_t number);

@@ -15,6 +15,7 @@
 
 #include "oci/gofer/proto.h"
 #include "vmm/file_handles.h"
+#include "vmm/file_mounts.h"
 #include "vmm/hostcall.h"
 #include "vmm/vmm_impl.h"
 
@@ -49,9 +50,11 @@ static int64_t call(struct fs_request *req, struct host_file *a, struct host_fil
 	}
 	if (b && b->file_root)
 		return -ENOTDIR;
-	if (vmm.cfg.gofer_fd < 0 || (vmm.cfg.directfs && !fsops_rare(req)))
+	if (a->gofer->fd < 0 || (vmm.cfg.directfs && !fsops_rare(req)))
 		return fsops_call(req, a->fd, b ? b->fd : -1, reply);
-	return gofer_call(vmm.cfg.gofer_fd, req, object(a), object(b), reply, remote);
+	if (b && a->fd < 0 && b->fd < 0 && a->gofer != b->gofer)
+		return -EXDEV;
+	return gofer_call(a->gofer->fd, req, object(a), object(b), reply, remote);
 }
 
 static void mark(const struct host_file *h, struct hc_attr *attr)
@@ -84,6 +87,7 @@ static int64_t opening(struct fs_request *req, uint64_t dir, bool writes, uint64
 	struct host_file *h, fresh;
 	uint32_t remote = PROTO_NO_HANDLE;
 	int64_t r;
+	bool made;
 
 	/* Asked first: a file must not be created for a handle that cannot be. */
 	if (!file_fds_left())
@@ -92,13 +96,17 @@ static int64_t opening(struct fs_request *req, uint64_t dir, bool writes, uint64
 	if (!h)
 		return -EBADF;
 	r = writes && h->readonly ? -EROFS : call(req, h, NULL, &reply, &remote);
-	fresh = (struct host_file){.fd = reply.fd, .remote = remote, .mount = h->mount, .readonly = h->readonly, .opened = opened};
+	fresh = (struct host_file){.fd = reply.fd, .remote = remote, .gofer = h->gofer, .mount = h->mount, .readonly = h->readonly,
+		.opened = opened};
+	made = r >= 0 && (fresh.fd >= 0 || fresh.remote != REMOTE_NONE);
+	if (made)
+		gofer_get(h->gofer);
 	mark(h, &reply.attr);
 	file_handle_put(h);
 	if (r < 0)
 		return r;
 	r = HC_NO_HANDLE;
-	if (fresh.fd >= 0 || fresh.remote != REMOTE_NONE)
+	if (made)
 		r = file_handle_new(&fresh);
 	else if (opened)
 		return -EIO; /* the gofer sent no descriptor */
@@ -114,21 +122,12 @@ int64_t hc_FS_ROOT(struct vmm_vcpu *v, const uint64_t a[6])
 {
 	struct fs_request req = {.op = HC_FS_STAT};
 	struct fs_reply reply = {.fd = -1};
-	struct host_file root = {.fd = -1, .remote = REMOTE_NONE};
+	struct host_file root;
 	int64_t r, err;
 
-	if (a[0] >= vmm.cfg.nr_mounts)
-		return -EINVAL;
-	root.mount = a[0];
-	root.readonly = vmm.cfg.mount_flags[a[0]] & VMM_MOUNT_READONLY;
-	root.file_root = vmm.cfg.mount_flags[a[0]] & VMM_MOUNT_FILE;
-	if (vmm.cfg.directfs) {
-		root.fd = fcntl(vmm.cfg.mount_fd[a[0]], F_DUPFD_CLOEXEC, 3);
-		if (root.fd < 0)
-			return -errno;
-	} else {
-		root.remote = a[0];
-	}
+	r = file_mount_root(a[0], &root);
+	if (r < 0)
+		return r;
 	r = file_handle_new(&root);
 	if (r < 0)
 		return r;
@@ -390,5 +389,7 @@ int64_t hc_FS_CLOSE(struct vmm_vcpu *v, const uint64_t a[6])
 /* The host's file systems count no changes; the Sentry revalidates each name with --file-access=shared. */
 int64_t hc_FS_ACCESS_SEQ(struct vmm_vcpu *v, const uint64_t a[6])
 {
-	return a[0] < vmm.cfg.nr_mounts ? 0 : -EINVAL;
+	return file_mount_exists(a[0]) ? 0 : -EINVAL;
 }
+
+int64_t hc_FS_UNMOUNT(struct vmm_vcpu *v, const uint64_t a[6]) { return file_mount_drop(a[0]); }

@@ -25,6 +25,7 @@
 #include "vmm/crash.h"
 #include "vmm/events.h"
 #include "vmm/file_handles.h"
+#include "vmm/file_mounts.h"
 #include "vmm/file_windows.h"
 #include "vmm/image.h"
 #include "vmm/io.h"
@@ -157,6 +158,8 @@ static int start(void)
 		rc = io_init(vmm.cfg.io_fd, vmm.cfg.io_own, vmm.cfg.nr_io);
 	if (!rc)
 		rc = control_init(vmm.cfg.control_fd);
+	if (!rc)
+		rc = file_mounts_init();
 	if (!rc && vmm.cfg.gofer_fd >= 0)
 		rc = events_watch_gofer(vmm.cfg.gofer_fd);
 	if (!rc)

@@ -55,6 +55,8 @@ static int dispatch(const struct fdt *f, const char *type, uint32_t request, str
 		return control_wait(f, request);
 	if (strcmp(type, "exec") == 0)
 		return control_exec(f, request);
+	if (strcmp(type, "create") == 0)
+		return control_create(f, request);
 	if (strcmp(type, "pause") == 0 || strcmp(type, "resume") == 0)
 		return control_pause(f, *type == 'p');
 	if (strcmp(type, "update") == 0)
@@ -104,6 +106,7 @@ static void control_main(void *arg)
 	}
 	for (;;) {
 		struct fdt f;
+		container_reap();
 		int64_t n = hostcall2(HC_CTL_NEXT, page_address(in), CTL_MESSAGE_MAX);
 		if (n <= 0) {
 			wait_event(&control.wait, atomic_xchg(&control.pending, 0));

@@ -33,6 +33,7 @@ int control_signal(const struct fdt *f);
 int control_processes(const struct fdt *f, struct fdt_writer *w);
 int control_wait(const struct fdt *f, uint32_t request);
 int control_exec(const struct fdt *f, uint32_t request);
+int control_create(const struct fdt *f, uint32_t request);
 int control_start(const struct fdt *f, uint32_t request);
 int control_pause(const struct fdt *f, bool pause);
 /* Limits of a container change. */

@@ -116,6 +116,13 @@ int control_start(const struct fdt *f, uint32_t request)
 	return err ? err : CONTROL_LATER;
 }
 
+int control_create(const struct fdt *f, uint32_t request)
+{
+	int err = container_create(f, request);
+
+	return err ? err : CONTROL_LATER;
+}
+
 int control_pause(const struct fdt *f, bool pause)
 {
 	struct container *c = control_container(f);

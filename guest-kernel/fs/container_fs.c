@@ -11,6 +11,7 @@
 
 #include <linux/mount.h>
 
+#include "boot/boot.h"
 #include "fs/cgroupfs.h"
 #include "fs/gofer.h"
 #include "fs/hostio.h"
@@ -130,7 +131,7 @@ static struct super_block *mount_gofer(const struct fdt *f, int node, bool overl
 	uint32_t index = fdt_u32(f, node, "mount", UINT32_MAX);
 	if (index == UINT32_MAX)
 		return ERR_PTR(-EINVAL);
-	struct super_block *sb = gofer_mount(index, shared ? GOFER_SHARED : 0);
+	struct super_block *sb = gofer_mount(fdt_u32(f, 0, "mount-base", 0) + index, shared ? GOFER_SHARED : 0);
 	if (IS_ERR(sb) || !overlay)
 		return sb;
 	if (!S_ISDIR(sb->root->inode->mode)) {
@@ -387,12 +388,10 @@ static bool is_mounted(const struct fdt *f, int mounts, const char *dest)
 
 int container_mount_all(const struct fdt *f, int node)
 {
-	int chosen = fdt_child(f, 0, "chosen");
-	const char *access = chosen >= 0 ? fdt_string(f, chosen, "file-access") : NULL;
 	int root = fdt_child(f, node, "root");
 	if (root < 0)
 		return container_refuse(-EINVAL, "the container has no root");
-	int r = mount_root(f, root, access && !strcmp(access, "shared"));
+	int r = mount_root(f, root, boot.file_access_shared);
 	if (r)
 		return r;
 	r = container_enter_root();
@@ -416,6 +415,14 @@ int container_mount_all(const struct fdt *f, int node)
 	if (readonly)
 		atomic_or(&current->nsproxy->mnt->root->flags, MS_RDONLY);
 	return 0;
+}
+
+void container_drop_mounts(const struct fdt *f)
+{
+	uint32_t base = fdt_u32(f, 0, "mount-base", UINT32_MAX), len;
+	const void *flags = fdt_prop(f, 0, "mount-flags", &len);
+	for (uint32_t i = 0; base != UINT32_MAX && flags && i < len / 4; i++)
+		(void)hostcall1(HC_FS_UNMOUNT, base + i);
 }
 
 /* ---- descriptors ---- */

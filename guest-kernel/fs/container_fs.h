@@ -19,6 +19,8 @@ int container_adjust_paths(const struct fdt *f, int node);
 int container_open_stdio(const struct fdt *f, int node, bool terminal);
 /* Closes the io numbers of the node, from the first-th on. */
 void container_drop_io(const struct fdt *f, int node, uint32_t first);
+/* Gives up the gofer mounts that came with a message and are not mounted. */
+void container_drop_mounts(const struct fdt *f);
 /* EV_IO from the event ring. */
 void host_io_event(uint32_t io, uint32_t events);
 /* A file system backed by gofer mount index (super block or ERR_PTR). flags: MS_RDONLY, and GOFER_SHARED when others

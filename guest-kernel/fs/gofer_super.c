@@ -72,6 +72,7 @@ static int gofer_revalidate(struct dentry *dentry)
 
 static void gofer_put_super(struct super_block *sb)
 {
+	(void)hostcall1(HC_FS_UNMOUNT, gofer_s(sb)->mount);
 	kfree(sb->private);
 	sb->private = NULL;
 }

@@ -74,10 +74,11 @@ void mount_strip_tree(struct mnt_ns *tree, struct list_node *out)
 		to_list(list_first(&tree->mounts, struct mount, link), out);
 }
 
+/* Children, which come later on the list, go first: their mount points hold on to the super block below. */
 void mount_release_list(struct list_node *out)
 {
 	while (!list_empty(out)) {
-		struct mount *m = list_first(out, struct mount, link);
+		struct mount *m = list_entry(out->prev, struct mount, link);
 		list_del(&m->link);
 		if (m->mountpoint)
 			dentry_put(m->mountpoint);

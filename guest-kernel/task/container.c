@@ -6,7 +6,9 @@
 #include "task/container.h"
 
 #include "boot/boot.h"
+#include "boot/events.h"
 #include "fs/container_fs.h"
+#include "fs/tty/tty.h"
 #include "lib/log.h"
 #include "lib/string.h"
 #include "mm/mm.h"
@@ -55,7 +57,21 @@ void container_put(struct container *c)
 	kfree(c);
 }
 
-static void add_to_list(struct container *c)
+struct container *container_alloc(const char *id)
+{
+	struct container *c = kzalloc(sizeof(*c));
+
+	if (!c)
+		return NULL;
+	ref_init(&c->refs);
+	list_init(&c->link);
+	strlcpy(c->id, id, sizeof(c->id));
+	wait_queue_init(&c->thaw);
+	wait_queue_init(&c->start_wait);
+	return c;
+}
+
+void container_add(struct container *c)
 {
 	spin_lock(&containers.lock);
 	list_add_tail(&c->link, &containers.list);
@@ -76,7 +92,9 @@ int container_charge_task(struct container *c)
 
 void container_uncharge_task(struct container *c)
 {
-	atomic_sub(&c->nr_tasks, 1);
+	/* The last one of a container that has ended: it can be forgotten. */
+	if (atomic_sub(&c->nr_tasks, 1) == 0 && unlikely(atomic_load(&c->ended)))
+		control_wake();
 }
 
 /* ---- first processes ---- */
@@ -89,22 +107,25 @@ static NORETURN void fail(int err)
 		(void)hostcall1(HC_IDLE, UINT64_MAX);
 }
 
-static void read_identity(const struct fdt *f, int node)
+static void read_identity(struct container *c, const struct fdt *f, int node)
 {
 	const char *id = fdt_string(f, node, "id"), *host = fdt_string(f, node, "hostname");
+	struct uts_ns *uts = current->nsproxy->uts;
 
-	strlcpy(container0.id, id ? id : "", sizeof(container0.id));
-	strlcpy(init_uts_ns.nodename, host && *host ? host : boot.hostname, sizeof(init_uts_ns.nodename));
+	strlcpy(c->id, id ? id : "", sizeof(c->id));
+	/* Who shares the name does not change it. */
+	if (c == &container0 || uts != container0.nsproxy->uts)
+		strlcpy(uts->nodename, host && *host ? host : boot.hostname, sizeof(uts->nodename));
 	uint32_t len;
-	container0.cgroup.v2 = fdt_prop(f, node, "cgroup-v2", &len);
-	container_read_limits(f, node, &container0);
+	c->cgroup.v2 = fdt_prop(f, node, "cgroup-v2", &len);
+	container_read_limits(f, node, c);
 	const char *domain = fdt_string(f, node, "domainname");
-	if (domain && *domain)
-		strlcpy(init_uts_ns.domainname, domain, sizeof(init_uts_ns.domainname));
-	container0.personality = fdt_u32(f, node, "personality", 0);
+	if (domain && *domain && (c == &container0 || uts != container0.nsproxy->uts))
+		strlcpy(uts->domainname, domain, sizeof(uts->domainname));
+	c->personality = fdt_u32(f, node, "personality", 0);
 }
 
-static int read_seccomp(const struct fdt *f, int node)
+static int read_seccomp(struct container *c, const struct fdt *f, int node)
 {
 	uint32_t len, log_len;
 	const void *program = fdt_prop(f, node, "seccomp", &len);
@@ -114,26 +135,26 @@ static int read_seccomp(const struct fdt *f, int node)
 	struct seccomp_filter *s = seccomp_filter_create(program, len, fdt_prop(f, node, "seccomp-log", &log_len) != NULL);
 	if (IS_ERR(s))
 		return container_refuse(PTR_ERR(s), "linux.seccomp");
-	container0.seccomp = s;
+	c->seccomp = s;
 	return 0;
 }
 
-static int container_start(const struct fdt *f, int node)
+int container_init_start(struct container *c, const struct fdt *f, int node, int io_node)
 {
-	read_identity(f, node);
-	int err = read_seccomp(f, node);
+	read_identity(c, f, node);
+	int err = read_seccomp(c, f, node);
 	if (!err)
 		err = container_mount_all(f, node);
 	if (!err)
 		err = container_adjust_paths(f, node);
-	return err ? err : container_process_start(f, node, node);
+	return err ? err : container_process_start(f, node, io_node);
 }
 
 static void init_main(void *arg)
 {
 	sched_first_switch();
 	int node = fdt_child(&boot.fdt, 0, "container");
-	int err = node < 0 ? container_refuse(-EINVAL, "the boot tree has no /container") : container_start(&boot.fdt, node);
+	int err = node < 0 ? container_refuse(-EINVAL, "the boot tree has no /container") : container_init_start(&container0, &boot.fdt, node, node);
 	if (err)
 		fail(err);
 	container_started(&container0, 0);
@@ -233,9 +254,69 @@ void container_spawn(const struct fdt *f)
 	if (IS_ERR(t))
 		panic("no memory for the first process");
 	container0.init = t->proc;
-	add_to_list(&container0);
+	container_add(&container0);
 	if (container_start_process(t))
 		panic("the first process cannot start");
+}
+
+/* ---- the end ---- */
+/* Those that do not share its pid namespace are killed with that. */
+static void kill_all(struct container *c)
+{
+	struct process *p;
+	siginfo_t si;
+
+	siginfo_kernel(&si, SIGKILL);
+	spin_lock(&tasklist_lock);
+	list_for_each_entry(p, &process_list, all_link)
+		if (p->container == c && p != current->proc)
+			(void)signal_send_process_locked(p, &si);
+	spin_unlock(&tasklist_lock);
+}
+
+void container_end(struct container *c)
+{
+	spin_lock(&tasklist_lock);
+	c->init = NULL;
+	spin_unlock(&tasklist_lock);
+	spin_lock(&containers.lock);
+	c->id[0] = 0; /* another one may have it now */
+	spin_unlock(&containers.lock);
+	kill_all(c);
+	atomic_store(&c->ended, true);
+	control_wake();
+}
+
+static struct container *take_ended(void)
+{
+	struct container *c, *found = NULL;
+
+	spin_lock(&containers.lock);
+	list_for_each_entry(c, &containers.list, link) {
+		if (atomic_load(&c->ended) && !atomic_load(&c->nr_tasks)) {
+			list_del(&c->link);
+			found = c;
+			break;
+		}
+	}
+	spin_unlock(&containers.lock);
+	return found;
+}
+
+void container_reap(void)
+{
+	struct container *c;
+
+	while ((c = take_ended())) {
+		if (c->nsproxy)
+			nsproxy_put(c->nsproxy);
+		c->nsproxy = NULL;
+		tty_put(c->console);
+		c->console = NULL;
+		seccomp_filter_put(c->seccomp);
+		c->seccomp = NULL;
+		container_put(c);
+	}
 }
 
 /* ---- pause ---- */

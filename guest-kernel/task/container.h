@@ -3,7 +3,8 @@
  * Containers of the sandbox: what the host knows by an ID. container0 comes with the boot tree and lives as long as the
  * sandbox; others are made by control messages.
  *
- * A process belongs to the container of its parent for ever (process->container) and holds a reference on it.
+ * A process belongs to the container of its parent for ever (process->container) and holds a reference on it. The end of
+ * its first process (init) is that of a container: whatever else is in it is killed, and its ID is free.
  */
 #ifndef TASK_CONTAINER_H
 #define TASK_CONTAINER_H
@@ -23,7 +24,7 @@ struct container {
 	ref_t refs;
 	struct list_node link;          /* list of containers; containers_lock */
 	char id[128];
-	struct nsproxy *nsproxy;        /* what its processes start in, a reference; set once */
+	struct nsproxy *nsproxy;        /* what its processes start in, a reference; the control task's once it is set */
 	struct process *init;           /* NULL before it exists and after it ended; tasklist_lock to change */
 	uint64_t memory_limit, pids_limit;
 	uint32_t nr_tasks;              /* atomic */
@@ -32,6 +33,8 @@ struct container {
 	struct wait_queue thaw;         /* its tasks sleep here while it is frozen */
 	struct seccomp_filter *seccomp; /* of all its processes, or NULL; set before its first one runs */
 	uint32_t personality;           /* likewise */
+	bool ended;                     /* its init has; atomic */
+	uint32_t create_request;        /* its init's owner (boot/control_watch.c), 0: the sandbox itself; immutable */
 	uint32_t start_state;           /* atomic; of container_hold.c */
 	uint32_t start_request;         /* that released it; written before start_state */
 	struct wait_queue start_wait;   /* init sleeps here between creation and start */
@@ -58,6 +61,15 @@ void container_wait_thawed(void);
 struct task *container_new_process(struct container *c, const char *name, void (*fn)(void *), void *arg);
 /* Makes it visible and lets it run: 0, or -ESRCH if the init of its pid namespace has ended: task_discard it. */
 int container_start_process(struct task *t) MUST_CHECK;
+/* Its init is ending; in the task that does. */
+void container_end(struct container *c);
+/* The control task: frees what containers that have ended held. */
+void container_reap(void);
+/* A container not yet on the list, or NULL. */
+struct container *container_alloc(const char *id);
+void container_add(struct container *c);
+/* In the init task: its mounts, then its program. */
+int container_init_start(struct container *c, const struct fdt *f, int node, int io_node) MUST_CHECK;
 /* Creates the first container's first task. */
 void container_spawn(const struct fdt *f);
 
@@ -77,6 +89,10 @@ void container_started(struct container *c, int err);
 /* A signal to the sandbox process is one to the first container's init. No locks held, does not sleep. */
 void container_host_signal(int signo);
 
+/* container_exec.c: a further container, from the control message f ("create"), likewise. */
+int container_create(const struct fdt *f, uint32_t request) MUST_CHECK;
+/* Tells whoever asked for the process with this request that it runs, or (a container) is set up. */
+void container_tell_started(uint32_t request);
 /* container_exec.c: one more process in a running container, from the control message f ("exec"), whose request is told of
  * its start and its end. 0: the answer will come; -errno: answer at once. */
 int container_exec(const struct fdt *f, uint32_t request) MUST_CHECK;

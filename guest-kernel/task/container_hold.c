@@ -20,7 +20,10 @@ enum { START_NONE, START_HELD, START_GO, START_DONE };
 void container_hold(struct container *c)
 {
 	atomic_store(&c->start_state, START_HELD);
-	(void)hostcall0(HC_CREATED);
+	if (c->create_request)
+		container_tell_started(c->create_request);
+	else
+		(void)hostcall0(HC_CREATED);
 	/* There are no handlers yet, so a signal is ignored, stops us, or is the end. */
 	while (wait_event_interruptible(&c->start_wait, atomic_load(&c->start_state) >= START_GO))
 		signal_deliver();
@@ -42,6 +45,9 @@ void container_started(struct container *c, int err)
 	struct fdt_writer w;
 	uint8_t *buf;
 
+	/* Nobody held it: whoever created it hears now. */
+	if (atomic_load(&c->start_state) == START_NONE && c->create_request && !err)
+		container_tell_started(c->create_request);
 	if (atomic_load(&c->start_state) != START_GO)
 		return;
 	atomic_store(&c->start_state, START_DONE);

@@ -307,7 +307,7 @@ bool seccomp_check(uint64_t nr, const struct sysargs *a)
 }
 
 /* ---- life ---- */
-static void filter_put(struct seccomp_filter *f)
+void seccomp_filter_put(struct seccomp_filter *f)
 {
 	while (f && ref_put(&f->refs)) {
 		struct seccomp_filter *prev = f->prev;
@@ -331,7 +331,7 @@ void seccomp_put(struct task *t)
 	struct seccomp_filter *f = t->seccomp;
 	t->seccomp = NULL;
 	spin_unlock(&tasklist_lock);
-	filter_put(f);
+	seccomp_filter_put(f);
 }
 
 uint32_t seccomp_filter_count(struct task *t)
@@ -443,7 +443,7 @@ static void sync_threads(struct task *me)
 		ref_get(&me->seccomp->refs);
 		WRITE_ONCE(t->seccomp, me->seccomp);
 		WRITE_ONCE(t->seccomp_mode, SECCOMP_MODE_FILTER);
-		filter_put(old); /* an ancestor: it lives on */
+		seccomp_filter_put(old); /* an ancestor: it lives on */
 		if (me->no_new_privs)
 			WRITE_ONCE(t->no_new_privs, true);
 	}

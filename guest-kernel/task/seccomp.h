@@ -16,6 +16,7 @@ void seccomp_put(struct task *t);
 uint32_t seccomp_filter_count(struct task *t);
 /* A filter from a program of the host's (bytes of struct sock_filter), with one reference; ERR_PTR. */
 struct seccomp_filter *seccomp_filter_create(const void *program, uint32_t bytes, bool log);
+void seccomp_filter_put(struct seccomp_filter *f); /* NULL is none */
 /* The current task, which has none, comes under the filter. */
 void seccomp_adopt(struct seccomp_filter *f);
 /* prctl(PR_SET_SECCOMP), seccomp(2). */

@@ -419,6 +419,8 @@ NORETURN void task_exit(int status)
 	exit_files(t);
 	if (last && p == container0.init)
 		end_sandbox(p, status);
+	if (last && p == p->container->init)
+		container_end(p->container);
 	if (last && p->vpid == 1 && p->pid_ns->init == p)
 		pid_ns_zap(p->pid_ns);
 	task_signal_destroy(t);

@@ -38,6 +38,10 @@
  *   exec:   io = <u32>* for the descriptors that came with it; host-pid = <u32>: who stands for the process on the host;
  *           process { args ... as in a container node }. The first reply: pid, exec; the second one: status. The process is
  *           killed when the connection closes before.
+ *   create: a further container, with a container node as above (its io is that of the message; namespaces = <CLONE_NEW*>,
+ *           those that it does not share with the first one); host-pid; directfs and mount-flags (VMM_MOUNT_*) = <u32>*
+ *           describe the gofer's socket and mounts, which come before the other descriptors; the VMM adds mount-base = <u32>,
+ *           the number of mount 0. Replies as for exec, the first one when the container is held or runs.
  *   pause, resume
  *   update: limits as in a container node; those that are absent stay
  *   processes: the reply: host-pids = <u32>* as told by exec; pids, ppids, uids, ttys (major << 20 | minor), starts (seconds

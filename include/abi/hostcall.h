@@ -57,6 +57,7 @@
 	H(39, FS_UNMAP,    file,    "pa, len",               "empty part of a file window (reads fault afterwards)") \
 	H(40, FS_ACCESS_SEQ, file,  "mount",                 "counter of changes seen from outside, for --file-access=shared; 0 if not watched") \
 	H(41, FS_COPY_RANGE, file,  "in, in_off, out, out_off, len", "copy_file_range(2) between two open handles") \
+	H(42, FS_UNMOUNT,  file,    "mount",                 "the gofer mount is not used any more; its handles stay valid") \
 	H(44, IO_STAT,     stdio,   "io, attr*",             "what an inherited descriptor is") \
 	H(45, IO_READ,     stdio,   "io, hc_iov*, n",        "non-blocking read; EAGAIN") \
 	H(46, IO_WRITE,    stdio,   "io, hc_iov*, n",        "non-blocking write; EAGAIN") \

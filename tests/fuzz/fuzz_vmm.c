@@ -16,6 +16,7 @@
 #include "vmm/clock.h"
 #include "vmm/crash.h"
 #include "vmm/events.h"
+#include "vmm/file_mounts.h"
 #include "vmm/file_windows.h"
 #include "vmm/memory.h"
 #include "vmm/vcpu.h"
@@ -129,6 +130,7 @@ void fuzz_vmm_init(int control_fd)
 	vmm.ops = &ops;
 	vmm.cfg = (struct vmm_config){.nr_cpus = 2, .nr_mounts = 1, .directfs = true, .gofer_fd = -1, .control_fd = control_fd};
 	vmm.cfg.mount_fd[0] = open(in_dir("mount"), O_PATH | O_DIRECTORY);
+	ENSURE(file_mounts_init() == 0);
 	vmm.stop_fd = eventfd(0, EFD_NONBLOCK);
 	file_windows_enable();
 	ENSURE(memory_init(RAM_CHUNK_SIZE) == 0 && memory_attach_platform() == 0);
