@@ -79,7 +79,7 @@ int mount_dominating_group(const struct mount *m);
 #define COPY_SLAVE      2u     /* the copies are slaves of the mounts copied; without COPY_SHARED_SLAVE of each one */
 #define COPY_SHARED     4u     /* the copies are shared */
 #define COPY_SHARED_SLAVE 8u   /* of shared mounts the copies are slaves */
-#define COPY_PRIVATE    16u    /* no propagation */
+#define COPY_NS_FILES   16u    /* files of mount namespaces, too */
 /* mount_lock held: copies m's tree below root (a dentry of m), or m alone, into the empty tree `into`. ENOMEM, EPERM
  * (what is left out would show what is locked), ENOSPC. On failure into has what was made. */
 int mount_copy_tree(struct mount *m, struct dentry *root, bool recursive, uint32_t flags, struct mnt_ns *into);

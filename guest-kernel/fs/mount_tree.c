@@ -10,6 +10,7 @@
 #include <linux/mount.h>
 
 #include "fs/namei.h"
+#include "fs/nsfs.h"
 #include "lib/log.h"
 #include "lib/string.h"
 #include "task/task.h"
@@ -109,12 +110,24 @@ static struct mount *clone_mount(struct mount *old, struct dentry *root, uint32_
 	c->unbindable = old->unbindable;
 	c->locked = old->locked;
 	c->locked_flags = old->locked_flags;
-	if (!(flags & COPY_PRIVATE))
-		mount_join_groups(c, old, (flags & COPY_SLAVE) || ((flags & COPY_SHARED_SLAVE) && mount_is_shared(old)));
+	mount_join_groups(c, old, (flags & COPY_SLAVE) || ((flags & COPY_SHARED_SLAVE) && mount_is_shared(old)));
 	if ((flags & COPY_SHARED) && !c->unbindable)
 		mount_set_type(c, MS_SHARED);
 	old->copy = c;
 	return c;
+}
+
+static bool is_mount_ns_file(const struct dentry *d)
+{
+	const struct ns_common *ns = nsfs_of_dentry(d);
+
+	return ns && ns->kind == NS_MNT;
+}
+
+/* A mount namespace may hold only younger ones: no two hold each other. */
+static bool would_loop(const struct dentry *d)
+{
+	return is_mount_ns_file(d) && nsfs_of_dentry(d)->inum <= current->nsproxy->mnt->ns.inum;
 }
 
 /* Mounts that the tree below root of top has at all. */
@@ -134,7 +147,7 @@ int mount_copy_tree(struct mount *top, struct dentry *root, bool recursive, uint
 	if (!recursive)
 		return 0;
 	list_for_each_entry(m, &top->ns->mounts, link) {
-		if (!is_part(m, top, root))
+		if (!is_part(m, top, root) || (is_mount_ns_file(m->root) && !(flags & COPY_NS_FILES)))
 			continue;
 		if (m->unbindable && !(flags & COPY_UNBINDABLE)) {
 			if (m->locked)
@@ -191,9 +204,9 @@ struct mount *mount_clone_tree(const struct path *from, bool recursive)
 	spin_lock(&mount_lock);
 	/* Namespaces' own files (nsfs) are bound from where they are, which is in no tree. */
 	bool there = mount_in_tree(old) && (mount_is_ours(old) || !old->ns->ns.inum);
-	if ((there || (from->dentry->flags & DENTRY_NSFS)) && !old->unbindable &&
+	if ((there || (from->dentry->flags & DENTRY_NSFS)) && !old->unbindable && !would_loop(from->dentry) &&
 	    (recursive || !hides_locked(old, from->dentry)))
-		err = mount_copy_tree(old, from->dentry, recursive && there, 0, tree);
+		err = mount_copy_tree(old, from->dentry, recursive && there, COPY_NS_FILES, tree);
 	clear_copies(old->ns);
 	old->copy = NULL;
 	struct mount *m = tree->root;
@@ -251,7 +264,7 @@ static int copy_for(struct mount *m, struct reach *r, uint32_t count)
 	if (!tree)
 		return -ENOMEM;
 	uint32_t how = slave ? COPY_SLAVE | (mount_is_shared(m) ? COPY_SHARED : 0) : COPY_SHARED;
-	int err = mount_copy_tree(source, source->root, true, how | COPY_UNBINDABLE, tree);
+	int err = mount_copy_tree(source, source->root, true, how | COPY_UNBINDABLE | COPY_NS_FILES, tree);
 	clear_copies(source->ns);
 	if (!err && m->ns->nr_mounts + count > MOUNTS_MAX)
 		err = -ENOSPC;

@@ -451,7 +451,7 @@ static char *anon_name(struct dentry *d, char *buf, size_t size)
 
 static char *name_of(const struct path *path, char *buf, size_t size, bool mark_unreachable)
 {
-	if (path->dentry->flags & DENTRY_ANON)
+	if ((path->dentry->flags & DENTRY_ANON) && !(path->dentry == path->mnt->root && READ_ONCE(path->mnt->parent)))
 		return anon_name(path->dentry, buf, size);
 	struct path root;
 	fs_get_root(&root);

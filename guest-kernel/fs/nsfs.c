@@ -160,11 +160,6 @@ int nsfs_path(struct ns_common *ns, struct path *out)
 	return 0;
 }
 
-struct ns_common *nsfs_of_dentry(const struct dentry *d)
-{
-	return d->flags & DENTRY_NSFS ? d->inode->private : NULL;
-}
-
 struct ns_common *nsfs_namespace(const struct file *f)
 {
 	return f->path.dentry ? nsfs_of_dentry(f->path.dentry) : NULL;

@@ -11,6 +11,9 @@ int nsfs_path(struct ns_common *ns, struct path *out) MUST_CHECK;
 /* The namespace of an open file, without a reference, or NULL. */
 struct ns_common *nsfs_namespace(const struct file *f);
 /* The same of a dentry. */
-struct ns_common *nsfs_of_dentry(const struct dentry *d);
+static inline struct ns_common *nsfs_of_dentry(const struct dentry *d)
+{
+	return d->flags & DENTRY_NSFS ? d->inode->private : NULL;
+}
 
 #endif

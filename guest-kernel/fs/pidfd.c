@@ -153,17 +153,6 @@ int64_t sys_pidfd_send_signal(const struct sysargs *a)
 	return err;
 }
 
-/* As ptrace access would be granted: same user, or CAP_SYS_PTRACE. */
-static bool may_take_from(const struct task *t)
-{
-	const struct cred *me = current->cred, *c = t->cred;
-
-	if (t->proc == current->proc || cred_capable(me, CAP_SYS_PTRACE))
-		return true;
-	return me->uid == c->uid && me->uid == c->euid && me->uid == c->suid && me->gid == c->gid && me->gid == c->egid &&
-	       me->gid == c->sgid && (c->cap_permitted & ~me->cap_permitted) == 0 && t->mm && t->mm->dumpable;
-}
-
 int64_t sys_pidfd_getfd(const struct sysargs *a)
 {
 	int fd = arg_int(a, 0), target = arg_int(a, 1);
@@ -178,8 +167,10 @@ int64_t sys_pidfd_getfd(const struct sysargs *a)
 	spin_lock(&tasklist_lock);
 	struct task *t = p->leader;
 	if (t && !p->zombie) {
+		err = ptrace_may_access(t) ? 0 : -EPERM;
 		spin_lock(&t->lock);
-		err = may_take_from(t) ? (t->files ? 0 : -ESRCH) : -EPERM;
+		if (!err && !t->files)
+			err = -ESRCH;
 		if (!err)
 			files = files_get(t->files);
 		spin_unlock(&t->lock);

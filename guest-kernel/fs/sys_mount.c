@@ -76,13 +76,20 @@ int super_remount(struct super_block *sb, uint32_t flags, const char *data)
 	return r;
 }
 
+/* How access times are kept: relatime is the default. */
+static uint32_t atime_kind(uint32_t flags)
+{
+	uint32_t kind = flags & (MS_NOATIME | MS_STRICTATIME);
+
+	return (kind ? kind : MS_RELATIME) | (flags & MS_NODIRATIME);
+}
+
 /* May flags that a more privileged namespace has locked change? */
 static bool flags_locked(const struct mount *m, uint32_t flags)
 {
 	uint32_t keep = m->locked_flags & (MS_RDONLY | MS_NODEV | MS_NOSUID | MS_NOEXEC);
-	uint32_t atime = MS_NOATIME | MS_NODIRATIME | MS_RELATIME | MS_STRICTATIME;
 
-	return (keep & ~flags) || ((m->locked_flags & MS_RELATIME) && ((m->flags ^ flags) & atime));
+	return (keep & ~flags) || ((m->locked_flags & MS_RELATIME) && atime_kind(m->flags) != atime_kind(flags));
 }
 
 static int do_remount(const struct path *at, uint32_t flags, const char *data)
@@ -264,6 +271,13 @@ int64_t sys_umount2(const struct sysargs *a)
 	int r = path_lookup_user(AT_FDCWD, name, flags & UMOUNT_NOFOLLOW_ ? 0 : LOOKUP_FOLLOW, &p);
 	if (r)
 		return r;
+	/* "." too means what is mounted there by now. */
+	struct nameidata none = {0};
+	r = nd_cross_mounts(&none, &p);
+	if (r) {
+		path_put(&p);
+		return r;
+	}
 	struct mount *m = mount_at(&p);
 	if (!m || !mount_is_ours(m)) {
 		r = -EINVAL;

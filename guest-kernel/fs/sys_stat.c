@@ -197,7 +197,7 @@ static int do_statfs(const struct path *p, uva_t out)
 		if (r)
 			return r;
 	}
-	if (p->dentry->flags & DENTRY_ANON)
+	if ((p->dentry->flags & (DENTRY_ANON | DENTRY_NSFS)) == DENTRY_ANON)
 		st.type = anon_magic(p->dentry->inode, st.type);
 	struct statfs s;
 	memset(&s, 0, sizeof(s));
