@@ -171,7 +171,8 @@ static struct error *spawn_both(struct sandbox *sb, struct launch *l, int status
 	set_oom_score_adj(c->spec);
 	inside = c->use_cgroups && cgroup_enter(&sb->cgroup);
 	sb->join_cgroup = c->use_cgroups && !inside;
-	l->wait_for_go = sb->join_cgroup || hooks_any(c->spec->hooks, "prestart") ||
+	/* What outlives us must not go on before its numbers are on record. */
+	l->wait_for_go = c->mode != SANDBOX_FOREGROUND || sb->join_cgroup || hooks_any(c->spec->hooks, "prestart") ||
 	                 hooks_any(c->spec->hooks, "createRuntime") || hooks_any(c->spec->hooks, "createContainer");
 	e = launch_write(l, &tree);
 	gofer.fds[0] = boot.fds[0] = tree;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Hostcalls of the machine family: time, kicks, memory, the end of the sandbox. */
+#define _GNU_SOURCE
 #include "vmm/hostcall.h"
 
 #include <ctype.h>
@@ -8,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/uio.h>
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
@@ -85,7 +87,9 @@ int64_t hc_OOM_EVENT(struct vmm_vcpu *v, const uint64_t a[6])
 {
 	unsigned long long size, resident;
 	char text[128];
-	ssize_t n = vmm.cfg.statm_fd < 0 ? -1 : pread(vmm.cfg.statm_fd, text, sizeof(text) - 1, 0);
+	struct iovec iov = { text, sizeof(text) - 1 };
+	/* preadv2, since the filter has it for files anyway */
+	ssize_t n = vmm.cfg.statm_fd < 0 ? -1 : preadv2(vmm.cfg.statm_fd, &iov, 1, 0, 0);
 
 	text[n > 0 ? n : 0] = 0;
 	if (vmm.cfg.gofer_fd < 0 || sscanf(text, "%llu %llu", &size, &resident) != 2)

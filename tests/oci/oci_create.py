@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 
 from harness import alive, check, children, create, describe, equal, finish, reap, wait_for
 
@@ -118,6 +119,61 @@ def test_stale_state(t):
     path.write_text(json.dumps(state))
     t.ok("delete", name)
     reap(pid)
+
+
+def test_create_killed(t):
+    """runsc create killed at any moment: what it leaves can be deleted, and nothing stays."""
+    bundle = t.bundle(["/bin/true"])
+    for step in range(24):
+        name = t.new_id()
+        p = t.popen("create", "--bundle", bundle, name, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(step * 0.001)
+        p.kill()
+        p.wait()
+        t.ok("delete", "--force", name)
+    t.expect_clean()
+
+
+def test_created_dies(t):
+    """Either process of a created container is killed: the container has stopped, and can be deleted."""
+    for victim in ("sandboxPid", "goferPid"):
+        name, pid = create(t, ["/bin/true"])
+        os.kill(t.state_file(name)[victim], signal.SIGKILL)
+        reap(pid)
+        wait_for(lambda: not children(), "both gone")
+        equal(t.status_of(name), "stopped", f"{victim} killed")
+        r = t.run("start", name)
+        check(r.status == 128 and "stopped" in r.err, r)
+        t.ok("delete", name)
+
+
+def test_create_race(t):
+    """Many create the same container, others delete it: one succeeds at a time, and nothing stays."""
+    bundle = t.bundle(["/bin/true"])
+    name = t.new_id()
+    procs = [t.popen("create", "--bundle", bundle, name, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for _ in range(6)]
+    results = [p.wait(timeout=60) for p in procs]
+    equal(sorted(results), [0] + [128] * 5, "six creates")
+    for p in [t.popen(*c, name, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+              for c in [("delete",), ("start",), ("kill",), ("delete", "--force"), ("state",), ("delete", "--force"), ("start",)]]:
+        check(p.wait(timeout=60) in (0, 128), "a racing command crashed")
+    t.ok("delete", "--force", name)
+
+
+def test_twenty_lives(t):
+    """Twenty containers at once, created, started, ended and deleted by commands that run side by side."""
+    bundle = t.bundle(["/bin/sh", "-c", "exit 5"])
+    names = [t.new_id() for _ in range(20)]
+
+    def all_at_once(*command, per=lambda name: []):
+        procs = [t.popen(*command, *per(n), n, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for n in names]
+        equal([p.wait(timeout=120) for p in procs], [0] * len(names), command[0])
+    all_at_once("create", "--bundle", bundle, per=lambda n: ["--pid-file", t.tmp / f"{n}.pid"])
+    pids = [int((t.tmp / f"{n}.pid").read_text()) for n in names]
+    equal(sorted(children()), sorted(pids), "our children")
+    all_at_once("start")
+    equal([reap(p, 60) for p in pids], [5] * len(pids), "statuses")
+    all_at_once("delete")
 
 
 def test_preserve_fds(t):
