@@ -408,7 +408,9 @@ int64_t hc_NET_POLL(struct vmm_vcpu *v, const uint64_t a[6])
 	if (!s)
 		return -EBADF;
 	p.fd = s->fd;
-	rc = poll(&p, 1, 0) < 0 ? -errno : (unsigned short)p.revents;
+	do /* a kick interrupts even a poll that does not wait */
+		rc = poll(&p, 1, 0) < 0 ? -errno : (unsigned short)p.revents;
+	while (rc == -EINTR);
 	net_socket_put(s);
 	return rc;
 }
