@@ -68,6 +68,7 @@ static struct error *read_config(const void *t, struct vmm_config *c)
 	c->directfs = launch_flag(t, node, "directfs");
 	c->file_access_shared = launch_flag(t, node, "file-access-shared");
 	c->host_network = launch_flag(t, node, "host-network");
+	c->allow_suid = launch_flag(t, node, "allow-suid");
 	c->debug = launch_flag(t, node, "debug");
 	c->strace = launch_flag(t, node, "strace");
 	c->nr_io = launch_u32(t, node, "nr-io", 0);

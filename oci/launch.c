@@ -58,6 +58,7 @@ static void put_boot(struct tree *t, const struct launch *l)
 	put_flag(t, "host-network", strcmp(o->network, "host") == 0);
 	put_flag(t, "own-network", network_is_own(l->spec));
 	tree_strings(t, "sysctls", l->spec->sysctls);
+	put_flag(t, "allow-suid", o->allow_suid);
 	put_flag(t, "debug", o->debug);
 	put_flag(t, "strace", o->strace);
 	put_flag(t, "foreground", l->foreground);

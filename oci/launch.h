@@ -5,7 +5,7 @@
  *
  *   /container   for the Sentry, as abi/control.h says
  *   /boot        platform, sentry; cpus <u32>; memory <u64>; nr-io, first-preserved <u32>; empty-root-on; mount-readonly <u32 per gofer mount>;
- *                flags: directfs, file-access-shared, debug, strace, foreground, wait-for-go;
+ *                flags: directfs, file-access-shared, allow-suid, debug, strace, foreground, wait-for-go;
  *                descriptors <u32>: gofer-fd, control-fd, status-fd, kvm-fd, debug-log-fd (absent: none)
  *   /gofer       work-dir; oom-dir (the memory cgroup; absent: none); hide-path (absent: none); flags: directfs, hide-system, wait-for-go; sandbox-fd, status-fd <u32>;
  *                mount@N { source; flags: readonly, recursive, nosuid, noexec, noatime }   mount@0 is the root

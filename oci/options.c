@@ -25,6 +25,7 @@ const struct flag global_flags[] = {
     OPT("overlay2", 0, FLAG_STRING, overlay2, "none|root:memory|all:memory", "writable overlay in memory over the root, or over all mounts"),
     OPT("directfs", 0, FLAG_BOOL, directfs, NULL, "let the sandbox use descriptors of the gofer's directories (default true)"),
     OPT("systemd-cgroup", 0, FLAG_BOOL, systemd_cgroup, NULL, "have systemd make the cgroups; linux.cgroupsPath is slice:prefix:name then"),
+    OPT("allow-suid", 0, FLAG_BOOL, allow_suid, NULL, "let set-user-ID and set-group-ID bits of programs take effect (default false)"),
     OPT("ignore-cgroups", 0, FLAG_BOOL, ignore_cgroups, NULL, "make and join no cgroups"),
     OPT("cpus", 0, FLAG_UINT, cpus, "N", "CPUs that the container sees (default: all that runsc may use)"),
     OPT("memory", 0, FLAG_SIZE, memory, "SIZE", "memory that the container sees (default: the host's)"),

@@ -19,7 +19,7 @@ struct options {
 	const char *network;  /* none, host, sandbox (refused) */
 	const char *file_access; /* exclusive, shared; NULL: the command's default */
 	const char *overlay2; /* NULL: the command's default */
-	bool directfs, ignore_cgroups, systemd_cgroup;
+	bool directfs, allow_suid, ignore_cgroups, systemd_cgroup;
 	unsigned cpus;        /* 0: all that may be used */
 	uint64_t memory;      /* 0: the host's */
 	bool show_version;

@@ -109,6 +109,7 @@ static void write_chosen(struct writer *w, const char *hostname)
 	put_u64s(w, "kernel-pml4", vmm.info.kernel_pml4, 16);
 	put_u32(w, "debug", vmm.cfg.debug);
 	put_u32(w, "strace", vmm.cfg.strace);
+	put_u32(w, "allow-suid", vmm.cfg.allow_suid);
 	put_string(w, "platform", vmm.ops->name);
 	put_string(w, "placement", vmm.info.guest ? "guest" : "host");
 	put_string(w, "file-access", vmm.cfg.file_access_shared ? "shared" : "exclusive");

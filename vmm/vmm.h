@@ -26,6 +26,7 @@ struct vmm_config {
 	unsigned nr_mounts;
 	bool directfs;
 	bool file_access_shared;
+	bool allow_suid;          /* set-id bits of programs take effect */
 	bool host_network;        /* host sockets (NET_* hostcalls) in the network namespace of this process */
 	int io_fd[VMM_MAX_IO];    /* host descriptors of io numbers 0.. */
 	int io_own[VMM_MAX_IO];   /* set by vmm_prepare_io */

@@ -17,6 +17,7 @@ struct boot_params {
 	bool debug, strace;
 	bool guest_placement;
 	bool file_access_shared;
+	bool allow_suid;         /* set-id bits of programs take effect */
 	bool host_network;       /* sockets are the host's (net/host_sock.c) */
 	bool clock_ready;        /* clock_init() is done */
 	char platform[16];

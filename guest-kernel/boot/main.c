@@ -36,6 +36,7 @@ static void read_chosen(const struct fdt *f)
 	boot.host_network = network && strcmp(network, "host") == 0;
 	boot.debug = fdt_prop(f, chosen, "debug", &len) && (len == 0 || fdt_u32(f, chosen, "debug", 0));
 	boot.strace = fdt_prop(f, chosen, "strace", &len) && (len == 0 || fdt_u32(f, chosen, "strace", 0));
+	boot.allow_suid = fdt_u32(f, chosen, "allow-suid", 0);
 	log_debug_enabled = boot.debug;
 	p = fdt_prop(f, chosen, "kernel-pml4", &len);
 	for (uint32_t i = 0; p && i < 16 && len >= (i + 1) * 8; i++)

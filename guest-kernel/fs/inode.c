@@ -252,10 +252,11 @@ void inode_unlock_two(struct inode *a, struct inode *b)
 }
 
 /* The two parents of a rename: an ancestor before its descendant, else in address order. Across directories the
- * super block's rename lock keeps the tree still meanwhile. */
+ * super block's rename lock keeps the tree still meanwhile. Where others move directories of the host, one directory may
+ * be known by two names, an old one and its new one. */
 void lock_rename(struct dentry *a, struct dentry *b)
 {
-	if (a == b) {
+	if (a->inode == b->inode) {
 		mutex_lock(&a->inode->lock);
 		return;
 	}
@@ -272,7 +273,7 @@ void lock_rename(struct dentry *a, struct dentry *b)
 void unlock_rename(struct dentry *a, struct dentry *b)
 {
 	mutex_unlock(&a->inode->lock);
-	if (a != b) {
+	if (a->inode != b->inode) {
 		mutex_unlock(&b->inode->lock);
 		mutex_unlock(&a->sb->rename_lock);
 	}

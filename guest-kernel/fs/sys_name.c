@@ -303,9 +303,11 @@ static int rename_check(struct rename_op *op)
 		if (!(op->flags & RENAME_EXCHANGE) && op->to.trailing)
 			return -ENOTDIR;
 	}
-	if (dentry_is_ancestor(op->old, op->to.path.dentry))
+	/* The inodes too: of a directory that the host moved there may be two dentries. */
+	struct inode *from = op->from.path.dentry->inode, *to = op->to.path.dentry->inode;
+	if (dentry_is_ancestor(op->old, op->to.path.dentry) || op->old->inode == to || op->old->inode == from)
 		return -EINVAL;
-	if (op->new->inode && dentry_is_ancestor(op->new, op->from.path.dentry))
+	if (op->new->inode && (dentry_is_ancestor(op->new, op->from.path.dentry) || op->new->inode == from || op->new->inode == to))
 		return op->flags & RENAME_EXCHANGE ? -EINVAL : -ENOTEMPTY;
 	return 0;
 }

@@ -7,6 +7,7 @@
 #include <linux/securebits.h>
 #include <linux/xattr.h>
 
+#include "boot/boot.h"
 #include "lib/string.h"
 #include "task/exec.h"
 #include "task/user_ns.h"
@@ -104,7 +105,8 @@ int exec_cred_prepare(struct exec_cred *ec, struct file *file)
 		return -ENOMEM;
 	*ec = (struct exec_cred){.cred = c};
 	if (may_gain) {
-		apply_set_id(c, file->inode);
+		if (boot.allow_suid)
+			apply_set_id(c, file->inode);
 		int err = read_file_caps(file, &fc);
 		if (err && err != -ENODATA) {
 			cred_put(c);

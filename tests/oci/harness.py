@@ -20,7 +20,7 @@ PR_SET_CHILD_SUBREAPER = 36
 TIMEOUT = 40  # seconds for one command; generous, since the machine may be busy
 CGROUPS = pathlib.Path("/sys/fs/cgroup")
 APPLETS = ["sh", "ls", "cat", "echo", "sleep", "true", "false", "kill", "ps", "seq", "sort", "head", "tail", "dd", "mkdir",
-           "rm", "mv", "stat", "id", "env", "pwd", "hostname", "mount", "touch", "ln", "chmod", "grep", "wc", "test", "yes",
+           "rm", "mv", "stat", "id", "env", "pwd", "hostname", "mount", "readlink", "touch", "ln", "chmod", "grep", "wc", "test", "yes",
            "dmesg", "uname", "df", "free", "tr", "stty", "tty", "sync", "sed", "usleep", "printf", "find", "umount", "xargs", "rmdir"]
 
 
@@ -111,7 +111,8 @@ def make_rootfs(directory, helper):
     for a in APPLETS:
         (directory / "bin" / a).symlink_to("busybox")
     shutil.copy2(helper, directory / "bin/helper")
-    shutil.copy2(helper.parent / "host_files", directory / "bin/host_files")
+    for program in ("host_files", "escape"):
+        shutil.copy2(helper.parent / program, directory / "bin" / program)
     (directory / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n")
     (directory / "etc/group").write_text("root:x:0:\n")
     os.chmod(directory / "tmp", 0o1777)
