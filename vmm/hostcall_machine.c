@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/uio.h>
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
@@ -87,11 +86,8 @@ int64_t hc_OOM_EVENT(struct vmm_vcpu *v, const uint64_t a[6])
 {
 	unsigned long long size, resident;
 	char text[128];
-	struct iovec iov = { text, sizeof(text) - 1 };
-	/* preadv2, since the filter has it for files anyway */
-	ssize_t n = vmm.cfg.statm_fd < 0 ? -1 : preadv2(vmm.cfg.statm_fd, &iov, 1, 0, 0);
 
-	text[n > 0 ? n : 0] = 0;
+	vmm_read_text(vmm.cfg.statm_fd, text, sizeof(text));
 	if (vmm.cfg.gofer_fd < 0 || sscanf(text, "%llu %llu", &size, &resident) != 2)
 		return -EOPNOTSUPP;
 	return gofer_oom(vmm.cfg.gofer_fd, resident * PAGE_SIZE);

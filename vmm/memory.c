@@ -95,6 +95,14 @@ int memory_attach_platform(void)
 	return vmm.ops->add_memory(0, memory_ram_end());
 }
 
+void vmm_read_text(int fd, char *text, size_t size)
+{
+	struct iovec iov = { .iov_base = text, .iov_len = size - 1 };
+	ssize_t n = fd < 0 ? -1 : preadv2(fd, &iov, 1, 0, 0); /* a call that the filter allows anyway */
+
+	text[n > 0 ? n : 0] = 0;
+}
+
 static bool meminfo_kib(const char *text, const char *key, uint64_t *kib)
 {
 	const char *at = strstr(text, key);
@@ -109,13 +117,9 @@ static bool meminfo_kib(const char *text, const char *key, uint64_t *kib)
 static bool host_can_spare(uint64_t bytes)
 {
 	char text[512];
-	struct iovec iov = { .iov_base = text, .iov_len = sizeof(text) - 1 };
 	uint64_t total, available;
-	ssize_t n = vmm.cfg.meminfo_fd < 0 ? -1 : preadv2(vmm.cfg.meminfo_fd, &iov, 1, 0, 0);
 
-	if (n <= 0)
-		return true;
-	text[n] = 0;
+	vmm_read_text(vmm.cfg.meminfo_fd, text, sizeof(text));
 	if (!meminfo_kib(text, "MemTotal:", &total) || !meminfo_kib(text, "MemAvailable:", &available))
 		return true;
 	return available > total / 20 + bytes / 1024;

@@ -5,6 +5,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -29,6 +30,9 @@ void vmm_stop(int result);
 /* Ends the sandbox because of an error of the host's side or of the Sentry; the reason is for the user. Not from a signal
  * handler. */
 void vmm_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* memory.c: the text of a file of /proc that is held open, cut to size; "" if it cannot be read. */
+void vmm_read_text(int fd, char *text, size_t size);
 
 /* log.c */
 void log_init(int fd, bool debug);
