@@ -449,22 +449,20 @@ static char *anon_name(struct dentry *d, char *buf, size_t size)
 	return n >= (int)size ? ERR_PTR(-ENAMETOOLONG) : buf;
 }
 
-static char *name_of(const struct path *path, char *buf, size_t size, bool mark_unreachable)
+static char *name_of(const struct path *path, const struct path *root, char *buf, size_t size, bool mark_unreachable)
 {
 	if ((path->dentry->flags & DENTRY_ANON) && !(path->dentry == path->mnt->root && READ_ONCE(path->mnt->parent)))
 		return anon_name(path->dentry, buf, size);
-	struct path root;
-	fs_get_root(&root);
 	char *p = buf + size;
 	bool ok = prepend(&p, buf, "", 1), unreachable = false;
 	if (path->dentry->flags & DENTRY_DELETED)
 		ok &= prepend(&p, buf, " (deleted)", 10);
 	char *end = p;
-	spin_lock(&dcache_tree_lock);
 	spin_lock(&mount_lock);
+	spin_lock(&dcache_tree_lock);
 	struct dentry *d = path->dentry;
 	struct mount *m = path->mnt;
-	while (ok && !(d == root.dentry && m == root.mnt)) {
+	while (ok && !(d == root->dentry && m == root->mnt)) {
 		if (d == m->root || d->parent == d) {
 			if (!m->parent || d != m->root) {
 				unreachable = true; /* detached, or outside a chroot */
@@ -477,22 +475,36 @@ static char *name_of(const struct path *path, char *buf, size_t size, bool mark_
 		ok = prepend(&p, buf, d->name, d->name_len) && prepend(&p, buf, "/", 1);
 		d = d->parent;
 	}
-	spin_unlock(&mount_lock);
 	spin_unlock(&dcache_tree_lock);
+	spin_unlock(&mount_lock);
 	if (ok && p == end)
 		ok = prepend(&p, buf, "/", 1);
 	if (ok && unreachable && mark_unreachable)
 		ok = prepend(&p, buf, "(unreachable)", 13);
-	path_put(&root);
 	return ok ? p : ERR_PTR(-ENAMETOOLONG);
+}
+
+static char *name_here(const struct path *path, char *buf, size_t size, bool mark_unreachable)
+{
+	struct path root;
+
+	fs_get_root(&root);
+	char *name = name_of(path, &root, buf, size, mark_unreachable);
+	path_put(&root);
+	return name;
 }
 
 char *path_name(const struct path *path, char *buf, size_t size)
 {
-	return name_of(path, buf, size, true);
+	return name_here(path, buf, size, true);
 }
 
 char *path_name_unmarked(const struct path *path, char *buf, size_t size)
 {
-	return name_of(path, buf, size, false);
+	return name_here(path, buf, size, false);
+}
+
+char *path_name_from(const struct path *path, const struct path *root, char *buf, size_t size)
+{
+	return name_of(path, root, buf, size, true);
 }

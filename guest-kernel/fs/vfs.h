@@ -4,7 +4,7 @@
  *
  * Locks, outermost first: fs->rename_lock (mutex, per super block; only renames across directories) > inode->lock
  * (mutex; directory operations; parent before child; two directories in address order) > dentry->lock (spinlock) >
- * dcache hash lock. Mount tree: mount_lock (spinlock).
+ * dcache hash lock. Mount trees: mount_lock (spinlock), which dcache_tree_lock may be taken in.
  *
  * A directory's inode->lock is held around lookup and every operation that changes it. Path walks of cached names take
  * only the dcache lock and references.
@@ -375,6 +375,8 @@ void path_put(struct path *p);
  * buf or ERR_PTR(-ENAMETOOLONG). */
 char *path_name(const struct path *p, char *buf, size_t size);
 /* The same without "(unreachable)", as the links and maps of /proc show names. */
+/* As path_name, seen from another root. */
+char *path_name_from(const struct path *p, const struct path *root, char *buf, size_t size);
 char *path_name_unmarked(const struct path *p, char *buf, size_t size);
 char *copy_in_path(uva_t name); /* kmalloc'ed, or ERR_PTR(-EFAULT, -ENAMETOOLONG, -ENOENT for "") */
 char *copy_in_path_maybe_empty(uva_t name);

@@ -8,7 +8,7 @@
 #include "fs/poll.h"
 #include "lib/string.h"
 
-#define MAX_MOUNTS 4096
+#define MAX_MOUNTS (2 * MOUNTS_MAX)
 
 /* The mounts now, each with a reference; *n of them. Kmalloc'ed, or NULL. */
 static struct mount **mounts_list(struct mnt_ns *ns, size_t *n)
@@ -71,11 +71,11 @@ static void show_sb_options(struct seq *s, struct super_block *sb)
 	kfree(buf);
 }
 
-/* Where m is mounted, in the view of ref->task; NULL when it is out of reach. */
-static char *mount_place(const struct mount *m, char *buf)
+/* Where m is mounted, seen from root; NULL when it is out of reach. */
+static char *mount_place(const struct mount *m, const struct path *root, char *buf)
 {
 	struct path at = {(struct mount *)m, m->root};
-	char *p = path_name(&at, buf, PATH_MAX_);
+	char *p = path_name_from(&at, root, buf, PATH_MAX_);
 	return IS_ERR(p) || p[0] != '/' ? NULL : p;
 }
 
@@ -149,59 +149,56 @@ static void show_one(struct seq *s, struct mount *m, const char *place, bool inf
 	seq_puts(s, "\n");
 }
 
-static int show_mounts(struct seq *s, struct task *t, bool info)
+static void show_stats(struct seq *s, struct mount *m, const char *place)
+{
+	seq_printf(s, "device %s mounted on ", m->source ? m->source : "none");
+	seq_escape(s, place, " \t\n");
+	seq_printf(s, " with fstype %s\n", m->sb->type ? m->sb->type->name : "none");
+}
+
+static void show_line(struct seq *s, struct mount *m, const char *place) { show_one(s, m, place, false); }
+static void show_info(struct seq *s, struct mount *m, const char *place) { show_one(s, m, place, true); }
+
+static int show_list(struct seq *s, struct mnt_ns *ns, const struct path *root,
+                     void (*show)(struct seq *s, struct mount *m, const char *place))
 {
 	size_t n;
-	struct nsproxy *set = task_nsproxy(t);
-	if (!set)
-		return -EINVAL;
-	struct mount **list = mounts_list(set->mnt, &n);
+	struct mount **list = mounts_list(ns, &n);
 	char *buf = kmalloc(PATH_MAX_);
 	int err = list && buf ? 0 : -ENOMEM;
 	for (size_t i = 0; list && i < n; i++) {
-		char *place = err ? NULL : mount_place(list[i], buf);
+		char *place = err ? NULL : mount_place(list[i], root, buf);
 		if (place)
-			show_one(s, list[i], place, info);
+			show(s, list[i], place);
 		mount_put(list[i]);
 	}
 	kfree(list);
 	kfree(buf);
+	return err;
+}
+
+/* The mounts of the task's namespace, as its root sees them. */
+static int show_mounts(struct seq *s, struct task *t, void (*show)(struct seq *s, struct mount *m, const char *place))
+{
+	struct nsproxy *set = task_nsproxy(t);
+	struct fs_context *fs = proc_task_fs(t);
+	int err = -EINVAL; /* it has ended */
+	if (set && fs) {
+		spin_lock(&fs->lock);
+		struct path root = fs->root;
+		path_get(&root);
+		spin_unlock(&fs->lock);
+		err = show_list(s, set->mnt, &root, show);
+		path_put(&root);
+	}
+	fs_context_put(fs);
 	nsproxy_put(set);
 	return err;
 }
 
-int proc_show_mounts(struct seq *s, const struct pseudo_ref *ref)
-{
-	return show_mounts(s, ref->task, false);
-}
-
-int proc_show_mountinfo(struct seq *s, const struct pseudo_ref *ref)
-{
-	return show_mounts(s, ref->task, true);
-}
-
-int proc_show_mountstats(struct seq *s, const struct pseudo_ref *ref)
-{
-	size_t n;
-	struct nsproxy *set = task_nsproxy(ref->task);
-	if (!set)
-		return -EINVAL;
-	struct mount **list = mounts_list(set->mnt, &n);
-	char *buf = kmalloc(PATH_MAX_);
-	for (size_t i = 0; list && i < n; i++) {
-		char *place = buf ? mount_place(list[i], buf) : NULL;
-		if (place) {
-			seq_printf(s, "device %s mounted on ", list[i]->source ? list[i]->source : "none");
-			seq_escape(s, place, " \t\n");
-			seq_printf(s, " with fstype %s\n", list[i]->sb->type ? list[i]->sb->type->name : "none");
-		}
-		mount_put(list[i]);
-	}
-	kfree(list);
-	kfree(buf);
-	nsproxy_put(set);
-	return 0;
-}
+int proc_show_mounts(struct seq *s, const struct pseudo_ref *ref) { return show_mounts(s, ref->task, show_line); }
+int proc_show_mountinfo(struct seq *s, const struct pseudo_ref *ref) { return show_mounts(s, ref->task, show_info); }
+int proc_show_mountstats(struct seq *s, const struct pseudo_ref *ref) { return show_mounts(s, ref->task, show_stats); }
 
 struct ns_common *proc_hold_mounts(const struct pseudo_ref *ref)
 {
