@@ -37,18 +37,21 @@ static unsigned listen_fds(struct spec *s)
 struct error *create_container(const struct options *o, const struct create_flags *f, enum sandbox_mode mode, const char *id,
                                int *status)
 {
-	struct sandbox_config c = {.options = o, .id = id, .mode = mode, .keep = f->keep, .pid_file = f->pid_file,
-	                           .console_socket = f->console_socket && *f->console_socket ? f->console_socket : NULL,
-	                           .use_cgroups = !o->ignore_cgroups,
-	                           .shared_files = options_shared_files(o, true)};
+	struct sandbox_config c = {.id = id, .mode = mode, .keep = f->keep, .pid_file = f->pid_file,
+	                           .console_socket = f->console_socket && *f->console_socket ? f->console_socket : NULL};
+	struct options own;
 	struct spec spec;
 	struct error *e = spec_load(f->bundle, &spec);
 
 	if (!e)
 		e = uts_read(&spec);
-
+	if (!e)
+		e = options_override(o, spec.annotations, &own);
 	if (e)
 		return e;
+	o = c.options = &own;
+	c.use_cgroups = !o->ignore_cgroups;
+	c.shared_files = options_shared_files(o, true);
 	c.spec = &spec;
 	c.preserve_fds = f->preserve_fds + listen_fds(&spec);
 	if (c.preserve_fds > VMM_MAX_IO - 3)

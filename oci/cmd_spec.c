@@ -12,7 +12,7 @@
 
 static struct {
 	const char *bundle, *cwd;
-	bool fields;
+	bool fields, rootless;
 } values = {.bundle = ".", .cwd = "/"};
 
 #define OFF(field) __builtin_offsetof(__typeof__(values), field)
@@ -20,15 +20,44 @@ static struct {
 static const struct flag flags[] = {
     {"bundle", 'b', FLAG_STRING, OFF(bundle), "DIR", "where to write config.json (default: the current directory)"},
     {"cwd", 0, FLAG_STRING, OFF(cwd), "DIR", "working directory of the process (default /)"},
+    {"rootless", 0, FLAG_BOOL, OFF(rootless), NULL, "for a user who is not root: a user namespace with the user as its root"},
     {"fields", 0, FLAG_BOOL, OFF(fields), NULL, "print which fields runsc handles, as a table in Markdown, instead"},
     {0},
 };
+
+static cJSON *id_map(unsigned id)
+{
+	cJSON *a = cJSON_CreateArray(), *o = cJSON_CreateObject();
+
+	cJSON_AddNumberToObject(o, "containerID", 0);
+	cJSON_AddNumberToObject(o, "hostID", id);
+	cJSON_AddNumberToObject(o, "size", 1);
+	cJSON_AddItemToArray(a, o);
+	return a;
+}
+
+/* As runc's: no network namespace, which an ordinary user could not connect to anything. */
+static void make_rootless(cJSON *spec)
+{
+	cJSON *linux_obj = cJSON_GetObjectItemCaseSensitive(spec, "linux");
+	cJSON *list = cJSON_GetObjectItemCaseSensitive(linux_obj, "namespaces"), *user = cJSON_CreateObject();
+
+	for (int i = cJSON_GetArraySize(list) - 1; i >= 0; i--)
+		if (strcmp(cJSON_GetObjectItemCaseSensitive(cJSON_GetArrayItem(list, i), "type")->valuestring, "network") == 0)
+			cJSON_DeleteItemFromArray(list, i);
+	cJSON_AddStringToObject(user, "type", "user");
+	cJSON_AddItemToArray(list, user);
+	cJSON_AddItemToObject(linux_obj, "uidMappings", id_map(geteuid()));
+	cJSON_AddItemToObject(linux_obj, "gidMappings", id_map(getegid()));
+}
 
 static struct error *fill_in(cJSON *spec, int argc, char **argv)
 {
 	cJSON *process = cJSON_GetObjectItemCaseSensitive(spec, "process");
 	cJSON *args;
 
+	if (values.rootless)
+		make_rootless(spec);
 	if (values.cwd[0] != '/')
 		return error_new("spec: --cwd: \"%s\" is not an absolute path", values.cwd);
 	cJSON_ReplaceItemInObjectCaseSensitive(process, "cwd", cJSON_CreateString(values.cwd));

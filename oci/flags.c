@@ -111,6 +111,14 @@ static const struct flag *find(const struct flag *flags, const char *word, size_
 	return NULL;
 }
 
+struct error *flags_set(const struct flag *flags, void *dst, const char *name, const char *value, bool *known)
+{
+	const struct flag *f = strlen(name) > 1 ? find(flags, name, strlen(name)) : NULL;
+
+	*known = f != NULL;
+	return f ? store(f, dst, value) : NULL;
+}
+
 /* Letters of booleans behind one dash. */
 static bool store_letters(const struct flag *flags, void *dst, const char *word)
 {

@@ -31,6 +31,8 @@ struct flag {
 
 /* Parses flags up to the first word that is none (or after "--"); *next is its index. Sets *help_wanted on -h/--help. */
 struct error *flags_parse(const struct flag *flags, void *dst, int argc, char **argv, int *next, bool *help_wanted) MUST_CHECK;
+/* Sets one flag by name; known: whether there is one of that name. */
+struct error *flags_set(const struct flag *flags, void *dst, const char *name, const char *value, bool *known) MUST_CHECK;
 void flags_print(const struct flag *flags);
 
 #endif

@@ -29,6 +29,7 @@ const struct flag global_flags[] = {
     OPT("ignore-cgroups", 0, FLAG_BOOL, ignore_cgroups, NULL, "make and join no cgroups"),
     OPT("cpus", 0, FLAG_UINT, cpus, "N", "CPUs that the container sees (default: all that runsc may use)"),
     OPT("memory", 0, FLAG_SIZE, memory, "SIZE", "memory that the container sees (default: the host's)"),
+    OPT("allow-flag-override", 0, FLAG_BOOL, allow_flag_override, NULL, "let annotations dev.gvisor.flag.NAME of a container set some global flags"),
     /* Of runc, accepted since engines give them. */
     OPT("rootless", 0, FLAG_STRING, ignored_string, NULL, NULL),
     OPT("criu", 0, FLAG_STRING, ignored_string, NULL, NULL),
@@ -97,4 +98,41 @@ struct error *options_check(struct options *o)
 	if (o->memory && o->memory < (64u << 20))
 		return error_new("--memory: %llu bytes are too few; the least is 64m", (unsigned long long)o->memory);
 	return options_overlay(o, OVERLAY_NONE, &mode);
+}
+
+static struct error *override_one(struct options *out, const char *name, const char *value)
+{
+	static const char *const allowed[] = {"cpus", "debug", "directfs", "file-access", "memory", "network", "overlay2", "platform",
+	                                      "sentry", "strace", NULL};
+	bool known;
+	struct error *e;
+
+	for (const char *const *a = allowed; *a; a++)
+		if (strcmp(*a, name) == 0) {
+			e = flags_set(global_flags, out, name, value, &known);
+			return error_wrap(e, "annotations: dev.gvisor.flag.%s", name);
+		}
+	return error_new("annotations: dev.gvisor.flag.%s: this flag cannot be set by an annotation", name);
+}
+
+struct error *options_override(const struct options *o, const cJSON *annotations, struct options *out)
+{
+	static const char *const prefixes[] = {"dev.gvisor.flag.", "dev.runsc.flag."};
+	const cJSON *item;
+
+	*out = *o;
+	cJSON_ArrayForEach(item, annotations)
+		for (unsigned i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
+			struct error *e = NULL;
+
+			if (!has_prefix(item->string, prefixes[i]))
+				continue;
+			if (!o->allow_flag_override)
+				e = error_new("annotations: %s: not permitted without --allow-flag-override", item->string);
+			else
+				e = override_one(out, item->string + strlen(prefixes[i]), item->valuestring);
+			if (e)
+				return e;
+		}
+	return options_check(out);
 }

@@ -45,7 +45,7 @@ static const struct field fields[] = {
     {"process", "commandLine", IGNORED, "another system's"},
     {"process", "user", DONE, ""},
     {"process", "capabilities", DONE, "all five sets; unknown names are warned of"},
-    {"process", "rlimits", DONE, ""},
+    {"process", "rlimits", DONE, "those not given are those of runsc itself"},
     {"process", "noNewPrivileges", DONE, ""},
     {"process", "oomScoreAdj", DONE, "of the process inside, and of the sandbox"},
     {"process", "scheduler", DONE, "inside the sandbox; SCHED_DEADLINE is refused"},

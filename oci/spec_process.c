@@ -9,6 +9,8 @@
 #include "oci/spec.h"
 #include "oci/util.h"
 
+#define NOFILE_MAX 1048576 /* /proc/sys/fs/nr_open of the sandbox */
+
 static const struct {
 	const char *name;
 	uint32_t resource;
@@ -58,6 +60,33 @@ static void parse_rlimits(struct json *j, const cJSON *process, struct spec *s)
 		free(soft_field);
 		free(hard_field);
 		i++;
+	}
+}
+
+/* A limit that is not given is runsc's own, as a process inherits it: what an engine's own limits are is what containers
+ * expect theirs to be. */
+static void inherit_rlimits(struct spec *s)
+{
+	const unsigned n = sizeof(rlimit_names) / sizeof(rlimit_names[0]);
+	unsigned given = s->nrlimits;
+
+	s->rlimits = xrealloc(s->rlimits, (given + n) * sizeof(*s->rlimits));
+	for (unsigned i = 0; i < n; i++) {
+		struct spec_rlimit r = {.resource = rlimit_names[i].resource};
+		struct rlimit own;
+		unsigned k = 0;
+
+		while (k < given && s->rlimits[k].resource != r.resource)
+			k++;
+		if (k < given || getrlimit((int)r.resource, &own) < 0)
+			continue;
+		r.soft = own.rlim_cur;
+		r.hard = own.rlim_max;
+		if (r.resource == RLIMIT_NOFILE) {
+			r.soft = r.soft < NOFILE_MAX ? r.soft : NOFILE_MAX;
+			r.hard = r.hard < NOFILE_MAX ? r.hard : NOFILE_MAX;
+		}
+		s->rlimits[s->nrlimits++] = r;
 	}
 }
 
@@ -175,6 +204,7 @@ void spec_parse_process(struct json *j, const cJSON *process, struct spec *s)
 	parse_user(j, process, s);
 	parse_caps(j, process, s);
 	parse_rlimits(j, process, s);
+	inherit_rlimits(s);
 	s->no_new_privs = json_bool(j, process, "process.noNewPrivileges", false);
 	parse_console(j, process, s);
 	parse_scheduler(j, process, s);

@@ -331,6 +331,36 @@ def test_spec(t):
     equal((r.status, r.out), (0, "/tmp\nok\n"), r.err)
 
 
+def test_spec_rootless(t):
+    d = t.tmp / "spec"
+    d.mkdir()
+    t.ok("spec", "--rootless", "--bundle", d)
+    config = json.loads((d / "config.json").read_text())
+    types = [n["type"] for n in config["linux"]["namespaces"]]
+    check("user" in types and "network" not in types, types)
+    equal(config["linux"]["uidMappings"], [{"containerID": 0, "hostID": os.geteuid(), "size": 1}], "uidMappings")
+
+
+def test_flag_override(t):
+    """Annotations set flags where that is permitted, and only some."""
+    def flag(name, value):
+        return lambda c: (c.update(annotations={f"dev.gvisor.flag.{name}": value}), c["root"].update(readonly=False))
+    r = t.run_bundle(["/bin/sh", "-c", "echo x > /new && ls /new"], flag("overlay2", "root:memory"), flags=["--allow-flag-override"])
+    equal((r.status, r.out), (0, "/new\n"), r.err)
+    r = t.run_bundle(["/bin/true"], flag("overlay2", "root:memory"))
+    check(r.status == 128 and "--allow-flag-override" in r.err, r)
+    for name, value in (("root", "/x"), ("debug-log", "/x"), ("allow-flag-override", "true"), ("nonsense", "1"), ("cpus", "many"), ("v", "1")):
+        r = t.run_bundle(["/bin/true"], flag(name, value), flags=["--allow-flag-override"])
+        check(r.status == 128 and name in r.err, r)
+
+
+def test_run_rlimits_inherited(t):
+    """Limits that config.json does not give are those of runsc."""
+    p = subprocess.run(["sh", "-c", 'ulimit -n 777; ulimit -c 0; exec "$@"', "sh"] + t.argv("run", "--bundle", t.bundle(["/bin/sh", "-c", "ulimit -n; ulimit -c"]), t.new_id()),
+                       stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=40)
+    equal((p.returncode, p.stdout), (0, b"777\n0\n"), "limits")
+
+
 def test_help(t):
     check(re.match(r"runsc version \S+\ncommit: \S+\nspec: 1\.\d\.\d\n", t.ok("--version").out), "--version as engines parse it")
     features = json.loads(t.ok("features").out)
