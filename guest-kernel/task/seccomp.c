@@ -6,6 +6,9 @@
  * changes. SECCOMP_FILTER_FLAG_TSYNC replaces the filter of other threads, whose old one is an ancestor of the new one
  * and so stays alive: a task may read its own pointer without a lock. User notification (NEW_LISTENER) does
  * not exist here; its action answers ENOSYS, as Linux does without a listener.
+ *
+ * Calls that are allowed whatever their arguments are, which is most of them in most filters, are found once and then
+ * looked up in a bitmap.
  */
 #include "task/seccomp.h"
 
@@ -21,12 +24,14 @@
 
 #define PATH_INSNS_MAX 32768u /* of all filters of a task; each costs four more */
 #define FILTER_PENALTY 4u
+#define CACHED_CALLS   512u
 
 struct seccomp_filter {
 	ref_t refs;
 	struct seccomp_filter *prev;
 	uint32_t len, path_len;
 	bool log;
+	uint64_t allows[CACHED_CALLS / 64]; /* bit n: this filter and all before it allow call n, whatever its arguments */
 	struct sock_filter insn[];
 };
 
@@ -224,6 +229,57 @@ static uint32_t run_filter(const struct seccomp_filter *flt, const struct seccom
 	return SECCOMP_RET_KILL_PROCESS;
 }
 
+/* Does the program allow the call without looking at more than its number and architecture? As Linux's
+ * seccomp_is_const_allow(). */
+static bool allows_always(const struct seccomp_filter *flt, uint32_t nr)
+{
+	uint32_t a = 0;
+
+	for (uint32_t pc = 0; pc < flt->len; pc++) {
+		const struct sock_filter *f = &flt->insn[pc];
+		switch (f->code) {
+		case BPF_LD | BPF_W | BPF_ABS:
+			if (f->k == offsetof(struct seccomp_data, nr))
+				a = nr;
+			else if (f->k == offsetof(struct seccomp_data, arch))
+				a = AUDIT_ARCH_X86_64;
+			else
+				return false;
+			break;
+		case BPF_JMP | BPF_JA:
+			pc += f->k;
+			break;
+		case BPF_JMP | BPF_JEQ | BPF_K:
+		case BPF_JMP | BPF_JGE | BPF_K:
+		case BPF_JMP | BPF_JGT | BPF_K:
+		case BPF_JMP | BPF_JSET | BPF_K:
+			pc += jump_taken(f->code, a, f->k) ? f->jt : f->jf;
+			break;
+		case BPF_ALU | BPF_AND | BPF_K:
+			a &= f->k;
+			break;
+		case BPF_RET | BPF_K:
+			return (f->k & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_ALLOW;
+		default:
+			return false;
+		}
+	}
+	return false;
+}
+
+/* The program has been checked, and prev is set. */
+static void fill_cache(struct seccomp_filter *f)
+{
+	for (uint32_t nr = 0; nr < CACHED_CALLS; nr++)
+		if ((!f->prev || (f->prev->allows[nr / 64] >> nr % 64 & 1)) && allows_always(f, nr))
+			f->allows[nr / 64] |= 1UL << nr % 64;
+}
+
+static bool is_cached(const struct seccomp_filter *f, uint64_t nr)
+{
+	return f && nr < CACHED_CALLS && (f->allows[nr / 64] >> nr % 64 & 1);
+}
+
 /* The strictest answer of all filters; at equal strictness the newest filter's data counts. */
 static uint32_t run_all(const struct seccomp_filter *f, const struct seccomp_data *d, bool *log)
 {
@@ -269,6 +325,8 @@ bool seccomp_check(uint64_t nr, const struct sysargs *a)
 			return true;
 		task_exit(SIGKILL);
 	}
+	if (is_cached(READ_ONCE(t->seccomp), nr))
+		return true;
 	struct seccomp_data d = {.nr = (int)nr, .arch = AUDIT_ARCH_X86_64, .instruction_pointer = r->rip};
 	memcpy(d.args, a->a, sizeof(d.args));
 	uint32_t answer = run_all(READ_ONCE(t->seccomp), &d, &log);
@@ -374,6 +432,7 @@ static struct seccomp_filter *read_filter(uva_t at, struct seccomp_filter *prev)
 		kfree(f);
 		return ERR_PTR(err);
 	}
+	fill_cache(f);
 	return f;
 }
 
@@ -394,6 +453,7 @@ struct seccomp_filter *seccomp_filter_create(const void *program, uint32_t bytes
 		kfree(f);
 		return ERR_PTR(err);
 	}
+	fill_cache(f);
 	return f;
 }
 
