@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libfdt.h>
-#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -28,13 +27,12 @@
 
 #define MAX_CPUS 256
 
-/* A foreground sandbox dies with the runsc that started it, also if that happened a moment ago. */
-static void follow_parent(int status_fd)
+/* A foreground sandbox dies with the runsc that started it, also if that happened a moment ago. Who is our parent /proc knows:
+ * getppid() cannot name a process outside our pid namespace. */
+static void follow_parent(pid_t parent)
 {
-	struct pollfd p = {.fd = status_fd};
-
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (poll(&p, 1, 0) > 0 && p.revents & (POLLHUP | POLLERR))
+	if (process_parent() != parent)
 		_exit(EXIT_RUNTIME);
 }
 
@@ -102,7 +100,7 @@ static struct error *boot(int *status)
 	status_attach(c.ready_fd);
 	c.foreground = launch_flag(t, node, "foreground");
 	if (c.foreground)
-		follow_parent(c.ready_fd);
+		follow_parent(launch_u32(t, node, "parent", 0));
 	umask(0);
 	raise_nofile();
 	prctl(PR_SET_NAME, "runsc-sandbox");

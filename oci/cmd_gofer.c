@@ -80,6 +80,8 @@ static struct error *gofer(void)
 	if (!e)
 		e = hand_over(sock, m, n, directfs);
 	if (!e)
+		e = gofer_enter_userns(launch_u32(t, node, "userns-fd", -1));
+	if (!e)
 		e = gofer_confine();
 	if (e)
 		return e;

@@ -45,7 +45,8 @@ static void put_boot(struct tree *t, const struct launch *l)
 	tree_string(t, "tsc", o->tsc);
 	tree_u32(t, "cpus", o->cpus);
 	tree_u64(t, "memory", o->memory ? o->memory : host_memory());
-	tree_string(t, "empty-root-on", l->work_dir);
+	/* Root of the container's user namespace may not reach the directory of our state. */
+	tree_string(t, "empty-root-on", l->spec->uid_map ? "/proc" : l->work_dir);
 	tree_u32(t, "nr-io", l->nr_io);
 	tree_u32(t, "first-preserved", l->first_preserved);
 	readonly[n++] = cpu_to_fdt32(container_root_readonly(l));
@@ -62,6 +63,7 @@ static void put_boot(struct tree *t, const struct launch *l)
 	put_flag(t, "debug", o->debug);
 	put_flag(t, "strace", o->strace);
 	put_flag(t, "foreground", l->foreground);
+	tree_u32(t, "parent", process_self());
 	put_flag(t, "wait-for-go", l->wait_for_go);
 	put_fd(t, "gofer-fd", l->boot.gofer);
 	put_fd(t, "control-fd", l->boot.control);
@@ -103,6 +105,7 @@ static void put_gofer(struct tree *t, const struct launch *l)
 		tree_string(t, "hide-path", l->hide_path);
 	put_fd(t, "sandbox-fd", l->gofer.sandbox);
 	put_fd(t, "status-fd", l->gofer.status);
+	put_fd(t, "userns-fd", l->gofer.userns);
 	put_gofer_mount(t, n++, s->root, container_root_readonly(l), true, NULL);
 	for (unsigned i = 0; i < s->nmounts; i++)
 		if (strcmp(s->mounts[i].type, "gofer") == 0)

@@ -4,10 +4,11 @@
  * that both inherit.
  *
  *   /container   for the Sentry, as abi/control.h says
- *   /boot        platform, sentry; cpus <u32>; memory <u64>; nr-io, first-preserved <u32>; empty-root-on; mount-readonly <u32 per gofer mount>;
+ *   /boot        platform, sentry; cpus <u32>; memory <u64>; parent <u32> (runsc's pid in /proc); nr-io, first-preserved <u32>; empty-root-on; mount-readonly <u32 per gofer mount>;
  *                flags: directfs, file-access-shared, allow-suid, debug, strace, foreground, wait-for-go;
  *                descriptors <u32>: gofer-fd, control-fd, status-fd, kvm-fd, debug-log-fd (absent: none)
- *   /gofer       work-dir; oom-dir (the memory cgroup; absent: none); hide-path (absent: none); flags: directfs, hide-system, wait-for-go; sandbox-fd, status-fd <u32>;
+ *   /gofer       work-dir; oom-dir (the memory cgroup; absent: none); hide-path (absent: none); flags: directfs, hide-system, wait-for-go; sandbox-fd, status-fd <u32>; userns-fd <u32>
+ *                (absent: none);
  *                mount@N { source; flags: readonly, recursive, nosuid, noexec, noatime }   mount@0 is the root
  */
 #ifndef OCI_LAUNCH_H
@@ -25,7 +26,7 @@ struct boot_fds {
 	int gofer, control, status, kvm, debug_log;
 };
 struct gofer_fds {
-	int sandbox, status;
+	int sandbox, status, userns;
 };
 
 struct launch {

@@ -23,11 +23,11 @@ struct child {
 	int go_read, go_write; /* the child waits until the last writer is gone; -1 if it need not wait */
 };
 
-/* A process in between, which leaves the child to the init of the pid namespace that both are in. */
+/* Two processes in between: one enters the pid namespace, its child is in there and leaves ours to the namespace's init. */
 struct orphan {
 	struct child child;
-	char *stack;
-	int pidfd, result;
+	char *stacks; /* of the three */
+	int namespace, pidfd, result;
 };
 
 static long raw(long nr, long a, long b, long c, long d, long e)
@@ -55,6 +55,10 @@ static int child_main(void *arg)
 		while (raw(SYS_read, c->go_read, (long)&byte, 1, 0, 0) == -EINTR)
 			;
 	}
+	/* Root of its user namespace, where that is not the id that we have. */
+	if (s->uid_map && (raw(SYS_setgroups, 0, 0, 0, 0, 0) < 0 || raw(SYS_setresgid, 0, 0, 0, 0, 0) < 0 ||
+	                   raw(SYS_setresuid, 0, 0, 0, 0, 0) < 0))
+		raw(SYS_exit_group, 125, 0, 0, 0, 0);
 	/* Out of the terminal's foreground group: what the user types is forwarded by the CLI, once. */
 	raw(SYS_setsid, 0, 0, 0, 0, 0);
 	/* First all copies above the targets, so that no dup2 closes a descriptor that is still to be copied. */
@@ -76,7 +80,23 @@ static int orphan_main(void *arg)
 	struct orphan *o = arg;
 	unsigned long flags = o->child.spawn->flags | CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD;
 
-	o->result = clone(child_main, o->stack + CHILD_STACK, (int)flags, &o->child, &o->pidfd) < 0 ? errno : 0;
+	o->result = clone(child_main, o->stacks + CHILD_STACK, (int)flags, &o->child, &o->pidfd) < 0 ? errno : 0;
+	raw(SYS_exit_group, 0, 0, 0, 0, 0);
+	return 0;
+}
+
+/* The same. Entering is for its children only, and for good: without root there is no way back. */
+static int enter_main(void *arg)
+{
+	struct orphan *o = arg;
+	long err = raw(SYS_setns, o->namespace, CLONE_NEWPID, 0, 0, 0);
+	int pid = err < 0 ? -1 : clone(orphan_main, o->stacks + 2 * CHILD_STACK, CLONE_VM | CLONE_VFORK | CLONE_FILES | SIGCHLD, o);
+
+	if (pid < 0)
+		o->result = err < 0 ? (int)-err : errno;
+	else
+		while (raw(SYS_wait4, pid, 0, 0, 0, 0) == -EINTR)
+			;
 	raw(SYS_exit_group, 0, 0, 0, 0, 0);
 	return 0;
 }
@@ -102,24 +122,21 @@ static pid_t pidfd_number(int pidfd)
  */
 static struct error *spawn_under(const struct spawn *s, pid_t *pid)
 {
-	char *stacks = aligned_alloc(16, 2 * CHILD_STACK), *path = xasprintf("/proc/%d/ns/pid", s->under);
-	struct orphan o = {.child = {.spawn = s, .go_read = -1, .go_write = -1}, .stack = stacks, .pidfd = -1};
-	AUTO_FD own = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
+	char *stacks = aligned_alloc(16, 3 * CHILD_STACK), *path = xasprintf("/proc/%d/ns/pid", s->under);
 	AUTO_FD theirs = open(path, O_RDONLY | O_CLOEXEC);
-	pid_t middle = -1;
+	struct orphan o = {.child = {.spawn = s, .go_read = -1, .go_write = -1}, .stacks = stacks, .namespace = theirs, .pidfd = -1};
+	pid_t first;
 	int err;
 
 	*pid = 0;
 	free(path);
-	if (own < 0 || theirs < 0 || setns(theirs, CLONE_NEWPID) < 0) {
+	if (theirs < 0) {
 		free(stacks);
 		return error_errno(errno, "cannot enter the sandbox's pid namespace");
 	}
-	middle = clone(orphan_main, stacks + 2 * CHILD_STACK, CLONE_VM | CLONE_VFORK | CLONE_FILES | SIGCHLD, &o);
-	err = middle < 0 ? errno : o.result;
-	if (setns(own, CLONE_NEWPID) < 0 && !err)
-		err = errno;
-	while (middle > 0 && waitpid(middle, NULL, 0) < 0 && errno == EINTR)
+	first = clone(enter_main, stacks + 3 * CHILD_STACK, CLONE_VM | CLONE_VFORK | CLONE_FILES | SIGCHLD, &o);
+	err = first < 0 ? errno : o.result;
+	while (first > 0 && waitpid(first, NULL, 0) < 0 && errno == EINTR)
 		;
 	if (o.pidfd >= 0) {
 		*pid = pidfd_number(o.pidfd);
@@ -132,15 +149,15 @@ static struct error *spawn_under(const struct spawn *s, pid_t *pid)
 	return err ? error_errno(err, "cannot start a process in namespaces") : NULL;
 }
 
-/* Every id that we have, mapped to itself. */
-static struct error *map_ids(pid_t pid, const char *which)
+/* As given, or every id that we have mapped to itself. */
+static struct error *map_ids(pid_t pid, const char *which, const char *given)
 {
 	char *own = xasprintf("/proc/self/%s", which), *path = xasprintf("/proc/%d/%s", pid, which);
 	char *lines = read_file_at(AT_FDCWD, own, 65536, NULL), *save = NULL;
 	char *map = xstrdup("");
 	int err;
 
-	for (char *l = lines ? strtok_r(lines, "\n", &save) : NULL; l; l = strtok_r(NULL, "\n", &save)) {
+	for (char *l = lines && !given ? strtok_r(lines, "\n", &save) : NULL; l; l = strtok_r(NULL, "\n", &save)) {
 		unsigned first, count;
 
 		if (sscanf(l, "%u %*u %u", &first, &count) == 2) {
@@ -150,7 +167,7 @@ static struct error *map_ids(pid_t pid, const char *which)
 			map = next;
 		}
 	}
-	err = write_file_at(AT_FDCWD, path, map);
+	err = write_file_at(AT_FDCWD, path, given ? given : map);
 	free(lines);
 	free(own);
 	if (err < 0)
@@ -202,9 +219,9 @@ struct error *spawn_process(const struct spawn *s, pid_t *pid)
 	if (s->pidfd)
 		*s->pidfd = pidfd;
 	if (!e && user)
-		e = map_ids(*pid, "uid_map");
+		e = map_ids(*pid, "uid_map", s->uid_map);
 	if (!e && user)
-		e = map_ids(*pid, "gid_map");
+		e = map_ids(*pid, "gid_map", s->gid_map);
 	if (e && *pid) {
 		kill(*pid, SIGKILL);
 		waitpid(*pid, NULL, 0);

@@ -21,10 +21,11 @@ struct spawn {
 	int fds[SPAWN_FDS_MAX];  /* become descriptors 3, 4, ... */
 	unsigned nfds;
 	int *pidfd;              /* where a pidfd of the child goes, or NULL */
+	const char *uid_map, *gid_map; /* of CLONE_NEWUSER: the process becomes 0 of these; NULL: every id maps to itself */
 	pid_t under;             /* init of a pid namespace, or 0 */
 };
 
-/* Starts /proc/self/exe. With CLONE_NEWUSER the child's user namespace maps every id to itself. With `under` the process
+/* Starts /proc/self/exe. With `under` the process
  * becomes a child of that init, in its pid namespace (not with CLONE_NEWUSER), and ends with it; *pid is as we see it. */
 struct error *spawn_process(const struct spawn *s, pid_t *pid) MUST_CHECK;
 

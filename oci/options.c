@@ -10,7 +10,7 @@
 #define OPT(name, letter, kind, field, value, help) {name, letter, kind, offsetof(struct options, field), value, help}
 
 const struct flag global_flags[] = {
-    OPT("root", 0, FLAG_STRING, root, "DIR", "directory of container states (default /run/runsc)"),
+    OPT("root", 0, FLAG_STRING, root, "DIR", "directory of container states (default /run/runsc; without root $XDG_RUNTIME_DIR/runsc or /tmp/runsc-UID)"),
     OPT("log", 0, FLAG_STRING, log, "FILE", "file for errors and warnings"),
     OPT("log-format", 0, FLAG_CHOICE, log_format, "text|json", "format of messages"),
     OPT("debug", 0, FLAG_BOOL, debug, NULL, "log what the runtime and the Sentry do"),
@@ -72,17 +72,23 @@ bool options_shared_files(const struct options *o, bool dflt)
 	return o->file_access ? strcmp(o->file_access, "shared") == 0 : dflt;
 }
 
+/* As runc: a user's own directory, also where the user is root of a user namespace (rootless Podman). */
+static const char *default_root(void)
+{
+	const char *run = getenv("XDG_RUNTIME_DIR"), *user = getenv("USER");
+	bool other = geteuid() != 0 || (run && (!user || strcmp(user, "root") != 0) && in_user_namespace());
+
+	if (!other)
+		return "/run/runsc";
+	return run && *run ? xasprintf("%s/runsc", run) : xasprintf("/tmp/runsc-%u", geteuid());
+}
+
 struct error *options_check(struct options *o)
 {
 	enum overlay_mode mode;
 
-	if (!o->root) {
-		const char *run = getenv("XDG_RUNTIME_DIR"), *user = getenv("USER");
-		/* Root in a user namespace of somebody else's is that somebody, as for runc. */
-		bool root = geteuid() == 0 && (!in_user_namespace() || (user && strcmp(user, "root") == 0));
-
-		o->root = root || !run ? "/run/runsc" : xasprintf("%s/runsc", run);
-	}
+	if (!o->root)
+		o->root = default_root();
 	if (o->root[0] != '/') {
 		char *cwd = getcwd(NULL, 0);
 

@@ -23,6 +23,7 @@
 #include "oci/control_client.h"
 #include "oci/pid_file.h"
 #include "oci/hooks.h"
+#include "oci/rootless.h"
 #include "oci/sandbox_impl.h"
 #include "oci/util.h"
 
@@ -184,7 +185,9 @@ struct error *sandbox_run(const struct sandbox_config *cfg, int *status)
 	const char *pod;
 
 	pod = cfg->spec->pod;
-	e = pod ? NULL : sandbox_choose_platform(&sb);
+	e = rootless_enter();
+	if (!e && !pod)
+		e = sandbox_choose_platform(&sb);
 	/* From here on a signal ends us in order. */
 	if (!e && !pod)
 		e = sandbox_watch_signals(&sb);

@@ -10,8 +10,10 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "oci/console.h"
@@ -144,6 +146,7 @@ static void place_fds(struct sandbox *sb, struct launch *l, struct spawn *boot, 
 	gofer->nfds = boot->nfds = 1;
 	l->gofer.sandbox = push_fd(gofer, sockets[0]);
 	l->gofer.status = push_fd(gofer, status_fd);
+	l->gofer.userns = sb->cfg->spec->uid_map ? (int)push_fd(gofer, -1) : -1;
 	l->boot.gofer = push_fd(boot, sockets[1]);
 	l->boot.control = push_fd(boot, control);
 	l->boot.status = push_fd(boot, status_fd);
@@ -152,6 +155,28 @@ static void place_fds(struct sandbox *sb, struct launch *l, struct spawn *boot, 
 	l->first_preserved = SPAWN_FIRST_FD + boot->nfds;
 	for (unsigned i = 0; i < sb->cfg->preserve_fds; i++)
 		push_fd(boot, NR_STDIO + i);
+}
+
+/* Root of the container's user namespace could not open what stands behind them again. Only what a new inode is made for:
+ * nobody else's files, and as runc does it. */
+static void own_stdio(const struct sandbox *sb)
+{
+	const struct spec *s = sb->cfg->spec;
+	struct stat st;
+
+	for (int i = 0; s->uid_map && i < NR_STDIO; i++)
+		if (fstat(sb->stdio[i], &st) == 0 && (S_ISFIFO(st.st_mode) || isatty(sb->stdio[i])) && st.st_uid != s->host_uid &&
+		    fchown(sb->stdio[i], s->host_uid, st.st_gid) < 0)
+			log_debug("standard stream %d keeps its owner: %s", i, strerror(errno));
+}
+
+static struct error *open_userns(pid_t pid, int *fd)
+{
+	char *path = xasprintf("/proc/%d/ns/user", pid);
+
+	*fd = open(path, O_RDONLY | O_CLOEXEC);
+	free(path);
+	return *fd < 0 ? error_errno(errno, "cannot open the sandbox's user namespace") : NULL;
 }
 
 static struct error *spawn_both(struct sandbox *sb, struct launch *l, int status_fd, const int sockets[2], int control)
@@ -164,9 +189,13 @@ static struct error *spawn_both(struct sandbox *sb, struct launch *l, int status
 	                     .flags = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS};
 	struct network net;
 	AUTO_FD tree = -1;
+	AUTO_FD userns = -1;
 	struct error *e;
 	bool inside;
 
+	boot.uid_map = c->spec->uid_map;
+	boot.gid_map = c->spec->gid_map;
+	own_stdio(sb);
 	place_fds(sb, l, &boot, &gofer, status_fd, sockets, control);
 	set_oom_score_adj(c->spec);
 	inside = c->use_cgroups && cgroup_enter(&sb->cgroup);
@@ -183,6 +212,10 @@ static struct error *spawn_both(struct sandbox *sb, struct launch *l, int status
 		network_leave(&net);
 	}
 	gofer.under = sb->state.pid;
+	if (!e && c->spec->uid_map)
+		e = open_userns(sb->state.pid, &userns);
+	if (l->gofer.userns >= 0)
+		gofer.fds[l->gofer.userns - SPAWN_FIRST_FD] = userns;
 	if (!e)
 		e = spawn_process(&gofer, &sb->state.gofer_pid);
 	if (inside)

@@ -67,6 +67,9 @@ struct spec {
 	const char *cgroups_path; /* NULL if not given */
 	struct resources resources;
 	uint64_t memory_limit, pids_limit; /* of the container itself; 0: none */
+	bool own_user;
+	char *uid_map, *gid_map; /* of the container's user namespace, as /proc/PID/uid_map wants them; NULL: none */
+	uint32_t host_uid, host_gid; /* what its ids 0 are outside */
 	bool own_network;        /* the container has a network namespace: */
 	const char *network_path; /* the one at this path, or NULL: a new one */
 	const char *uts_path;    /* the uts namespace that it joins, or NULL */

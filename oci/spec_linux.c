@@ -65,6 +65,10 @@ static void parse_namespaces(struct json *j, const cJSON *linux_obj, struct spec
 			s->network_path = path;
 		} else if (strcmp(type, "uts") == 0) {
 			s->uts_path = path;
+		} else if (strcmp(type, "user") == 0) {
+			s->own_user = true;
+			if (path && !s->pod)
+				json_fail(j, "linux.namespaces", "joining a user namespace (%s) is not supported; give uidMappings and gidMappings", path);
 		} else if (path && !s->pod) {
 			log_warn("%s: linux.namespaces: the %s namespace %s is outside of the sandbox and not joined", j->file, type, path);
 		}
@@ -207,16 +211,54 @@ static void parse_cgroups_path(struct json *j, const cJSON *obj, struct spec *s)
 	s->cgroups_path = len ? p : NULL;
 }
 
+/* In the form of /proc/PID/uid_map; *zero: what id 0 is outside. */
+static char *parse_id_map(struct json *j, const cJSON *linux_obj, const char *field, uint32_t *zero)
+{
+	const cJSON *list = json_array(j, linux_obj, field, false), *item;
+	char *map = xstrdup("");
+	bool has_zero = false;
+
+	cJSON_ArrayForEach(item, list) {
+		uint32_t inside = json_int(j, item, "containerID", 0, 0, UINT32_MAX - 1);
+		uint32_t outside = json_int(j, item, "hostID", 0, 0, UINT32_MAX - 1);
+		uint32_t size = json_int(j, item, "size", 0, 1, UINT32_MAX);
+		char *next = xasprintf("%s%u %u %u\n", map, inside, outside, size);
+
+		if (inside == 0) {
+			has_zero = true;
+			*zero = outside;
+		}
+		free(map);
+		map = next;
+	}
+	if (list && list->child && !has_zero)
+		json_fail(j, field, "has nothing for id 0, which the sandbox itself needs");
+	return map;
+}
+
+static void parse_id_maps(struct json *j, const cJSON *linux_obj, struct spec *s)
+{
+	char *uids = parse_id_map(j, linux_obj, "linux.uidMappings", &s->host_uid);
+	char *gids = parse_id_map(j, linux_obj, "linux.gidMappings", &s->host_gid);
+
+	if (s->own_user && *uids && *gids) {
+		s->uid_map = uids;
+		s->gid_map = gids;
+	} else if (s->own_user && !*uids != !*gids) {
+		json_fail(j, "linux.uidMappings", "uidMappings and gidMappings must be given both");
+	} else if (!s->own_user && (*uids || *gids)) {
+		json_fail(j, "linux.uidMappings", "needs a user namespace in linux.namespaces");
+	}
+}
+
 void spec_parse_linux(struct json *j, struct spec *s)
 {
 	const cJSON *obj = json_object(j, j->root, "linux", false);
-	const cJSON *maps = json_array(j, obj, "linux.uidMappings", false);
 
-	if (maps && maps->child)
-		json_fail(j, "linux.uidMappings", "user namespaces of containers are not supported");
 	parse_cgroups_path(j, obj, s);
 	parse_resources(j, obj, s);
 	parse_namespaces(j, obj, s);
+	parse_id_maps(j, obj, s);
 	parse_devices(j, obj, s);
 	parse_sysctl(j, obj, s);
 	parse_paths(j, obj, "linux.maskedPaths", &s->masked_paths);

@@ -41,6 +41,7 @@ static struct error *check_id(const char *id)
 struct error *state_create(const char *root, const char *id, struct state *s)
 {
 	struct error *e = check_id(id);
+	struct stat st = {0};
 	int err;
 
 	memset(s, 0, sizeof(*s));
@@ -50,6 +51,9 @@ struct error *state_create(const char *root, const char *id, struct state *s)
 	err = mkdir_parents(root, 0711);
 	if (err < 0)
 		return error_errno(err, "--root: cannot make %s", root);
+	/* Under /tmp anybody could have made it before us. */
+	if (stat(root, &st) < 0 || (st.st_uid != geteuid() && st.st_uid != 0))
+		return error_new("--root: %s belongs to uid %u", root, st.st_uid);
 	s->id = xstrdup(id);
 	s->path = xasprintf("%s/%s", root, id);
 	if (mkdir(s->path, 0711) < 0) {

@@ -154,6 +154,27 @@ int mkdir_parents(const char *path, mode_t mode)
 	return err;
 }
 
+pid_t process_self(void)
+{
+	char text[16];
+	ssize_t n = readlink("/proc/self", text, sizeof(text) - 1);
+
+	text[n > 0 ? n : 0] = 0;
+	return atoi(text);
+}
+
+pid_t process_parent(void)
+{
+	char *text = read_file_at(AT_FDCWD, "/proc/self/stat", 4096, NULL), *p = text ? strrchr(text, ')') : NULL;
+	int parent = 0;
+
+	/* the name may contain anything */
+	if (!p || sscanf(p + 1, " %*c %d", &parent) != 1)
+		parent = 0;
+	free(text);
+	return parent;
+}
+
 bool has_prefix(const char *s, const char *prefix)
 {
 	return strncmp(s, prefix, strlen(prefix)) == 0;

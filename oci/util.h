@@ -43,6 +43,9 @@ bool in_user_namespace(void);
 int write_all(int fd, const void *buf, size_t len);
 /* Like mkdir -p; 0 or -errno. */
 int mkdir_parents(const char *path, mode_t mode);
+/* Our process id and our parent's, as /proc numbers them, which may be another pid namespace's; 0 if it cannot tell. */
+pid_t process_self(void);
+pid_t process_parent(void);
 bool has_prefix(const char *s, const char *prefix);
 
 #endif

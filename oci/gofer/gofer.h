@@ -22,7 +22,9 @@ struct error *mounts_detach(void) MUST_CHECK;
  * there below the first mount shows empty (relative to it, without links; NULL: nothing). */
 struct error *mounts_prepare(const char *work_dir, struct gofer_mount *m, unsigned n, bool hide_system,
                              const char *hide_path) MUST_CHECK;
-/* gofer_confine.c: give up every privilege that serving does not need and install seccomp. */
+/* gofer_confine.c: become root of the container's user namespace (fd; -1: it has none), in whose ids files are served. */
+struct error *gofer_enter_userns(int fd) MUST_CHECK;
+/* Give up every privilege that serving does not need and install seccomp. */
 struct error *gofer_confine(void) MUST_CHECK;
 /* gofer_oom.c: opens what gofer_oom_event needs in the container's memory cgroup (NULL: there is none). */
 void gofer_oom_prepare(const char *dir);

@@ -2,10 +2,13 @@
 /* What the gofer keeps once its mounts stand: files below its root. */
 #include <cap-ng.h>
 #include <errno.h>
+#include <grp.h>
 #include <linux/audit.h>
+#include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #include "oci/gofer/gofer.h"
 
@@ -84,6 +87,16 @@ static struct error *install_filter(void)
 		err = seccomp_load(ctx);
 	seccomp_release(ctx);
 	return err ? error_errno(err, "cannot install the gofer's seccomp filter") : NULL;
+}
+
+struct error *gofer_enter_userns(int fd)
+{
+	if (fd < 0)
+		return NULL;
+	if (setns(fd, CLONE_NEWUSER) < 0 || setgroups(0, NULL) < 0 || setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
+		return error_errno(errno, "the gofer cannot enter the container's user namespace");
+	close(fd);
+	return NULL;
 }
 
 struct error *gofer_confine(void)

@@ -108,15 +108,27 @@ static struct error *place(struct gofer_mount *m, unsigned i)
 	return NULL;
 }
 
+static bool is_mounted(const char *dir)
+{
+	struct stat st, parent;
+
+	return lstat(dir, &st) == 0 && S_ISDIR(st.st_mode) && stat("m0", &parent) == 0 && st.st_dev != parent.st_dev;
+}
+
 /* Over the host's root: its own kernel's file systems are not the sandbox's to see, even where the sandbox's own mounts
  * cover them. */
-static void hide(void)
+static struct error *hide(void)
 {
 	static const char *const hidden[] = {"m0/proc", "m0/sys", "m0/dev"};
 
-	for (unsigned i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++)
+	for (unsigned i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++) {
 		while (umount2(hidden[i], MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
 			;
+		/* Without root, mounts of the host cannot be taken away, but covered. */
+		if (is_mounted(hidden[i]) && mount("none", hidden[i], "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=4k,nr_inodes=2") < 0)
+			return error_errno(errno, "cannot hide the host's %s", hidden[i] + 2);
+	}
+	return NULL;
 }
 
 /* The states of containers are no business of a container's, not even of one over the host's root. */
@@ -163,9 +175,8 @@ struct error *mounts_prepare(const char *work_dir, struct gofer_mount *m, unsign
 		if (e)
 			return e;
 	}
-	if (hide_system)
-		hide();
-	if (hide_path)
+	e = hide_system ? hide() : NULL;
+	if (!e && hide_path)
 		e = hide_below(hide_path);
 	if (!e)
 		e = loans_accept_below();
