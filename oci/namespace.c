@@ -234,6 +234,15 @@ struct error *spawn_process(const struct spawn *s, pid_t *pid)
 	return e;
 }
 
+struct error *namespace_open_user(pid_t pid, int *fd)
+{
+	char *path = xasprintf("/proc/%d/ns/user", pid);
+
+	*fd = open(path, O_RDONLY | O_CLOEXEC);
+	free(path);
+	return *fd < 0 ? error_errno(errno, "cannot open the sandbox's user namespace") : NULL;
+}
+
 int namespace_empty_root(const char *dir)
 {
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||

@@ -29,6 +29,8 @@ struct spawn {
  * becomes a child of that init, in its pid namespace (not with CLONE_NEWUSER), and ends with it; *pid is as we see it. */
 struct error *spawn_process(const struct spawn *s, pid_t *pid) MUST_CHECK;
 
+/* The user namespace of a sandbox. */
+struct error *namespace_open_user(pid_t pid, int *fd) MUST_CHECK;
 /* In a new mount namespace: make an empty, read-only tmpfs the root. dir is any directory to mount it on. */
 int namespace_empty_root(const char *dir);
 

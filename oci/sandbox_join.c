@@ -74,14 +74,23 @@ static struct error *spawn_gofer(struct join *j, int sandbox_end, int status_end
 	char *argv[] = {"runsc", "gofer", (char *)sb->cfg->id, NULL};
 	struct spawn s = {.argv = argv, .flags = CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS, .nfds = 3, .under = j->pod.pid};
 	AUTO_FD tree = -1;
-	struct error *e;
+	AUTO_FD userns = -1;
+	struct error *e = NULL;
 
+	/* Its id mappings are the sandbox's, as all containers of a pod have the same. */
+	if (sb->cfg->spec->uid_map)
+		e = namespace_open_user(j->pod.pid, &userns);
+	if (e)
+		return e;
 	for (int i = 0; i < NR_STDIO; i++)
 		s.stdio[i] = sb->stdio[i];
 	s.fds[1] = sandbox_end;
 	s.fds[2] = status_end;
 	j->launch.gofer.sandbox = SPAWN_FIRST_FD + 1;
 	j->launch.gofer.status = SPAWN_FIRST_FD + 2;
+	j->launch.gofer.userns = userns >= 0 ? SPAWN_FIRST_FD + (int)s.nfds : -1;
+	s.fds[3] = userns;
+	s.nfds += userns >= 0;
 	j->launch.wait_for_go = true;
 	e = launch_write(&j->launch, &tree);
 	s.fds[0] = tree;

@@ -170,15 +170,6 @@ static void own_stdio(const struct sandbox *sb)
 			log_debug("standard stream %d keeps its owner: %s", i, strerror(errno));
 }
 
-static struct error *open_userns(pid_t pid, int *fd)
-{
-	char *path = xasprintf("/proc/%d/ns/user", pid);
-
-	*fd = open(path, O_RDONLY | O_CLOEXEC);
-	free(path);
-	return *fd < 0 ? error_errno(errno, "cannot open the sandbox's user namespace") : NULL;
-}
-
 static struct error *spawn_both(struct sandbox *sb, struct launch *l, int status_fd, const int sockets[2], int control)
 {
 	const struct sandbox_config *c = sb->cfg;
@@ -213,7 +204,7 @@ static struct error *spawn_both(struct sandbox *sb, struct launch *l, int status
 	}
 	gofer.under = sb->state.pid;
 	if (!e && c->spec->uid_map)
-		e = open_userns(sb->state.pid, &userns);
+		e = namespace_open_user(sb->state.pid, &userns);
 	if (l->gofer.userns >= 0)
 		gofer.fds[l->gofer.userns - SPAWN_FIRST_FD] = userns;
 	if (!e)
