@@ -39,7 +39,7 @@ static struct host_file *entry(uint32_t i)
 }
 
 static _Atomic int fds_open;
-static int fds_max = INT_MAX; /* immutable after file_fds_init */
+static int fds_max = INT_MAX, fds_kept; /* immutable after file_fds_init */
 
 void file_fds_count(int change)
 {
@@ -51,12 +51,17 @@ void file_fds_init(void)
 	struct rlimit r;
 	int m = getrlimit(RLIMIT_NOFILE, &r) || r.rlim_cur > INT_MAX ? INT_MAX : (int)r.rlim_cur;
 
-	fds_max = m - (m / 4 < FDS_RESERVE ? m / 4 : FDS_RESERVE);
+	int kept = m / 4 < FDS_RESERVE ? m / 4 : FDS_RESERVE;
+
+	fds_max = m - kept;
+	fds_kept = kept / 4;
 }
 
-bool file_fds_left(void)
+bool file_fds_left(bool reserve)
 {
-	return atomic_load_explicit(&fds_open, memory_order_relaxed) < fds_max;
+	int max = reserve && fds_max < INT_MAX - fds_kept ? fds_max + fds_kept : fds_max;
+
+	return atomic_load_explicit(&fds_open, memory_order_relaxed) < max;
 }
 
 static void release(int fd, uint32_t remote, struct gofer *gofer)

@@ -33,8 +33,8 @@ struct host_file {
 /* Before threads exist. */
 void file_fds_init(void);
 /* Files leave a part of RLIMIT_NOFILE to the rest: without it an application could keep control connections away. False:
- * they have had theirs. file_fds_count tells of descriptors held for files outside the table. */
-bool file_fds_left(void);
+ * they have had theirs, reserve: also the few that are kept for who comes from outside then. file_fds_count tells of descriptors held for files outside the table. */
+bool file_fds_left(bool reserve);
 void file_fds_count(int change);
 /* Takes over fd, remote and the reference on its gofer (also on failure). The number, or -ENFILE. */
 int64_t file_handle_new(const struct host_file *init);

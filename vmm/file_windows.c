@@ -62,7 +62,8 @@ static int backing_get(int fd, int prot)
 		free_slot = nr_backings;
 		nr_backings += 64;
 	}
-	if (!file_fds_left())
+	/* From the reserve too: a program that was opened must be able to run. */
+	if (!file_fds_left(true))
 		return -EMFILE;
 	fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 	if (fd < 0)

@@ -81,7 +81,7 @@ static int64_t simple(struct fs_request *req, uint64_t handle, bool writes, uint
 }
 
 /* A request that opens something: its result becomes a handle. */
-static int64_t opening(struct fs_request *req, uint64_t dir, bool writes, uint64_t attr, bool opened)
+static int64_t opening(struct fs_request *req, uint64_t dir, bool writes, uint64_t attr, bool opened, bool reserve)
 {
 	struct fs_reply reply = {.fd = -1};
 	struct host_file *h, fresh;
@@ -90,7 +90,7 @@ static int64_t opening(struct fs_request *req, uint64_t dir, bool writes, uint64
 	bool made;
 
 	/* Asked first: a file must not be created for a handle that cannot be. */
-	if (!file_fds_left())
+	if (!file_fds_left(reserve))
 		return -EMFILE;
 	h = file_handle_get(dir);
 	if (!h)
@@ -142,7 +142,7 @@ int64_t hc_FS_WALK(struct vmm_vcpu *v, const uint64_t a[6])
 	struct fs_request req = {.op = HC_FS_WALK};
 	int64_t err = copy_name(req.name, a[1], a[2]);
 
-	return err ? err : opening(&req, a[0], false, a[3], false);
+	return err ? err : opening(&req, a[0], false, a[3], false, a[4]);
 }
 
 int64_t hc_FS_STAT(struct vmm_vcpu *v, const uint64_t a[6])
@@ -159,7 +159,7 @@ int64_t hc_FS_OPEN(struct vmm_vcpu *v, const uint64_t a[6])
 	struct fs_request req = {.op = HC_FS_OPEN, .flags = a[3]};
 	int64_t err = copy_name(req.name, a[1], a[2]);
 
-	return err ? err : opening(&req, a[0], (a[3] & O_ACCMODE) != O_RDONLY || a[3] & O_TRUNC, 0, true);
+	return err ? err : opening(&req, a[0], (a[3] & O_ACCMODE) != O_RDONLY || a[3] & O_TRUNC, 0, true, a[4]);
 }
 
 /* Request from a struct hc_create in the Sentry's memory. */
@@ -188,7 +188,7 @@ int64_t hc_FS_CREATE(struct vmm_vcpu *v, const uint64_t a[6])
 	struct fs_request req = {.op = HC_FS_CREATE};
 	int64_t err = copy_create(&req, a[1]);
 
-	return err ? err : opening(&req, a[0], true, a[2], true);
+	return err ? err : opening(&req, a[0], true, a[2], true, false);
 }
 
 int64_t hc_FS_MKDIR(struct vmm_vcpu *v, const uint64_t a[6])

@@ -30,7 +30,7 @@ static int64_t free_entry(void)
 
 int64_t net_socket_add(int fd, int family)
 {
-	struct net_socket *s = file_fds_left() ? malloc(sizeof(*s)) : NULL;
+	struct net_socket *s = file_fds_left(false) ? malloc(sizeof(*s)) : NULL;
 	int64_t n = s ? 0 : -ENFILE;
 
 	if (s) {

@@ -147,12 +147,16 @@ void gofer_handle_forget(struct gofer_inode *gi);
 /* Closes idle handles and drops unused dentries, of all file systems, since those of an overlay hold those below: the
  * host ran out of descriptors. May sleep. */
 void gofer_handle_pressure(void);
-/* A hostcall that may need a descriptor there. -ENFILE: there is none even after closing what is idle. */
+bool gofer_may_use_reserve(void);
+/* A hostcall that may need a descriptor there. -ENFILE: there is none even after closing what is idle. Calls that pass
+ * hc_reserve on may get one of those that are kept for processes which the host has started in a full container. */
 #define GOFER_FD_CALL(call) \
 	({ \
+		__attribute__((unused)) bool hc_reserve = false; \
 		int64_t r_ = (call); \
 		if (unlikely(r_ == -EMFILE || r_ == -ENFILE)) { \
 			gofer_handle_pressure(); \
+			hc_reserve = gofer_may_use_reserve(); \
 			r_ = (call); \
 		} \
 		r_ == -EMFILE ? -ENFILE : r_; \

@@ -41,7 +41,7 @@ static int gofer_lookup(struct inode *dir, struct dentry *dentry)
 		return -ENAMETOOLONG;
 	if (!dh)
 		return 0; /* synthetic: empty */
-	int64_t r = GOFER_FD_CALL(hostcall4(HC_FS_WALK, dh->h, dentry->name, dentry->name_len, &a));
+	int64_t r = GOFER_FD_CALL(hostcall5(HC_FS_WALK, dh->h, dentry->name, dentry->name_len, &a, hc_reserve));
 	if (r == -ENOENT) {
 		if (gofer_s(dir->sb)->shared)
 			dentry->flags |= DENTRY_NO_CACHE;
@@ -161,7 +161,7 @@ static int gofer_mkdir(struct inode *dir, struct dentry *dentry, uint32_t mode)
 		return (int)h;
 	dir_changed(dir);
 	/* The answer may or may not carry a handle; a walk always does. */
-	h = GOFER_FD_CALL(hostcall4(HC_FS_WALK, dir_handle(dir)->h, dentry->name, dentry->name_len, &a));
+	h = GOFER_FD_CALL(hostcall5(HC_FS_WALK, dir_handle(dir)->h, dentry->name, dentry->name_len, &a, hc_reserve));
 	struct gofer_handle *self = gofer_handle_new(h);
 	if (IS_ERR(self))
 		return PTR_ERR(self);
@@ -445,7 +445,7 @@ static int dir_prepare(struct inode *inode, struct gofer_dir *d)
 		return 0;
 	uint32_t flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
 	struct gofer_handle *h =
-		gofer_handle_new(GOFER_FD_CALL(hostcall4(HC_FS_OPEN, dir_handle(inode)->h, 0, 0, flags)));
+		gofer_handle_new(GOFER_FD_CALL(hostcall5(HC_FS_OPEN, dir_handle(inode)->h, 0, 0, flags, hc_reserve)));
 	if (IS_ERR(h))
 		return PTR_ERR(h);
 	d->handle = h;

@@ -10,6 +10,7 @@
 #include "fs/gofer.h"
 
 #include "lib/string.h"
+#include "task/task.h"
 #include "task/sched.h"
 
 #define HANDLE_CACHE_MAX 1024
@@ -126,6 +127,11 @@ void gofer_handle_pressure(void)
 	dcache_shrink(NULL, 256);
 }
 
+bool gofer_may_use_reserve(void)
+{
+	return current->proc->from_host;
+}
+
 static int64_t handle_open_host(struct gofer_inode *gi, uint32_t accmode)
 {
 	struct gofer_sb *gsb = gofer_s(gi->inode->sb);
@@ -133,7 +139,7 @@ static int64_t handle_open_host(struct gofer_inode *gi, uint32_t accmode)
 	rwsem_read_lock(&gsb->names);
 	int64_t r = gofer_target(gi, &t, GOFER_BY_NAME);
 	if (!r) {
-		r = GOFER_FD_CALL(hostcall4(HC_FS_OPEN, t.handle->h, t.name, t.len, accmode | O_NOFOLLOW | O_CLOEXEC));
+		r = GOFER_FD_CALL(hostcall5(HC_FS_OPEN, t.handle->h, t.name, t.len, accmode | O_NOFOLLOW | O_CLOEXEC, hc_reserve));
 		gofer_handle_put(t.handle);
 	}
 	rwsem_read_unlock(&gsb->names);

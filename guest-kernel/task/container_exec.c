@@ -120,8 +120,10 @@ static int start_exec(struct container *c, const struct fdt *f, uint32_t request
 	if (!x)
 		return -ENOMEM;
 	struct task *t = container_new_process(c, "exec", exec_main, x);
-	if (!IS_ERR(t))
+	if (!IS_ERR(t)) {
+		t->proc->from_host = true;
 		return start_owned(c, t, x);
+	}
 	request_free(x);
 	return PTR_ERR(t);
 }

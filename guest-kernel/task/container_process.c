@@ -30,7 +30,10 @@ static const char *error_text(int err)
 		{ENOMEM, "out of memory"}, {EINVAL, "invalid argument"}, {ELOOP, "too many levels of symbolic links"},
 		{ENAMETOOLONG, "name too long"}, {E2BIG, "argument list too long"}, {EIO, "input/output error"},
 		{ENODEV, "no such file system"}, {EISDIR, "is a directory"}, {ELIBBAD, "the interpreter is not an ELF program"},
-		{ENOSPC, "no space left on device"}, {EEXIST, "file exists"},
+		{ENOSPC, "no space left on device"}, {EEXIST, "file exists"}, {ENFILE, "too many open files in the sandbox"},
+		{EMFILE, "too many open files"}, {EAGAIN, "resource temporarily unavailable"}, {ETXTBSY, "text file busy"},
+		{EBADF, "bad file descriptor"}, {EFAULT, "bad address"}, {EBUSY, "device or resource busy"}, {ENXIO, "no such device or address"},
+		{ESTALE, "stale file handle"}, {EDQUOT, "disk quota exceeded"},
 	};
 
 	for (uint32_t i = 0; i < ARRAY_SIZE(texts); i++)

@@ -134,6 +134,7 @@ struct process {
 	} self, children_acc;           /* of exited threads; of reaped children; tasklist_lock */
 	uint64_t start_ns;
 	struct container *container;    /* a reference; immutable */
+	bool from_host;                 /* started by the host, after the container; immutable */
 	bool watched;                   /* control_watch.c is to hear of its end; atomic, set only */
 	struct task *exec_task;         /* thread that execs and waits for the others to leave; tasklist_lock */
 	struct wait_queue exit_wait;    /* exec waits for threads, pidfd pollers for the end */
