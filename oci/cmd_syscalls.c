@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* runsc syscalls: which system calls the Sentry has. runsc hostcalls (internal): the source of docs/hostcalls.md. */
+/* runsc syscalls: which system calls the Sentry has. runsc hostcalls and runsc filter
+ * (internal): the sources of docs/hostcalls.md and of the tables in docs/security.md. */
 #include <cjson/cJSON.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "abi/hostcall.h"
 #include "oci/command.h"
+#include "oci/gofer/fsops.h"
+#include "vmm/sandbox.h"
 #include "syscall/table.h"
 
 static const struct {
@@ -94,3 +97,12 @@ const struct command cmd_syscalls = {
     .run = run,
 };
 const struct command cmd_hostcalls = {.name = "hostcalls", .args = "", .run = run_hostcalls};
+
+static struct error *run_filter(const struct options *o, int argc, char **argv, int *status)
+{
+	fsops_init();
+	seccomp_print(stdout);
+	return NULL;
+}
+
+const struct command cmd_filter = {.name = "filter", .args = "", .run = run_filter};

@@ -32,6 +32,7 @@ const struct command *const commands[] = {
     &cmd_help,
     &cmd_version,
     &cmd_hostcalls,
+    &cmd_filter,
     &cmd_boot,
     &cmd_gofer,
     NULL,

@@ -118,6 +118,8 @@ static int make_machine(void)
 	pc.image_fixup = image_fixup;
 	vmm.info.tsc_ok = !strcmp(vmm.cfg.tsc, "trust") || (strcmp(vmm.cfg.tsc, "never") && clock_host_tsc_ok());
 	rc = vmm.ops->init(&pc, &vmm.info);
+	if (vmm.cfg.kvm_fd >= 0)
+		close(vmm.cfg.kvm_fd); /* one machine is enough */
 	if (!rc)
 		rc = memory_attach_platform();
 	if (rc) {

@@ -11,9 +11,9 @@
 
 #include "vmm/vmm_impl.h"
 
-/* What file operations on behalf of any user of the container need (directfs): owners, modes, devices, attributes. */
-static const unsigned file_caps[] = { CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER, CAP_FSETID,
-	CAP_MKNOD, CAP_SETFCAP };
+/* What file operations on behalf of any user of the container need (directfs): owners and modes. Device nodes and extended
+ * attributes are the gofer's. */
+static const unsigned file_caps[] = { CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_FSETID };
 
 /* Ports below 1024, where the network namespace was made for this sandbox. */
 static const unsigned net_caps[] = { CAP_NET_BIND_SERVICE };
@@ -21,6 +21,7 @@ static const unsigned net_caps[] = { CAP_NET_BIND_SERVICE };
 static int drop_capabilities(bool directfs, bool host_network)
 {
 	bool keep[CAP_LAST_CAP + 1] = { false };
+	capng_select_t which;
 
 	if (capng_get_caps_process()) {
 		vmm_log(LOG_ERR, "cannot read this process's capabilities");
@@ -32,11 +33,12 @@ static int drop_capabilities(bool directfs, bool host_network)
 		keep[file_caps[i]] = capng_have_capability(CAPNG_EFFECTIVE, file_caps[i]);
 	for (unsigned i = 0; host_network && i < sizeof(net_caps) / sizeof(net_caps[0]); i++)
 		keep[net_caps[i]] = capng_have_capability(CAPNG_EFFECTIVE, net_caps[i]);
-	capng_clear(CAPNG_SELECT_CAPS);
+	which = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP) ? CAPNG_SELECT_BOTH : CAPNG_SELECT_CAPS;
+	capng_clear(which);
 	for (unsigned c = 0; c <= CAP_LAST_CAP; c++)
 		if (keep[c])
 			capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, c);
-	if (capng_apply(CAPNG_SELECT_CAPS)) {
+	if (capng_apply(which)) {
 		vmm_log(LOG_ERR, "cannot drop capabilities");
 		return -EPERM;
 	}

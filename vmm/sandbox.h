@@ -4,6 +4,7 @@
 #define VMM_SANDBOX_H
 
 #include <stdbool.h>
+#include <stdio.h>
 
 /* no_new_privs, not dumpable, capabilities reduced to those of directfs and of host sockets (or none). Before threads
  * exist. */
@@ -17,5 +18,7 @@ struct seccomp_config {
 };
 /* The filter of system calls, for this thread and all later ones. */
 int seccomp_install(const struct seccomp_config *c);
+/* The tables of docs/security.md. */
+void seccomp_print(FILE *f);
 
 #endif

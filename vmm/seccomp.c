@@ -39,80 +39,80 @@
 #define HOST     8u  /* the Sentry runs in this process */
 #define DIRECTFS 16u
 #define NETWORK  32u
+#define OPENAT   64u  /* directfs where the kernel has no openat2 */
 #define GUEST    128u /* the Sentry runs in the virtual machine */
-#define OPENAT   64u /* directfs where the kernel has no openat2 */
+
+/* Besides these: clone of threads (allow_threads), ioctl with the requests below, and with host sockets socket
+ * (allow_sockets). Names are always relative to descriptors of the gofer's; what is rare it does itself (fsops_rare). */
+#define CALLS(C) \
+	C(futex, ALL, "idle waits, locks of libc, parking") \
+	C(tgkill, ALL, "kicks") \
+	C(rt_sigreturn, ALL, "end of a kick's handler") \
+	C(timer_create, ALL, "HC_TIMER") \
+	C(timer_settime, ALL, "HC_TIMER") \
+	C(sched_yield, ALL, "HC_YIELD, waiting for other vCPUs") \
+	C(restart_syscall, ALL, "the kernel's own, after a kick") \
+	C(clock_gettime, ALL, "where the vDSO cannot answer") \
+	C(getrandom, ALL, "HC_ENTROPY, libc's heap") \
+	C(membarrier, KVM | HOST, "proof that a vCPU is not in the guest") \
+	C(set_robust_list, ALL, "starting a thread") \
+	C(rseq, ALL, "starting a thread") \
+	C(rt_sigprocmask, ALL, "starting and parking threads") \
+	C(sigaltstack, ALL, "a new thread's handler stack") \
+	C(gettid, ALL, "whom to kick") \
+	C(exit_group, ALL, "the end") \
+	C(mmap, ALL, "file windows, stacks, libc's heap") \
+	C(munmap, ALL, "the same") \
+	C(madvise, ALL, "populating RAM, giving it back") \
+	C(mprotect, HOST, "HC_STACK_GUARD") \
+	C(epoll_pwait, ALL, "the event loop") \
+	C(epoll_ctl, ALL, "what it watches") \
+	C(poll, ALL, "IO_POLL") \
+	C(accept4, ALL, "commands of runsc") \
+	C(recvmsg, ALL, "commands, the gofer's answers") \
+	C(sendmsg, ALL, "answers, requests to the gofer") \
+	C(read, ALL, "inherited descriptors") \
+	C(write, ALL, "inherited descriptors, the debug log") \
+	C(preadv2, ALL, "files, without copies") \
+	C(pwritev2, ALL, "files, without copies") \
+	C(lseek, ALL, "FS_LSEEK, FS_READDIR") \
+	C(close, ALL, "FS_CLOSE") \
+	C(fcntl, ALL, "F_GETFL, F_DUPFD_CLOEXEC") \
+	C(statx, ALL, "FS_STAT, IO_STAT") \
+	C(fsync, ALL, "FS_FSYNC") \
+	C(fdatasync, ALL, "FS_FSYNC") \
+	C(openat2, DIRECTFS, "FS_WALK, FS_OPEN, FS_CREATE: beneath a descriptor of the gofer's") \
+	C(openat, OPENAT, "the same on kernels without openat2") \
+	C(mkdirat, DIRECTFS, "FS_MKDIR") \
+	C(unlinkat, DIRECTFS, "FS_UNLINK") \
+	C(renameat2, DIRECTFS, "FS_RENAME") \
+	C(fchownat, DIRECTFS, "FS_SETATTR, owners of what is made") \
+	C(fchmodat2, DIRECTFS, "FS_SETATTR") \
+	C(utimensat, DIRECTFS, "FS_SETATTR") \
+	C(ftruncate, DIRECTFS, "FS_SETATTR") \
+	C(getdents64, DIRECTFS, "FS_READDIR") \
+	C(bind, NETWORK, "NET_BIND") \
+	C(connect, NETWORK, "NET_CONNECT") \
+	C(listen, NETWORK, "NET_LISTEN") \
+	C(shutdown, NETWORK, "NET_SHUTDOWN") \
+	C(getsockname, NETWORK, "NET_NAME") \
+	C(getpeername, NETWORK, "NET_NAME") \
+	C(getsockopt, NETWORK, "NET_GETOPT") \
+	C(setsockopt, NETWORK, "NET_SETOPT") \
+	C(ptrace, PTRACE, "the tracer; stubs are clones of a template that exists already, so making one is ptrace too") \
+	C(wait4, PTRACE, "a stub's stops") \
+	C(kill, PTRACE, "a stub's end") \
+	C(sched_setaffinity, PTRACE, "tracer and stub on one CPU") \
+	C(getcpu, PTRACE, "which one, where the vDSO cannot say")
 
 static const struct {
 	int nr;
 	unsigned needed;
+	const char *name, *why;
 } calls[] = {
-	/* vCPU threads: idling, kicking, timers */
-	{ SCMP_SYS(futex), ALL },            /* idle waits, locks of libc, parking */
-	{ SCMP_SYS(tgkill), ALL },           /* kicks */
-	{ SCMP_SYS(rt_sigreturn), ALL },     /* end of a kick's handler */
-	{ SCMP_SYS(timer_create), ALL },     /* HC_TIMER */
-	{ SCMP_SYS(timer_settime), ALL },    /* HC_TIMER */
-	{ SCMP_SYS(sched_yield), ALL },      /* HC_YIELD, waiting for other vCPUs */
-	{ SCMP_SYS(restart_syscall), ALL },  /* the kernel's own, after a kick */
-	{ SCMP_SYS(clock_gettime), ALL },    /* where the vDSO cannot answer */
-	{ SCMP_SYS(getrandom), ALL },        /* HC_ENTROPY, libc's heap */
-	{ SCMP_SYS(membarrier), KVM | HOST },/* proof that a vCPU is not in the guest */
-	/* starting threads (vCPUs, workers); clone itself: allow_threads() */
-	{ SCMP_SYS(set_robust_list), ALL },
-	{ SCMP_SYS(rseq), ALL },
-	{ SCMP_SYS(rt_sigprocmask), ALL },
-	{ SCMP_SYS(sigaltstack), ALL },
-	{ SCMP_SYS(gettid), ALL },           /* whom to kick */
-	{ SCMP_SYS(exit_group), ALL },
-	/* memory: RAM, file windows, stacks, libc's heap */
-	{ SCMP_SYS(mmap), ALL },
-	{ SCMP_SYS(munmap), ALL },
-	{ SCMP_SYS(madvise), ALL },          /* populating RAM, giving it back */
-	{ SCMP_SYS(mprotect), HOST },        /* HC_STACK_GUARD */
-	/* events and control */
-	{ SCMP_SYS(epoll_pwait), ALL },
-	{ SCMP_SYS(epoll_ctl), ALL },
-	{ SCMP_SYS(poll), ALL },             /* IO_POLL */
-	{ SCMP_SYS(accept4), ALL },
-	{ SCMP_SYS(recvmsg), ALL },
-	{ SCMP_SYS(sendmsg), ALL },
-	/* bytes of inherited descriptors and of host files */
-	{ SCMP_SYS(read), ALL },
-	{ SCMP_SYS(write), ALL },
-	{ SCMP_SYS(preadv2), ALL },
-	{ SCMP_SYS(pwritev2), ALL },
-	{ SCMP_SYS(lseek), ALL },
-	{ SCMP_SYS(close), ALL },
-	{ SCMP_SYS(fcntl), ALL },            /* F_GETFL, F_DUPFD_CLOEXEC */
-	{ __NR_statx, ALL },
-	{ SCMP_SYS(fsync), ALL },
-	{ SCMP_SYS(fdatasync), ALL },
-	/* names, always relative to the gofer's descriptors, and attributes; what is rare the gofer does (fsops_rare) */
-	{ __NR_openat2, DIRECTFS },
-	{ SCMP_SYS(openat), OPENAT },
-	{ SCMP_SYS(mkdirat), DIRECTFS },
-	{ SCMP_SYS(unlinkat), DIRECTFS },
-	{ SCMP_SYS(renameat2), DIRECTFS },
-	{ SCMP_SYS(fchownat), DIRECTFS },
-	{ __NR_fchmodat2, DIRECTFS },
-	{ SCMP_SYS(utimensat), DIRECTFS },
-	{ SCMP_SYS(ftruncate), DIRECTFS },
-	{ SCMP_SYS(getdents64), DIRECTFS },
-	/* host sockets; socket itself and their ioctls: allow_sockets() */
-	{ SCMP_SYS(bind), NETWORK },
-	{ SCMP_SYS(connect), NETWORK },
-	{ SCMP_SYS(listen), NETWORK },
-	{ SCMP_SYS(shutdown), NETWORK },
-	{ SCMP_SYS(getsockname), NETWORK },
-	{ SCMP_SYS(getpeername), NETWORK },
-	{ SCMP_SYS(getsockopt), NETWORK },
-	{ SCMP_SYS(setsockopt), NETWORK },
-	/* ptrace: stubs are clones of a template that exists already, so making one is ptrace too */
-	{ SCMP_SYS(ptrace), PTRACE },
-	{ SCMP_SYS(wait4), PTRACE },
-	{ SCMP_SYS(kill), PTRACE },
-	{ SCMP_SYS(sched_setaffinity), PTRACE }, /* tracer and stub on one CPU */
-	{ SCMP_SYS(getcpu), PTRACE },            /* which one, where the vDSO cannot say */
+#define CALL(name, needed, why) { __NR_##name, needed, #name, why },
+	CALLS(CALL)
+#undef CALL
 };
 
 /* Refused with an answer at which libc takes another way: its heap grows by mmap, threads start by clone. clone3 passes its
@@ -165,10 +165,15 @@ static int allow_sockets(scmp_filter_ctx ctx)
 	return rc;
 }
 
+static unsigned have_of(const struct seccomp_config *c)
+{
+	return ALL | (c->ptrace ? PTRACE : KVM) | (c->guest ? GUEST : HOST) | (c->directfs ? DIRECTFS : 0) |
+	       (c->directfs && !fsops_has_openat2() ? OPENAT : 0) | (c->host_network ? NETWORK : 0);
+}
+
 static int fill(scmp_filter_ctx ctx, const struct seccomp_config *c)
 {
-	unsigned have = ALL | (c->ptrace ? PTRACE : KVM) | (c->guest ? GUEST : HOST) | (c->directfs ? DIRECTFS : 0) |
-			(c->directfs && !fsops_has_openat2() ? OPENAT : 0) | (c->host_network ? NETWORK : 0);
+	unsigned have = have_of(c);
 	int rc = allow_threads(ctx);
 
 	if (!rc && c->host_network)
@@ -200,4 +205,63 @@ int seccomp_install(const struct seccomp_config *c)
 	if (rc)
 		vmm_log(LOG_ERR, "cannot install the system-call filter: %s", strerror(-rc));
 	return rc;
+}
+
+/* ---- docs/security.md ---- */
+
+static unsigned count(const struct seccomp_config *c)
+{
+	unsigned have = have_of(c), n = 2 + c->host_network; /* clone, ioctl; socket */
+
+	for (unsigned i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
+		n += !(calls[i].needed & ~have);
+	return n;
+}
+
+static void print_needed(unsigned needed, FILE *f)
+{
+	static const struct {
+		unsigned bit;
+		const char *name;
+	} names[] = {
+		{ KVM, "kvm" }, { PTRACE, "ptrace" }, { HOST, "Sentry in this process" }, { GUEST, "Sentry in the guest" },
+		{ DIRECTFS, "directfs" }, { OPENAT, "directfs without openat2" }, { NETWORK, "host network" },
+	};
+	const char *and = "";
+
+	if (needed == ALL)
+		fputs("always", f);
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (!(needed & names[i].bit))
+			continue;
+		fprintf(f, "%s%s", and, names[i].name);
+		and = ", ";
+	}
+}
+
+void seccomp_print(FILE *f)
+{
+	static const struct {
+		const char *name;
+		struct seccomp_config c;
+	} configs[] = {
+		{ "kvm, Sentry in the guest", { .guest = true, .directfs = true } },
+		{ "kvm, Sentry in the guest, `--directfs=false`", { .guest = true } },
+		{ "kvm, Sentry in the process", { .directfs = true } },
+		{ "ptrace", { .ptrace = true, .directfs = true } },
+		{ "kvm, Sentry in the guest, `--network=host`", { .guest = true, .directfs = true, .host_network = true } },
+	};
+
+	fputs("| configuration | system calls |\n| --- | ---: |\n", f);
+	for (unsigned i = 0; i < sizeof(configs) / sizeof(configs[0]); i++)
+		fprintf(f, "| %s | %u |\n", configs[i].name, count(&configs[i].c));
+	fputs("\n| call | when | why |\n| --- | --- | --- |\n", f);
+	for (unsigned i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+		fprintf(f, "| %s | ", calls[i].name);
+		print_needed(calls[i].needed, f);
+		fprintf(f, " | %s |\n", calls[i].why);
+	}
+	fputs("| clone | always | threads only (CLONE_THREAD) |\n"
+	      "| ioctl | always | of terminals and KVM, each by its number |\n"
+	      "| socket | host network | by family, type and protocol |\n", f);
 }
