@@ -18,7 +18,7 @@ struct command {
 	struct error *(*run)(const struct options *o, int argc, char **argv, int *status);
 };
 
-extern const struct command cmd_boot, cmd_create, cmd_delete, cmd_do, cmd_events, cmd_exec, cmd_features, cmd_gofer, cmd_help, cmd_filter, cmd_hostcalls,
+extern const struct command cmd_boot, cmd_create, cmd_debug, cmd_delete, cmd_do, cmd_events, cmd_exec, cmd_features, cmd_gofer, cmd_help, cmd_filter, cmd_hostcalls,
     cmd_kill, cmd_list, cmd_pause, cmd_ps, cmd_resume, cmd_run, cmd_spec, cmd_start, cmd_state, cmd_syscalls, cmd_update, cmd_version,
     cmd_wait;
 

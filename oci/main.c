@@ -26,6 +26,7 @@ const struct command *const commands[] = {
     &cmd_resume,
     &cmd_wait,
     &cmd_update,
+    &cmd_debug,
     &cmd_delete,
     &cmd_syscalls,
     &cmd_features,

@@ -18,6 +18,7 @@
 #include "vmm/file_mounts.h"
 #include "vmm/hostcall.h"
 #include "vmm/io.h"
+#include "vmm/stats.h"
 #include "vmm/vcpu.h"
 #include "vmm/vmm_impl.h"
 
@@ -148,6 +149,18 @@ static void send_state(int fd)
 	    fdt_property_u32(buf, "pid", vmm.pid) || fdt_end_node(buf) || fdt_finish(buf))
 		return;
 	send_tree(fd, buf, fdt_totalsize(buf));
+}
+
+static void send_stats(int fd)
+{
+	void *fdt = stats_tree();
+
+	if (!fdt) {
+		send_error(fd, -ENOMEM, "no memory for the counters");
+		return;
+	}
+	send_tree(fd, fdt, fdt_totalsize(fdt));
+	free(fdt);
 }
 
 /* ---- requests ------------------------------------------------------------------------------------------------ */
@@ -290,6 +303,11 @@ static void handle(unsigned conn, int len, const int *fds, unsigned nr_fds)
 	if (is_type(rx, "state")) {
 		close_fds(fds, nr_fds);
 		send_state(fd);
+		return;
+	}
+	if (type && type_len == sizeof("stats") && !memcmp(type, "stats", sizeof("stats"))) {
+		close_fds(fds, nr_fds);
+		send_stats(fd);
 		return;
 	}
 	rc = enqueue(conn, rx, fds, nr_fds);

@@ -52,7 +52,7 @@ static int restore_context(struct task *t, const struct user_ucontext *uc)
 	uint16_t ss = uc->flags & UC_STRICT_RESTORE_SS_ ? c->ss | 3 : USER_SS_;
 
 	/* There is no 32-bit code segment and no local descriptor table. */
-	if ((c->cs | 3) != USER_CS_ || ss != USER_SS_ || c->rip >= USER_MAX)
+	if ((c->cs | 3) != USER_CS_ || ss != USER_SS_)
 		return -EINVAL;
 	if (restore_fpstate(t, c->fpstate))
 		return -EFAULT;
@@ -66,6 +66,17 @@ static int restore_context(struct task *t, const struct user_ucontext *uc)
 	r->rflags = (r->rflags & ~(uint64_t)X86_EFLAGS_USER) | (c->eflags & X86_EFLAGS_USER) | 0x202;
 	r->orig_rax = UINT64_MAX; /* nothing to restart */
 	return 0;
+}
+
+/* Where no code can be the instruction fetch faults, or the return to such an address; no platform is bothered with it. */
+static void fault_of_rip(uint64_t rip)
+{
+	bool canonical = (uint64_t)((int64_t)(rip << 16) >> 16) == rip;
+
+	if (canonical && rip >= 1UL << 47)
+		signal_fault(SIGSEGV, SEGV_MAPERR, rip, 14, PF_USER | PF_INSTR);
+	else
+		signal_fault(SIGSEGV, SI_KERNEL, 0, 13, 0);
 }
 
 int64_t sys_rt_sigreturn(const struct sysargs *a)
@@ -83,6 +94,8 @@ int64_t sys_rt_sigreturn(const struct sysargs *a)
 		goto bad;
 	/* Errors of the alternate stack are not reported; a stack in use stays. */
 	(void)altstack_set(&uc.stack, t->uc.regs.rsp);
+	if (t->uc.regs.rip >= USER_MAX)
+		fault_of_rip(t->uc.regs.rip);
 	return (int64_t)t->uc.regs.rax;
 bad:
 	t->uc.regs.orig_rax = UINT64_MAX;

@@ -405,7 +405,7 @@ bool sched_before_user(void)
 	}
 	arm_timer(rq, t, recheck);
 	rq->fpu_task = t;
-	(void)atomic_xchg(&rq->mode, RQ_USER);
+	atomic_store(&rq->mode, RQ_USER);
 	return true;
 }
 

@@ -62,8 +62,21 @@ static int fpe_code(const struct task *t, unsigned vector)
 	return 0;
 }
 
+/* A software KVM has no INT n: it raises #UD where the CPU finds that the gate is not for ring 3. */
+static void undefined_int(struct task *t)
+{
+	uint8_t code[2];
+
+	if (copy_in(code, uva(t->uc.regs.rip), sizeof(code)) || code[0] != 0xcd)
+		return;
+	t->uc.trap_vector = 13;
+	t->uc.trap_error = code[1] * 8U + 2;
+}
+
 static void handle_exception(struct task *t)
 {
+	if (t->uc.trap_vector == 6)
+		undefined_int(t);
 	unsigned vector = t->uc.trap_vector;
 
 	if (vector >= ARRAY_SIZE(exception_signals) || !exception_signals[vector].signo) {

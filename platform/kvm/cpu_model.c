@@ -55,6 +55,21 @@ static uint32_t area_size(uint64_t xcr0)
 	return end;
 }
 
+/* KVM leaves the CPU's name out. */
+static void add_brand(void)
+{
+	for (uint32_t leaf = 0x80000002; leaf <= 0x80000004; leaf++) {
+		struct kvm_cpuid_entry2 *e = find_leaf(leaf, 0);
+
+		if (!e && kvm.cpuid->nent < CPUID_MAX) {
+			e = &kvm.cpuid->entries[kvm.cpuid->nent++];
+			*e = (struct kvm_cpuid_entry2){ .function = leaf };
+		}
+		if (e && !__get_cpuid(leaf, &e->eax, &e->ebx, &e->ecx, &e->edx))
+			return;
+	}
+}
+
 int kvm_cpu_model_init(void)
 {
 	struct kvm_cpuid_entry2 *e;
@@ -69,6 +84,7 @@ int kvm_cpu_model_init(void)
 		vmm_log(LOG_ERR, "kvm: KVM_GET_SUPPORTED_CPUID: %s", strerror(errno));
 		return rc;
 	}
+	add_brand();
 	kvm.has_xcrs = ioctl(kvm.vm_fd, KVM_CHECK_EXTENSION, KVM_CAP_XCRS) > 0 && host_has_xsave();
 	e = find_leaf(0xd, 0);
 	kvm.xcr0 = 3;

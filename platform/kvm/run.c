@@ -14,7 +14,7 @@
 #include <sys/ioctl.h>
 #include <syslog.h>
 
-#define RFLAGS_USER  0x250dd5UL /* what ring 3 may choose: CF PF AF ZF SF TF DF OF RF AC ID */
+#define RFLAGS_USER  0x254dd5UL /* what ring 3 may choose: CF PF AF ZF SF TF DF OF NT RF AC ID */
 #define RFLAGS_FORCE 0x202UL    /* IF and the bit that is always one */
 
 /* Exceptions that push an error code. */
