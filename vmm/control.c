@@ -305,7 +305,7 @@ static void handle(unsigned conn, int len, const int *fds, unsigned nr_fds)
 		send_state(fd);
 		return;
 	}
-	if (type && type_len == sizeof("stats") && !memcmp(type, "stats", sizeof("stats"))) {
+	if (is_type(rx, "stats")) {
 		close_fds(fds, nr_fds);
 		send_stats(fd);
 		return;
