@@ -404,3 +404,18 @@ def test_wait(t):
     equal(json.loads(finish(p).out)["exitStatus"], 137, "another process")
     check(t.run("wait", "--pid", "999", name).status != 0, "no such process")
     end(t, name)
+
+
+def test_events(t):
+    name = t.start()
+    r = t.ok("events", "--stats", name)
+    e = json.loads(r.out)
+    equal((e["type"], e["id"]), ("stats", name), "event")
+    check(e["data"]["cpu"]["usage"]["total"] > 0 and e["data"]["pids"]["current"] > 0, r.out)
+    p = t.popen("events", "--interval", "50ms", name)
+    read_until(p, "\n" + '{"type":"stats"')
+    t.ok("kill", name, "KILL")
+    equal(finish(p).status, 0, "it ends with the container")
+    check(t.run("events", "--stats", name).status != 0, "a stopped one")
+    check(t.run("events", "--interval", "x", name).status != 0, "a bad interval")
+    t.ok("delete", name)
