@@ -21,6 +21,7 @@ struct inet_sock *inet_alloc(int family, int type, struct net_ns *net)
 	spin_init(&u->lock);
 	list_init(&u->bound);
 	list_init(&u->queue);
+	list_init(&u->errors);
 	list_init(&u->backlog);
 	list_init(&u->backlog_link);
 	wait_queue_init(&u->wait);
@@ -123,9 +124,10 @@ int inet_route(struct inet_sock *u, struct inet_name *n)
 		n->addr = inet_is4(n->addr) || (inet_is4(u->self.addr) && u->s.family == AF_INET6) ? INET_LOOP4 : INET_LOOP6;
 	if (u->s.family == AF_INET6) {
 		bool self_is4 = inet_is4(u->self.addr), four = inet_is4(n->addr);
-		if (four && (u->opt[OPT_V6ONLY] || (!inet_is_any(u->self.addr) && !self_is4)))
+		/* What a connect chose is no obstacle, what bind(2) was given is. */
+		if (four && (u->opt[OPT_V6ONLY] || (!inet_is_any(u->bind_addr) && !inet_is4(u->bind_addr))))
 			return -ENETUNREACH;
-		if (!four && self_is4)
+		if (!four && self_is4 && !inet_is_any(u->self.addr))
 			return -EAFNOSUPPORT;
 	}
 	return inet_is_local(n->addr) ? 0 : -ENETUNREACH;
@@ -168,12 +170,18 @@ struct inet_pkt *inet_queue_front(struct inet_sock *u)
 	return p;
 }
 
-void inet_queue_purge(struct inet_sock *u)
+static void purge(struct list_node *q)
 {
-	while (!list_empty(&u->queue)) {
-		struct inet_pkt *p = list_first(&u->queue, struct inet_pkt, link);
+	while (!list_empty(q)) {
+		struct inet_pkt *p = list_first(q, struct inet_pkt, link);
 		list_del(&p->link);
 		kfree(p);
 	}
+}
+
+void inet_queue_purge(struct inet_sock *u)
+{
+	purge(&u->queue);
+	purge(&u->errors);
 	u->queued = u->charge = 0;
 }

@@ -5,8 +5,7 @@
  *
  * 127.0.0.0/8 and ::1 are all there is: no packets, no routes. A connection is two sockets that know each other; bytes go
  * straight to the receiver's queue. Inside, every address is one of IPv6: those of IPv4 are mapped (::ffff:a.b.c.d), so a
- * dual-stack socket is nothing special. Not there: TIME_WAIT, raw and ping sockets, multicast, IP options, the error queue
- * (IP_RECVERR makes errors known to sockets that are not connected, and no more).
+ * dual-stack socket is nothing special. Not there: TIME_WAIT, raw and ping sockets, multicast, IP options, socket filters.
  *
  * Locks: the namespace's ports_lock (who is bound where) before a socket's lock; a socket's lock is never held together
  * with another's. recv_lock (a mutex, before the lock) makes one reader at a time copy out of the queue.
@@ -94,7 +93,9 @@ struct inet_sock {
 	bool dead;                /* released; lock */
 	uint32_t shutdown;        /* RCV_SHUT, SEND_SHUT; lock */
 	struct list_node queue;   /* struct inet_pkt; lock */
-	size_t queued, charge;    /* bytes in queue, and what they count; lock */
+	struct list_node errors;  /* UDP: struct inet_pkt that came back, from: where they went; lock */
+	size_t queued, charge;    /* bytes in queue, and what they and the errors count; lock */
+	uint64_t stamp;           /* UDP: when the last datagram came that was read (SIOCGSTAMP); lock */
 	struct inet_pkt *mark;    /* TCP: the urgent byte while it is in the queue; lock */
 	bool urgent_new;          /* TCP: urgent_byte was not read yet; lock */
 	uint8_t urgent_byte;      /* lock */

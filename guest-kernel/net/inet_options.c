@@ -24,7 +24,7 @@ static const struct option {
 	uint8_t level, name, opt, flags;
 	int min, max, dflt;
 } table[] = {
-	{IPPROTO_IP_, 1, OPT_TOS, 0, 0, 255, 0},
+	{IPPROTO_IP_, 1, OPT_TOS, 0, INT32_MIN, INT32_MAX, 0},
 	{IPPROTO_IP_, 2, OPT_TTL, DFLT, 1, 255, 64},
 	{IPPROTO_IP_, 8, OPT_PKTINFO, BOOL, 0, 0, 0},
 	{IPPROTO_IP_, 10, OPT_MTU_DISCOVER, 0, 0, 5, 1},
@@ -115,6 +115,7 @@ static int adjust(struct inet_sock *u, const struct option *o, int *v)
 	case OPT_V6ONLY:
 		return u->self.port ? -EINVAL : 0;
 	case OPT_TOS:
+		*v &= 255;
 		if (u->s.type == SOCK_STREAM) /* the bits of ECN are TCP's own */
 			*v = (*v & ~3) | (u->opt[OPT_TOS] & 3);
 		return 0;
@@ -143,8 +144,8 @@ int inet_setsockopt(struct socket *s, int level, int name, const void *val, uint
 		return level == IPPROTO_IPV6_ ? -ENOPROTOOPT : -EINVAL;
 	if (len >= sizeof(v))
 		memcpy(&v, val, sizeof(v));
-	else if (level == IPPROTO_IP_ && len)
-		v = *(const uint8_t *)val;
+	else if (level == IPPROTO_IP_ && (len || (o->opt != OPT_TTL && o->opt != OPT_MC_TTL && o->opt != OPT_MC_LOOP)))
+		v = len ? *(const uint8_t *)val : 0;
 	else
 		return -EINVAL;
 	if (o->flags & BOOL)

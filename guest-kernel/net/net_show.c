@@ -8,6 +8,8 @@
 #include "lib/string.h"
 #include "net/netlink.h"
 
+#define TCP_LISTEN_STATE 10
+
 static void read_link(const struct nlmsghdr *h, struct net_dev *d)
 {
 	const size_t skip = sizeof(struct ifinfomsg);
@@ -90,5 +92,13 @@ struct sock_line *net_sock_lines(struct net_ns *net, int family, int type, uint3
 	uint32_t max = lines(net, family, type, NULL, 0) + 16;
 	struct sock_line *out = kmalloc(max * sizeof(*out));
 	*n = out ? MIN(lines(net, family, type, out, max), max) : 0;
+	/* Linux tells of listeners first. */
+	for (uint32_t i = 0, first = 0; i < *n && type == SOCK_STREAM; i++) {
+		struct sock_line l = out[i];
+		if (l.state != TCP_LISTEN_STATE)
+			continue;
+		out[i] = out[first];
+		out[first++] = l;
+	}
 	return out;
 }

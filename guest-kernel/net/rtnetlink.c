@@ -218,9 +218,11 @@ static int change(const struct nlmsghdr *h)
 	struct ifinfomsg i;
 	struct ifaddrmsg a;
 	size_t len;
-	if (h->nlmsg_type == RTM_NEWLINK && h->nlmsg_len >= sizeof(*h) + sizeof(i)) {
+	if ((h->nlmsg_type == RTM_NEWLINK || h->nlmsg_type == RTM_DELLINK) && h->nlmsg_len >= sizeof(*h) + sizeof(i)) {
 		memcpy(&i, h + 1, sizeof(i));
 		if (!names_lo(h, i.ifi_index))
+			return h->nlmsg_type == RTM_NEWLINK && h->nlmsg_flags & NLM_F_CREATE ? -EOPNOTSUPP : -ENODEV;
+		if (h->nlmsg_type == RTM_DELLINK)
 			return -EOPNOTSUPP;
 		return i.ifi_change && i.ifi_change != IFF_UP_ ? -EOPNOTSUPP : i.ifi_change && !(i.ifi_flags & IFF_UP_) ? -EOPNOTSUPP : 0;
 	}

@@ -163,6 +163,22 @@ static uint32_t get_device(struct socket *s, int name, void *val)
 	return n;
 }
 
+/* Nothing ever comes to a netlink socket of ours that a filter could hold back. */
+static int set_filter(struct socket *s, int name, const void *val, uint32_t len)
+{
+	bool *attached = &s->filtered;
+	if (name == SO_DETACH_FILTER) {
+		if (!*attached)
+			return -ENOENT;
+		*attached = false;
+		return 0;
+	}
+	if (s->family != AF_NETLINK)
+		return -ENOPROTOOPT;
+	*attached = len >= 16;
+	return *attached ? 0 : -EINVAL;
+}
+
 static uint32_t get_error(struct socket *s, int name, void *val) { return put_number(val, -atomic_xchg(&s->error, 0)); }
 static uint32_t get_one(struct socket *s, int name, void *val) { return put_number(val, 1); }
 static uint32_t get_zero(struct socket *s, int name, void *val) { return put_number(val, 0); }
@@ -201,6 +217,8 @@ static const struct option options[] = {
 	{SO_SNDTIMEO_OLD, OTHER, 0, set_timeout, get_timeout},
 	{SO_SNDTIMEO_NEW, OTHER, 0, set_timeout, get_timeout},
 	{SO_BINDTODEVICE, OTHER, 0, set_device, get_device},
+	{SO_ATTACH_FILTER, OTHER, 0, set_filter, NULL},
+	{SO_DETACH_FILTER, OTHER, 0, set_filter, NULL},
 	{SO_TIMESTAMP_OLD, OTHER, 0, set_timestamp, get_timestamp},
 	{SO_TIMESTAMPNS_OLD, OTHER, 0, set_timestamp, get_timestamp},
 	{SO_ACCEPTCONN, READ_ONLY, 0, NULL, get_zero}, /* families that listen answer themselves */

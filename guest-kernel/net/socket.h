@@ -94,7 +94,7 @@ struct socket {
 	uint32_t sndbuf, rcvbuf;
 	int error;                     /* SO_ERROR: 0 or -errno; atomic exchange */
 	bool passcred, reuseaddr, reuseport, keepalive, broadcast, dontroute, oobinline, timestamp, timestampns, no_check,
-	    rxq_ovfl;
+	    rxq_ovfl, filtered;
 	int rcvlowat;                  /* SO_RCVLOWAT, at least 1 */
 	int linger_on, linger_sec;
 	int mark, incoming_cpu;        /* remembered only */

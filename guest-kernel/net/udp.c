@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* SOCK_DGRAM on loopback (udp(7); see inet.h). A datagram that finds nobody is lost, and tells a connected sender. */
 #include <asm/ioctls.h>
+#include <linux/sockios.h>
 
 #include "lib/string.h"
 #include "net/inet.h"
@@ -10,7 +11,7 @@
 #define LO_INDEX 1
 
 /* Types of control messages: <linux/in.h> and <linux/in6.h> by number, since they define what net_abi.h does. */
-enum { CMSG_IP_TOS = 1, CMSG_IP_TTL = 2, CMSG_IP_PKTINFO = 8, CMSG_IP_ORIGDSTADDR = 20, CMSG_IPV6_PKTINFO = 50,
+enum { CMSG_IP_RECVERR = 11, CMSG_IPV6_RECVERR = 25, CMSG_IP_TOS = 1, CMSG_IP_TTL = 2, CMSG_IP_PKTINFO = 8, CMSG_IP_ORIGDSTADDR = 20, CMSG_IPV6_PKTINFO = 50,
        CMSG_IPV6_HOPLIMIT = 52, CMSG_IPV6_TCLASS = 67 };
 
 static int udp_connect(struct socket *s, const struct sockaddr_buf *addr, uint32_t flags)
@@ -127,7 +128,7 @@ static void label(struct inet_pkt *k, const struct extras *x, struct inet_name t
 	k->from = u->self;
 	if (!inet_is_any(x->from))
 		k->from.addr = x->from;
-	if (inet_is_any(k->from.addr)) /* 127.0.0.1 speaks to all of 127/8 */
+	if (inet_is_any(k->from.addr) || inet_is4(k->from.addr) != four) /* 127.0.0.1 speaks to all of 127/8 */
 		k->from.addr = four ? INET_LOOP4 : INET_LOOP6;
 	k->to = to.addr;
 	k->ttl = (uint8_t)(x->ttl >= 0 ? x->ttl : u->opt[four ? OPT_TTL : OPT_HOPS]);
@@ -135,10 +136,22 @@ static void label(struct inet_pkt *k, const struct extras *x, struct inet_name t
 	k->when = clock_realtime();
 }
 
-/* Nobody is there. */
-static void refused(struct inet_sock *u)
+/* Nobody is there: what was sent comes back by the error queue (IP_RECVERR), or is gone. */
+static void refused(struct inet_sock *u, struct inet_pkt *k, struct inet_name to)
 {
-	if (READ_ONCE(u->state) != INET_CONNECTED && !u->opt[OPT_RECVERR] && !u->opt[OPT_RECVERR6])
+	bool keep = u->opt[inet_is4(to.addr) ? OPT_RECVERR : OPT_RECVERR6];
+	bool tell = keep || READ_ONCE(u->state) == INET_CONNECTED;
+	k->from = to;
+	spin_lock(&u->lock);
+	keep = keep && u->charge <= u->s.rcvbuf;
+	if (keep) {
+		list_add_tail(&k->link, &u->errors);
+		u->charge += k->len + PKT_OVERHEAD;
+	}
+	spin_unlock(&u->lock);
+	if (!keep)
+		kfree(k);
+	if (!tell)
 		return;
 	WRITE_ONCE(u->s.error, -ECONNREFUSED);
 	wake_up_poll(&u->wait, EPOLLERR | EPOLLIN);
@@ -171,8 +184,7 @@ static ssize_t_ udp_sendmsg(struct socket *s, struct sock_msg *m)
 	label(k, &x, to);
 	struct inet_sock *p = inet_find(u->s.net, SOCK_DGRAM, to, k->from);
 	if (!p) {
-		kfree(k);
-		refused(u);
+		refused(u, k, to);
 		return (ssize_t_)n;
 	}
 	spin_lock(&p->lock);
@@ -262,10 +274,64 @@ static ssize_t_ take(struct inet_sock *u, struct inet_pkt *k, struct sock_msg *m
 	if (m->flags & MSG_PEEK)
 		return r;
 	spin_lock(&u->lock);
+	if (!u->s.timestamp && !u->s.timestampns)
+		u->stamp = k->when;
 	list_del(&k->link);
 	u->queued -= k->len;
 	u->charge -= k->len + PKT_OVERHEAD;
 	spin_unlock(&u->lock);
+	kfree(k);
+	return r;
+}
+
+/* struct sock_extended_err: its header wants libc's struct timespec. */
+struct extended_err {
+	uint32_t error;
+	uint8_t origin, type, code, pad;
+	uint32_t info, data;
+};
+enum { ORIGIN_ICMP = 2, ORIGIN_ICMP6 = 3 };
+
+/* The control message of an error: what ICMP would have told of port unreachable, and who told it. */
+static void put_error(struct inet_sock *u, const struct inet_pkt *k, struct sock_msg *m)
+{
+	bool four = inet_is4(k->from.addr);
+	struct {
+		struct extended_err e;
+		uint8_t offender[28];
+	} x = {.e = {.error = ECONNREFUSED, .origin = four ? ORIGIN_ICMP : ORIGIN_ICMP6, .type = four ? 3 : 1,
+	             .code = four ? 3 : 4}};
+	uint16_t family = four ? AF_INET : AF_INET6;
+	uint32_t a4 = __builtin_bswap32((uint32_t)k->from.addr.lo);
+	uint64_t a6[2] = {__builtin_bswap64(k->from.addr.hi), __builtin_bswap64(k->from.addr.lo)};
+	memcpy(x.offender, &family, sizeof(family));
+	if (four)
+		memcpy(x.offender + 4, &a4, sizeof(a4));
+	else
+		memcpy(x.offender + 8, a6, sizeof(a6));
+	sock_put_cmsg(m, four ? IPPROTO_IP_ : IPPROTO_IPV6_, four ? CMSG_IP_RECVERR : CMSG_IPV6_RECVERR, &x, sizeof(x.e) + (four ? 16 : 28));
+}
+
+/* recv(2) with MSG_ERRQUEUE: never waits. */
+static ssize_t_ recv_error(struct inet_sock *u, struct sock_msg *m)
+{
+	spin_lock(&u->lock);
+	struct inet_pkt *k = list_empty(&u->errors) ? NULL : list_first(&u->errors, struct inet_pkt, link);
+	if (k) {
+		list_del(&k->link);
+		u->charge -= k->len + PKT_OVERHEAD;
+		if (list_empty(&u->errors))
+			WRITE_ONCE(u->s.error, 0);
+	}
+	spin_unlock(&u->lock);
+	if (!k)
+		return -EAGAIN;
+	size_t n = MIN(m->iter->count, k->len);
+	ssize_t_ r = iter_copy_to(m->iter, k->data, n) == n ? (ssize_t_)n : -EFAULT;
+	if (m->addr)
+		inet_name_out(u, m->addr, k->from);
+	m->out_flags |= MSG_ERRQUEUE | (n < k->len ? MSG_TRUNC : 0);
+	put_error(u, k, m);
 	kfree(k);
 	return r;
 }
@@ -279,7 +345,7 @@ static ssize_t_ udp_recvmsg(struct socket *s, struct sock_msg *m)
 	if (m->flags & MSG_OOB)
 		return -EOPNOTSUPP;
 	if (m->flags & MSG_ERRQUEUE)
-		return -EAGAIN; /* always empty */
+		return recv_error(u, m);
 	if (m->addr)
 		m->addr->len = 0;
 	mutex_lock(&u->recv_lock);
@@ -329,6 +395,8 @@ static uint32_t udp_poll(struct socket *s, struct file *f, struct poll_table *pt
 	spin_lock(&u->lock);
 	if (!list_empty(&u->queue))
 		ev |= EPOLLIN | EPOLLRDNORM;
+	if (!list_empty(&u->errors))
+		ev |= EPOLLERR;
 	if (u->shutdown & RCV_SHUT)
 		ev |= EPOLLIN | EPOLLRDNORM | EPOLLRDHUP;
 	if (u->shutdown == (RCV_SHUT | SEND_SHUT))
@@ -337,10 +405,24 @@ static uint32_t udp_poll(struct socket *s, struct file *f, struct poll_table *pt
 	return READ_ONCE(s->error) ? ev | EPOLLERR : ev;
 }
 
+/* When the last datagram that was read had come. */
+static int64_t last_stamp(struct inet_sock *u, bool ns, uva_t arg)
+{
+	spin_lock(&u->lock);
+	uint64_t when = u->stamp;
+	spin_unlock(&u->lock);
+	if (!when)
+		return -ENOENT;
+	int64_t t[2] = {(int64_t)(when / 1000000000), (int64_t)(when % 1000000000 / (ns ? 1 : 1000))};
+	return copy_out(arg, t, sizeof(t)) ? -EFAULT : 0;
+}
+
 static int64_t udp_ioctl(struct socket *s, uint32_t cmd, uint64_t arg)
 {
 	struct inet_sock *u = inet_of(s);
 	int n = 0;
+	if (cmd == SIOCGSTAMP_OLD || cmd == SIOCGSTAMPNS_OLD)
+		return last_stamp(u, cmd == SIOCGSTAMPNS_OLD, uva(arg));
 	if (cmd != FIONREAD && cmd != TIOCOUTQ)
 		return -ENOTTY;
 	spin_lock(&u->lock);
