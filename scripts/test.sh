@@ -31,22 +31,32 @@ suite() {
 	fi
 }
 
-# Host-side unit tests, and the experiment that the KVM platform's page tables rest on. A skip is a failure in CI where the
-# device is there.
+# Host-side unit tests, and the experiment that the KVM platform's page tables rest on; most of them once more with ASan and
+# UBSan. A skip is a failure in CI where the device is there.
 unit() {
-	local log=$BUILD/meson-logs/testlog.txt ok bad skipped
+	passed=0 failed=0
+	meson_test "$BUILD" --no-rebuild --suite unit --suite kvm
+	[ -f "$BUILD/sanitize/build.ninja" ] || meson setup "$BUILD/sanitize" -Dsanitize_host=true >/dev/null
+	meson_test "$BUILD/sanitize" --suite sanitize
+	echo "$passed passed, $failed failed"
+}
+
+# Counts what `meson test` finds in a build directory.
+meson_test() {
+	local dir=$1 log=$1/meson-logs/testlog.txt ok skipped
+	shift
 	rm -f "$log"
-	meson test -C "$BUILD" --no-rebuild --suite unit --suite kvm --print-errorlogs
+	meson test -C "$dir" "$@" --print-errorlogs
 	count() { sed -n "s/^$1: *\([0-9]*\).*/\1/p" "$log" 2>/dev/null | tail -n 1; }
 	ok=$(count Ok)
-	bad=$(($(count Fail) + $(count Timeout) + 0))
 	skipped=$(count Skipped)
+	failed=$((failed + $(count Fail) + $(count Timeout) + 0))
+	passed=$((passed + ${ok:-0}))
 	if [ "${skipped:-0}" != 0 ] && [ -n "${CI:-}" ] && [ -e /dev/kvm ]; then
 		echo "FAIL unit: $skipped skipped although /dev/kvm is there"
-		bad=$((bad + skipped))
+		failed=$((failed + skipped))
 	fi
-	[ -n "$ok" ] || bad=$((bad + 1))
-	echo "${ok:-0} passed, $bad failed"
+	[ -n "$ok" ] || failed=$((failed + 1))
 }
 
 scripts/setup.sh || exit 1
