@@ -17,7 +17,7 @@ PACKAGES = ["bash", "coreutils", "dash", "grep", "sed", "gawk", "findutils", "di
             "libc-bin"]
 UNWANTED = re.compile(r"/usr/share/(doc|man|locale|info|bug|lintian|zoneinfo|i18n|bash-completion)/|/gconv/")
 APPLETS = ["sh", "mount", "insmod", "poweroff", "timeout", "cp", "mkdir", "switch_root", "cut", "sed", "cat", "ls", "taskset",
-           "unshare", "xz", "true", "env", "rm"]
+           "unshare", "ip"]
 MODULES = ["virt/lib/irqbypass.ko", "arch/x86/kvm/kvm.ko", "arch/x86/kvm/kvm-amd.ko"]
 
 
