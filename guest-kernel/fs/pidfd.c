@@ -143,6 +143,8 @@ int64_t sys_pidfd_send_signal(const struct sysargs *a)
 	int err = read_info(&si, info, signo, p);
 	if (!err && (signo < 0 || signo > NSIG_))
 		err = -EINVAL;
+	if (!err && !pid_ns_contains(current->proc->pid_ns, p->pid_ns))
+		err = -EINVAL; /* it has no number here */
 	if (!err && p->reaped)
 		err = -ESRCH;
 	if (!err)

@@ -178,6 +178,7 @@ int user_cmpxchg32_nofault(uva_t p, uint32_t expect, uint32_t desired, uint32_t 
 
 /* Identity of a futex word: (mm, address) for private, (object, offset) for shared. The object stays alive while a
  * waiter sleeps only if the caller keeps its vma's file; comparison needs identity, not life. */
+#define FUTEX_KEY_MM_SHARED 1u /* in offset, whose low bits are free: futexes are aligned */
 struct futex_key {
 	uint64_t object, offset;
 };

@@ -138,6 +138,8 @@ int mm_futex_key(uva_t p, bool shared, bool write, struct futex_key *key)
 	} else if (v->mapping && (v->flags & VMA_SHARED)) {
 		key->object = (uint64_t)v->mapping;
 		key->offset = (v->pgoff << PAGE_SHIFT) + (p.v - v->start);
+	} else {
+		key->offset |= FUTEX_KEY_MM_SHARED; /* private memory: shared operations do not meet private ones */
 	}
 	rwsem_read_unlock(&mm->lock);
 	return r;
