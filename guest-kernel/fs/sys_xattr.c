@@ -3,6 +3,7 @@
  * Extended attributes (xattr(7)): who may touch which name space, and the twelve system calls. Of system.* there are
  * POSIX ACLs (fs/posix_acl.c).
  */
+#include "fs/xattr_caps.h"
 #include "fs/vfs.h"
 
 #include <linux/limits.h>
@@ -29,7 +30,7 @@ static int xattr_permission(const struct path *p, const char *name, bool write)
 	if (has_prefix(name, XATTR_SECURITY_PREFIX)) {
 		if (!write)
 			return 0;
-		return capable(strcmp(name, XATTR_NAME_CAPS) ? CAP_SYS_ADMIN : CAP_SETFCAP) ? 0 : -EPERM;
+		return (caps_xattr_name(name) ? inode_capable(i, CAP_SETFCAP) : capable(CAP_SYS_ADMIN)) ? 0 : -EPERM;
 	}
 	if (has_prefix(name, XATTR_TRUSTED_PREFIX))
 		return capable(CAP_SYS_ADMIN) ? 0 : write ? -EPERM : -ENODATA;
@@ -60,7 +61,7 @@ static int64_t do_set(const struct path *p, uva_t uname, uva_t uvalue, uint64_t 
 		return r;
 	if (size > XATTR_SIZE_MAX)
 		return -E2BIG;
-	void *value = kmalloc(size ? size : 1);
+	void *value = kmalloc(MAX(size, (uint64_t)CAPS_XATTR_MAX));
 	if (!value)
 		return -ENOMEM;
 	struct inode *i = p->dentry->inode;
@@ -74,9 +75,12 @@ static int64_t do_set(const struct path *p, uva_t uname, uva_t uvalue, uint64_t 
 		r = xattr_permission(p, name, true);
 	if (r == 0 && !(i->ops && i->ops->setxattr))
 		r = -EOPNOTSUPP;
+	size_t stored = size;
+	if (r == 0 && caps_xattr_name(name))
+		r = caps_xattr_in(i, value, &stored);
 	if (r == 0) {
 		mutex_lock(&i->lock);
-		r = i->ops->setxattr(i, name, value, size, flags);
+		r = i->ops->setxattr(i, name, value, stored, flags);
 		mutex_unlock(&i->lock);
 	}
 done:
@@ -84,6 +88,20 @@ done:
 		notify_dentry(p->dentry, 0x4 /* IN_ATTRIB */);
 	kfree(value);
 	return r;
+}
+
+static int64_t get_caps(struct inode *i, uva_t uvalue, uint64_t size)
+{
+	uint8_t value[CAPS_XATTR_MAX];
+	ssize_t_ n = i->ops->getxattr(i, XATTR_NAME_CAPS, value, sizeof(value));
+
+	if (n >= 0)
+		n = caps_xattr_out(value, (size_t)n);
+	if (n < 0 || !size)
+		return n;
+	if ((uint64_t)n > size)
+		return -ERANGE;
+	return copy_out(uvalue, value, (size_t)n) ? -EFAULT : n;
 }
 
 static int64_t do_get(const struct path *p, uva_t uname, uva_t uvalue, uint64_t size)
@@ -101,6 +119,8 @@ static int64_t do_get(const struct path *p, uva_t uname, uva_t uvalue, uint64_t 
 	if (!is_acl && (!i->ops || !i->ops->getxattr))
 		return -EOPNOTSUPP;
 	size = MIN(size, (uint64_t)XATTR_SIZE_MAX);
+	if (caps_xattr_name(name))
+		return get_caps(i, uvalue, size);
 	void *value = size ? kmalloc(size) : NULL;
 	if (size && !value)
 		return -ENOMEM;

@@ -64,7 +64,7 @@
 	S( 53, socketpair, sys_socketpair, FULL, "") \
 	S( 54, setsockopt, sys_setsockopt, FULL, "") \
 	S( 55, getsockopt, sys_getsockopt, FULL, "") \
-	S( 56, clone, sys_clone, PARTIAL, "no namespaces; CLONE_SIGHAND alone copies") \
+	S( 56, clone, sys_clone, PARTIAL, "no time namespaces; CLONE_SIGHAND alone copies") \
 	S( 57, fork, sys_fork, FULL, "") \
 	S( 58, vfork, sys_vfork, FULL, "") \
 	S( 59, execve, sys_execve, FULL, "") \
@@ -280,7 +280,7 @@
 	S(269, faccessat, sys_faccessat, FULL, "") \
 	S(270, pselect6, sys_pselect6, FULL, "") \
 	S(271, ppoll, sys_ppoll, FULL, "") \
-	S(272, unshare, sys_unshare, PARTIAL, "no namespaces") \
+	S(272, unshare, sys_unshare, PARTIAL, "no time namespaces") \
 	S(273, set_robust_list, sys_set_robust_list, FULL, "") \
 	S(274, get_robust_list, sys_get_robust_list, FULL, "") \
 	S(275, splice, sys_splice, FULL, "") \
@@ -316,7 +316,7 @@
 	S(305, clock_adjtime, sys_clock_adjtime, FULL, "") \
 	S(306, syncfs, sys_syncfs, FULL, "") \
 	S(307, sendmmsg, sys_sendmmsg, FULL, "") \
-	S(308, setns, sys_setns, PARTIAL, "no namespaces") \
+	S(308, setns, sys_setns, FULL, "") \
 	S(309, getcpu, sys_getcpu, FULL, "") \
 	S(310, process_vm_readv, sys_process_vm_readv, FULL, "") \
 	S(311, process_vm_writev, sys_process_vm_writev, FULL, "") \
@@ -354,7 +354,7 @@
 	S(432, fsmount, sys_fsmount, FULL, "") \
 	S(433, fspick, sys_fspick, FULL, "") \
 	S(434, pidfd_open, sys_pidfd_open, FULL, "") \
-	S(435, clone3, sys_clone3, PARTIAL, "no namespaces, no CLONE_INTO_CGROUP") \
+	S(435, clone3, sys_clone3, PARTIAL, "no time namespaces, no CLONE_INTO_CGROUP") \
 	S(436, close_range, sys_close_range, FULL, "") \
 	S(437, openat2, sys_openat2, FULL, "") \
 	S(438, pidfd_getfd, sys_pidfd_getfd, FULL, "") \

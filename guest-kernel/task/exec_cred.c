@@ -18,15 +18,6 @@ struct file_caps {
 	bool effective;
 };
 
-/* Is the id root in the current user namespace or one above? */
-static bool is_root_here(uint32_t kuid)
-{
-	for (const struct user_ns *ns = current->cred->user_ns; ns; ns = user_ns_parent(ns))
-		if (id_make(ns, ID_USER, 0) == kuid)
-			return true;
-	return false;
-}
-
 static int read_file_caps(struct file *f, struct file_caps *fc)
 {
 	struct vfs_ns_cap_data d;
@@ -54,7 +45,7 @@ static int read_file_caps(struct file *f, struct file_caps *fc)
 	case VFS_CAP_REVISION_3:
 		if (n != XATTR_CAPS_SZ_3)
 			return -EINVAL;
-		if (!is_root_here(d.rootid))
+		if (!user_ns_root_owns(d.rootid))
 			return -ENODATA; /* of another user namespace */
 		break;
 	default:

@@ -118,26 +118,18 @@ static int enter(const struct entry *e)
 }
 
 /* ---- which ---- */
-static int from_pidfd(struct entry *e, struct process *p, uint32_t flags)
+static int from_task(struct entry *e, struct task *t, uint32_t flags)
 {
 	if (!flags || (flags & ~(uint32_t)CLONE_NAMESPACES))
 		return -EINVAL;
-	spin_lock(&tasklist_lock);
-	struct task *t = p->leader;
-	if (t)
-		task_get(t);
-	spin_unlock(&tasklist_lock);
-	if (!t)
-		return -ESRCH;
 	int err = ptrace_may_access(t) ? 0 : -EPERM;
 	for (int i = 0; i < NS_KINDS && !err; i++) {
 		if (!(flags & ns_flag((enum ns_kind)i)))
 			continue;
 		e->ns[i] = task_namespace(t, (enum ns_kind)i, false);
-		if (!e->ns[i] || p->zombie)
+		if (!e->ns[i] || t->exited)
 			err = -ESRCH;
 	}
-	task_put(t);
 	return err;
 }
 
@@ -160,15 +152,21 @@ int64_t sys_setns(const struct sysargs *a)
 	if (!f)
 		return -EBADF;
 	struct ns_common *ns = nsfs_namespace(f);
-	struct process *p = ns ? NULL : pidfd_get(fd, NULL);
-	int err = ns ? from_file(&e, ns, flags) : IS_ERR(p) ? -EINVAL : from_pidfd(&e, p, flags);
+	struct task *t = ns ? NULL : pidfd_get_task(fd);
+	int err = 0;
+	if (ns)
+		err = from_file(&e, ns, flags);
+	else if (IS_ERR(t))
+		err = PTR_ERR(t) == -ESRCH && flags ? -ESRCH : -EINVAL;
+	else
+		err = from_task(&e, t, flags);
 	if (!err)
 		err = check(&e);
 	if (!err)
 		err = enter(&e);
 	entry_put(&e);
-	if (p && !IS_ERR(p))
-		process_put(p);
+	if (t && !IS_ERR(t))
+		task_put(t);
 	file_put(f);
 	return err;
 }

@@ -102,6 +102,14 @@ uint32_t kgid_in(uint32_t gid) { return id_make(current->cred->user_ns, ID_GROUP
 uint32_t kuid_out(uint32_t kuid) { return kuid_out_ns(current->cred->user_ns, kuid); }
 uint32_t kgid_out(uint32_t kgid) { return kgid_out_ns(current->cred->user_ns, kgid); }
 
+bool user_ns_root_owns(uint32_t kuid)
+{
+	for (const struct user_ns *ns = current->cred->user_ns; ns; ns = user_ns_parent(ns))
+		if (id_make(ns, ID_USER, 0) == kuid)
+			return true;
+	return false;
+}
+
 bool user_ns_may_setgroups(const struct user_ns *ns)
 {
 	return !READ_ONCE(ns->setgroups_denied) && __atomic_load_n(&ns->map[ID_GROUP].count, __ATOMIC_ACQUIRE);

@@ -70,6 +70,8 @@ uint32_t kgid_out(uint32_t kgid);
 /* The same for another namespace, munged. */
 uint32_t kuid_out_ns(const struct user_ns *ns, uint32_t kuid);
 uint32_t kgid_out_ns(const struct user_ns *ns, uint32_t kgid);
+/* Is the id root in the user namespace of the current task or in one above? */
+bool user_ns_root_owns(uint32_t kuid);
 /* May setgroups(2) be called in ns? */
 bool user_ns_may_setgroups(const struct user_ns *ns);
 

@@ -8,6 +8,7 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/fsuid.h>
+#include <sys/xattr.h>
 
 #define NOBODY 65534u
 
@@ -246,6 +247,42 @@ static void owner(void)
 	ns_steps_close(&steps);
 }
 
+/* Capabilities of a file that are given inside count inside only. */
+static void do_file_caps(void)
+{
+	struct vfs_ns_cap_data d = {.magic_etc = VFS_CAP_REVISION_2 | VFS_CAP_FLAGS_EFFECTIVE, .data[0].permitted = 1u << CAP_CHOWN}, got;
+	const char *name = "security.capability";
+
+	become(1234);
+	CHECK_EQ(unshare(CLONE_NEWUSER), 0);
+	CHECK_EQ(ns_write("/proc/self/uid_map", "0 1234 1"), 0);
+	CHECK_EQ(ns_write("/proc/self/setgroups", "deny"), 0);
+	CHECK_EQ(ns_write("/proc/self/gid_map", "0 1234 1"), 0);
+	CHECK_EQ(ns_touch("caps"), 0);
+	CHECK_ERRNO(setxattr("file", name, &d, XATTR_CAPS_SZ_2, 0), EPERM); /* not ours */
+	CHECK_ERRNO(setxattr("caps", name, &d, XATTR_CAPS_SZ_2 - 1, 0), EINVAL);
+	if (setxattr("caps", name, &d, XATTR_CAPS_SZ_2, 0) == -1 && errno == EOPNOTSUPP)
+		return;
+	CHECK_EQ(getxattr("caps", name, NULL, 0), XATTR_CAPS_SZ_2);
+	CHECK_EQ(getxattr("caps", name, &got, sizeof(got)), XATTR_CAPS_SZ_2);
+	CHECK_EQ(got.magic_etc, d.magic_etc);
+	CHECK_EQ(got.data[0].permitted, 1u << CAP_CHOWN);
+}
+
+static void file_caps(void)
+{
+	struct vfs_ns_cap_data got;
+
+	CHECK_EQ(abi_child(do_file_caps), 0);
+	ssize_t n = getxattr("caps", "security.capability", &got, sizeof(got));
+	if (n == -1 && errno == ENODATA)
+		return;
+	CHECK_EQ(n, XATTR_CAPS_SZ_3);
+	CHECK_EQ(got.magic_etc & VFS_CAP_REVISION_MASK, VFS_CAP_REVISION_3);
+	CHECK_EQ(got.rootid, 1234);
+	CHECK_EQ(unlink("caps"), 0);
+}
+
 static void begin(void)
 {
 	abi_scratch();
@@ -264,4 +301,4 @@ static void chrooted(void) { CHECK_EQ(abi_child(in_chroot), 0); }
 static void owned(void) { CHECK_EQ(abi_child(owner), 0); }
 
 ABI_MAIN(ABI_TEST(begin), ABI_TEST(no_names), ABI_TEST(unprivileged_map), ABI_TEST(wrong_maps), ABI_TEST(from_the_parent),
-         ABI_TEST(capabilities), ABI_TEST(locks), ABI_TEST(depth), ABI_TEST(chrooted), ABI_TEST(owned))
+         ABI_TEST(capabilities), ABI_TEST(locks), ABI_TEST(depth), ABI_TEST(chrooted), ABI_TEST(owned), ABI_TEST(file_caps))
