@@ -13,6 +13,7 @@
 
 #include "boot/boot.h"
 #include "fs/cgroupfs.h"
+#include "fs/dev/chrdev.h"
 #include "fs/gofer.h"
 #include "fs/hostio.h"
 #include "fs/mount.h"
@@ -452,6 +453,18 @@ static int open_io(uint32_t io, int number, bool terminal)
 	}
 	fd_install(fd, file, false);
 	return 0;
+}
+
+void container_own_stdio(uint32_t uid)
+{
+	for (int fd = 0; fd < 3; fd++) {
+		struct file *f = fd_get(fd);
+		/* /dev/null and its kin stay everybody's. */
+		if (f && !(S_ISCHR(f->inode->mode) && DEV_MAJOR(f->inode->rdev) == MEM_MAJOR))
+			f->inode->uid = uid;
+		if (f)
+			file_put(f);
+	}
 }
 
 int container_open_stdio(const struct fdt *f, int node, bool terminal)

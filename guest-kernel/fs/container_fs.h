@@ -17,6 +17,8 @@ int container_adjust_paths(const struct fdt *f, int node);
 /* Opens the io numbers of the node as descriptors 0, 1, 2, ... of the current task, or none of them. terminal: they are a
  * terminal of the container's own, the controlling tty of the current session. */
 int container_open_stdio(const struct fdt *f, int node, bool terminal);
+/* The standard streams become the user's, as with runc: who may open /dev/stdout is asked of their inodes. */
+void container_own_stdio(uint32_t uid);
 /* Closes the io numbers of the node, from the first-th on. */
 void container_drop_io(const struct fdt *f, int node, uint32_t first);
 /* Gives up the gofer mounts that came with a message and are not mounted. */

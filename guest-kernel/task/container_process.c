@@ -372,6 +372,7 @@ int container_process_start(const struct fdt *f, int node, int io_node)
 	struct cred *c = read_cred(f, node);
 	if (!c)
 		return -ENOMEM;
+	container_own_stdio(c->uid);
 	cred_commit(c);
 	t->no_new_privs = read_no_new_privs(f, node);
 	err = start_program(f, node);

@@ -334,6 +334,35 @@ def test_exec_terminal(t):
     end(t, name)
 
 
+def test_exec_terminal_names(t):
+    """The terminal of an exec has a name in /dev/pts, apart from those that the container makes; the container's own one is its
+    console."""
+    name = t.start()
+    script = "tty; test -c $(tty) && echo there; echo out > $(tty); echo again > /dev/tty; ls -l $(tty) | cut -d' ' -f3-5 | tr -s ' '; id -u"
+    a, pa = exec_on_console(t, name, "/bin/sh", "-c", "tty; read x")
+    first = read_master(a, r"/dev/pts/\d+\r\n").strip()
+    b, pb = exec_on_console(t, name, "/bin/sh", "-c", script)
+    got = read_master(b, r"\r\n0\r\n")
+    contains(got, "there\r\nout\r\nagain\r\n", "its name works")
+    check(got.split()[0] != first, f"the name {first} twice")
+    os.close(b)
+    status_of_proxy(pb)
+    wait_for(lambda: got.split()[0] not in t.ok("exec", name, "/bin/sh", "-c", "echo /dev/pts/*").out.split(), "the name is gone")
+    os.close(a)
+    status_of_proxy(pa)
+    end(t, name)
+
+
+def test_exec_streams_of_user(t):
+    """A user who is not root may open its standard streams anew."""
+    name = t.start()
+    p = t.popen("exec", "--user", "1000:1000", name, "/bin/sh", "-c", "echo a > /dev/stdout; echo b > /proc/self/fd/2; cat /dev/stdin",
+                stdin=subprocess.PIPE)
+    out, err = p.communicate(b"in\n", timeout=40)
+    equal((p.returncode, out, err), (0, b"a\nin\n", b"b\n"), "streams")
+    end(t, name)
+
+
 def test_exec_two_terminals(t):
     name = t.start()
     a, pa = exec_on_console(t, name, "/bin/sh", "-c", "echo a; read x; echo a$x")

@@ -3,7 +3,8 @@
  * Pseudo-terminals (pty(7), pts(4)). One struct tty is both ends: its line discipline belongs to the slave; the master
  * writes into it and reads what it puts out from a ring.
  *
- * A number is taken from the open of the master until its last close. The table holds a reference on each terminal.
+ * A number is taken from the open of the master until its last close. The table holds a reference on each terminal but
+ * those that are no ptys and have a number only to be found in /dev/pts (pty_adopt).
  */
 #include "fs/tty/tty.h"
 
@@ -140,8 +141,8 @@ struct tty *pty_find(uint32_t index)
 		return NULL;
 	spin_lock(&ptys.lock);
 	struct tty *t = ptys.pty[index];
-	if (t)
-		tty_get(t);
+	if (t && !ref_get_unless_zero(&t->refs))
+		t = NULL; /* an adopted one, on its way out */
 	spin_unlock(&ptys.lock);
 	return t;
 }
@@ -156,7 +157,8 @@ uint32_t pty_next(uint32_t from)
 	return i < PTY_MAX ? i : UINT32_MAX;
 }
 
-static int pty_register(struct tty *t)
+/* The lowest free number becomes t's. */
+static int take_number(struct tty *t, bool hold)
 {
 	uint32_t i;
 	spin_lock(&ptys.lock);
@@ -166,10 +168,40 @@ static int pty_register(struct tty *t)
 		t->minor = i;
 		ptys.pty[i] = t;
 		ptys.count++;
-		tty_get(t);
+		if (hold)
+			tty_get(t);
 	}
 	spin_unlock(&ptys.lock);
 	return i < PTY_MAX ? 0 : -ENOSPC;
+}
+
+static int pty_register(struct tty *t)
+{
+	return take_number(t, true);
+}
+
+int pty_adopt(struct tty *t)
+{
+	int r = take_number(t, false);
+	if (r)
+		return r;
+	t->major = PTY_SLAVE_MAJOR;
+	snprintf(t->name, sizeof(t->name), "pts/%u", t->minor);
+	t->inode = devpts_new_inode(t->minor);
+	if (t->inode)
+		WRITE_ONCE(t->master_open, true);
+	return t->inode ? 0 : -ENOMEM;
+}
+
+void pty_disown(struct tty *t)
+{
+	spin_lock(&ptys.lock);
+	ptys.pty[t->minor] = NULL;
+	ptys.count--;
+	spin_unlock(&ptys.lock);
+	if (t->inode)
+		inode_put(t->inode);
+	t->inode = NULL;
 }
 
 static void pty_unregister(struct tty *t)

@@ -170,6 +170,10 @@ int pty_open_master(struct inode *inode, struct file *file);
 int pty_open_slave(struct inode *inode, struct file *file);
 /* The slave terminal of a number with a reference, or NULL. */
 struct tty *pty_find(uint32_t index);
+/* A terminal that is no pty gets a number and a name in /dev/pts, from now until its driver's free calls pty_disown, also
+ * after a failure (-ENOMEM; -ENOSPC: nothing was done). */
+int pty_adopt(struct tty *t);
+void pty_disown(struct tty *t);
 uint32_t pty_next(uint32_t from); /* lowest number in use >= from, or UINT32_MAX */
 
 /* ---- devpts.c ---- */

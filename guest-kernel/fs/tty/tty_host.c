@@ -29,6 +29,7 @@ struct host_tty {
 	struct hostio *io;
 	struct termios saved;   /* the host's settings before ours */
 	bool raw_by_us;         /* saved must be put back */
+	bool in_pts;            /* it has a number of its own in /dev/pts */
 	bool input_waits;       /* the line discipline was full; tty->lock */
 };
 
@@ -175,6 +176,8 @@ static void host_free(struct tty *t)
 	list_del(&ht->link);
 	ht->io->private = NULL;
 	spin_unlock(&host_ttys.lock);
+	if (ht->in_pts)
+		pty_disown(t);
 	if (ht->raw_by_us)
 		hostcall3(HC_IO_TTY, ht->io->io, TCSETS, &ht->saved);
 	hostio_release(ht->io);
@@ -333,6 +336,23 @@ static void become_console(struct tty *t)
 	c->console = t;
 }
 
+/* Those of further processes have names in /dev/pts, as runc gives them. */
+static struct file *open_in_pts(struct host_tty *ht)
+{
+	struct path p;
+	if (!ht->in_pts) {
+		int r = pty_adopt(ht->tty);
+		if (r == -ENOSPC)
+			return ERR_PTR(r);
+		ht->in_pts = true;
+	}
+	if (!ht->tty->inode || !devpts_path(ht->tty->minor, &p))
+		return ERR_PTR(-ENXIO);
+	struct file *f = vfs_open_path(&p, O_RDWR | O_NOCTTY);
+	path_put(&p);
+	return f;
+}
+
 struct file *tty_host_open(struct hostio *h)
 {
 	struct host_tty *ht = host_find(h);
@@ -352,6 +372,8 @@ struct file *tty_host_open(struct hostio *h)
 	struct file *f = ERR_PTR(-ENXIO);
 	if (current->proc->container->console == t)
 		f = vfs_open(AT_FDCWD, "/dev/console", O_RDWR | O_NOCTTY, 0, LOOKUP_FOLLOW);
+	else
+		f = open_in_pts(ht);
 	if (!IS_ERR(f) && !(tty_is_tty_file(f) && file_tty(f) == t)) {
 		file_put(f);
 		f = ERR_PTR(-ENXIO);
