@@ -62,8 +62,7 @@ def make_bundle(where, root, args):
         "root": {"path": str(root), "readonly": False},
         "hostname": "bench",
         "mounts": mounts,
-        "linux": {"cgroupsPath": f"/bench-{os.getpid()}/{where.name}",
-                  "namespaces": [{"type": t} for t in ("pid", "ipc", "uts", "mount", "network")]},
+        "linux": {"namespaces": [{"type": t} for t in ("pid", "ipc", "uts", "mount", "network")]},
     }))
     return str(where)
 
@@ -134,7 +133,7 @@ def reap():
 
 def remove_cgroups():
     """Some runtimes leave the parents of their cgroups behind."""
-    for top in pathlib.Path("/sys/fs/cgroup").glob(f"**/bench-{os.getpid()}"):
+    for top in pathlib.Path("/sys/fs/cgroup").glob(f"**/bench-*-{os.getpid()}-*"):
         for d, _, _ in os.walk(top, topdown=False):
             try:
                 os.rmdir(d)

@@ -3,14 +3,14 @@
 # Everything, from a fresh Debian 12: installs, builds and runs all tests.
 #
 #   scripts/test.sh            all of them
-#   scripts/test.sh SUITE...   some of: unit abi oci fuzz programs nested (and clients: real engines)
+#   scripts/test.sh SUITE...   some of: unit abi oci fuzz programs nested clients
 #
 # The last line is `N passed, N failed`; the exit status is non-zero when anything failed. BUILD names the build directory
 # (default: build). Downloaded things are cached in $BUILD/cache.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 export BUILD=${BUILD:-build}
-suites=${*:-unit abi oci fuzz programs nested}
+suites=${*:-unit abi oci fuzz programs nested clients}
 passed=0
 failed=0
 

@@ -368,9 +368,7 @@ static bool any_idle(void)
 /* recheck: when to look again whether waiting tasks should be shared. */
 static void arm_timer(struct rq *rq, struct task *t, uint64_t recheck)
 {
-	/* As a rule the earliest timer is looked after already. */
-	uint64_t promise = timers_next() >= atomic_load(&sched.timer_guard) ? rq->promise : sched_timer_promise(rq);
-	uint64_t want = MIN(promise, recheck);
+	uint64_t want = MIN(sched_timer_promise(rq), recheck);
 
 	if (READ_ONCE(rq->nr_queued))
 		want = MIN(want, t->sched.slice_end);

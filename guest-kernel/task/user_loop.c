@@ -180,7 +180,7 @@ NORETURN void task_user_loop(void *task)
 	for (;;) {
 		prepare_user(t);
 		account(t, false);
-		struct vcpu *v = boot_vcpu((uint32_t)t->sched.cpu);
+		struct vcpu *v = this_vcpu();
 		(void)atomic_xchg(&user_passages[v->id], user_passages[v->id] + 1);
 		if (unlikely(READ_ONCE(t->proc->container->frozen))) {
 			(void)atomic_xchg(&user_passages[v->id], user_passages[v->id] + 1);
@@ -188,8 +188,7 @@ NORETURN void task_user_loop(void *task)
 			continue;
 		}
 		int64_t r = v->run_user(v, &t->uc);
-		/* Whoever sees it sees all that ring 3 stored; before the next passage is a full barrier again. */
-		atomic_store(&user_passages[v->id], user_passages[v->id] + 1);
+		(void)atomic_xchg(&user_passages[v->id], user_passages[v->id] + 1);
 		account(t, true);
 		bool kicked = r == 0 && t->uc.trap_kind == TRAP_KICK;
 		sched_after_user(kicked);

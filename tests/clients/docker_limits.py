@@ -62,7 +62,7 @@ def test_update(t):
     equal(cgroup_value(pid, "cpu", "cpu.cfs_quota_us", "cpu.max").split()[0], "30000", "the new quota")
     equal(t.out("exec", name, "sh", "-c", "cat /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null || cat /sys/fs/cgroup/memory.max"),
           str(64 << 20), "the new limit in the application's files")
+    equal(t.client("exec", name, "sh", "-c", "tail /dev/zero").status, 137, "a process over the new limit")
     contains(t.client("exec", name, "sh", "-c", "i=0; while [ $i -lt 30 ]; do sleep 2 & i=$((i + 1)); done; wait").err, "can't fork",
              "the new limit of processes")
-    equal(t.client("exec", name, "sh", "-c", "tail /dev/zero").status, 137, "a process over the new limit")
     equal(t.inspect(name, "State.Status"), "running", "the container")
