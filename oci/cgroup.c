@@ -88,6 +88,13 @@ static char *own_dir(const char *mount, const char *mount_root, const char *own)
 	return xasprintf("%s%s", mount, own + len);
 }
 
+static void push_made(struct cgroup *cg, unsigned *n, const char *dir)
+{
+	cg->made = xrealloc(cg->made, (*n + 2) * sizeof(char *));
+	cg->made[(*n)++] = xstrdup(dir);
+	cg->made[*n] = NULL;
+}
+
 static void add_made(struct cgroup *cg, unsigned *n, const char *mount, const char *path)
 {
 	struct stat st;
@@ -99,11 +106,8 @@ static void add_made(struct cgroup *cg, unsigned *n, const char *mount, const ch
 		if (c && c != '/')
 			continue;
 		*p = 0;
-		if (stat(copy, &st) < 0 && errno == ENOENT) {
-			cg->made = xrealloc(cg->made, (*n + 2) * sizeof(char *));
-			cg->made[(*n)++] = xstrdup(copy);
-			cg->made[*n] = NULL;
-		}
+		if (stat(copy, &st) < 0 && errno == ENOENT)
+			push_made(cg, n, copy);
 		*p = c;
 		if (!c)
 			break;
@@ -146,18 +150,27 @@ bool cgroup_is_rootless(void)
 	return geteuid() != 0 || in_user_namespace();
 }
 
-struct error *cgroup_plan(const char *cgroups_path, const char *id, struct cgroup *cg)
+struct error *cgroup_plan(const char *cgroups_path, const char *id, bool systemd, struct cgroup *cg)
 {
 	char *mounts = read_file_at(AT_FDCWD, "/proc/self/mountinfo", PROC_FILE_MAX, NULL);
 	char *self = read_file_at(AT_FDCWD, "/proc/self/cgroup", PROC_FILE_MAX, NULL);
 	const char *wanted = cgroups_path ? cgroups_path : id;
-	char *v2_path = NULL, *v2_mount = NULL, *save = NULL, *seen[CGROUP_MAX];
+	char *v2_path = NULL, *v2_mount = NULL, *save = NULL, *seen[CGROUP_MAX], *unit_path = NULL;
 	unsigned made = 0;
 
 	memset(cg, 0, sizeof(*cg));
 	cg->made = xcalloc(1, sizeof(char *));
 	cg->explicit = cgroups_path != NULL;
 	cg->rootless = cgroup_is_rootless();
+	if (systemd) {
+		struct error *e = cgroup_systemd_plan(cgroups_path, id, cg, &unit_path);
+
+		if (e)
+			return e;
+		wanted = unit_path;
+	} else if (strchr(wanted, ':')) {
+		return error_new("linux.cgroupsPath: \"%s\" is in systemd's notation, which needs --systemd-cgroup", wanted);
+	}
 	if (!mounts || !self)
 		return error_errno(errno, "cgroups: cannot read /proc/self/%s", mounts ? "cgroup" : "mountinfo");
 	for (char *line = strtok_r(mounts, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
@@ -195,8 +208,13 @@ struct error *cgroup_plan(const char *cgroups_path, const char *id, struct cgrou
 	}
 	if (!cg->n && !cg->rootless)
 		return error_new("cgroups: no cgroup file system is mounted; use --ignore-cgroups");
-	for (unsigned i = 0; i < cg->n; i++)
-		add_made(cg, &made, cg->mount[i], cg->path[i]);
+	for (unsigned i = 0; i < cg->n; i++) {
+		/* Slices are systemd's. */
+		if (cg->unit)
+			push_made(cg, &made, cg->path[i]);
+		else
+			add_made(cg, &made, cg->mount[i], cg->path[i]);
+	}
 	free(mounts);
 	free(self);
 	return NULL;
@@ -276,19 +294,33 @@ static struct error *make_all(struct cgroup *cg)
 	return NULL;
 }
 
+static struct error *apply(const struct cgroup *cg, const struct resources *r, const struct limits *l)
+{
+	return cg->v2 ? cgroup_v2_apply(cg, r, l) : cgroup_v1_apply(cg, r, l);
+}
+
+static struct error *set_up(struct cgroup *cg, const struct resources *r, const struct limits *l)
+{
+	struct error *e = make_all(cg);
+
+	if (e)
+		return e;
+	if (cg->v2 && cg->n && !cg->unit)
+		cgroup_v2_hand_down(cg);
+	if (r->ndevices && cg->n && !cg->rootless)
+		e = cg->v2 ? cgroup_v2_devices(cg, r) : cgroup_dir(cg, "devices") ? cgroup_v1_devices(cg, r) : NULL;
+	return e ? e : apply(cg, r, l);
+}
+
 struct error *cgroup_create(struct cgroup *cg, const struct resources *r, const struct limits *l)
 {
 	struct error *e = limits_check(r);
 
-	if (!e)
-		e = make_all(cg);
-	if (e)
-		return e;
-	if (cg->v2 && cg->n)
-		cgroup_v2_hand_down(cg);
-	if (r->ndevices && cg->n && !cg->rootless)
-		e = cg->v2 ? cgroup_v2_devices(cg, r) : cgroup_dir(cg, "devices") ? cgroup_v1_devices(cg, r) : NULL;
-	return e ? e : cgroup_update(cg, r, l);
+	if (e || !cg->unit)
+		return e ? e : set_up(cg, r, l);
+	cg->resources = r;
+	cg->limits = l;
+	return NULL;
 }
 
 /* ---- limits ---------------------------------------------------------------------------------------------------------- */
@@ -360,12 +392,14 @@ struct error *cgroup_write_rdma(const struct cgroup *cg, const struct res_named 
 
 struct error *cgroup_update(const struct cgroup *cg, const struct resources *r, const struct limits *l)
 {
-	return cg->v2 ? cgroup_v2_apply(cg, r, l) : cgroup_v1_apply(cg, r, l);
+	struct error *e = cg->unit ? cgroup_systemd_update(cg, r, l) : NULL;
+
+	return e ? e : apply(cg, r, l);
 }
 
 /* ---- joining --------------------------------------------------------------------------------------------------------- */
 
-struct error *cgroup_join(const struct cgroup *cg, pid_t pid)
+static struct error *join(const struct cgroup *cg, pid_t pid)
 {
 	char text[16];
 
@@ -383,6 +417,37 @@ struct error *cgroup_join(const struct cgroup *cg, pid_t pid)
 			return error_errno(err, "cgroups: cannot join %s (--ignore-cgroups does without)", cg->path[i]);
 	}
 	return NULL;
+}
+
+/* Where systemd has put the process, if that is elsewhere than planned: a user's own systemd works below the user's service. */
+static void follow_unit(struct cgroup *cg, pid_t pid)
+{
+	char *file = xasprintf("/proc/%d/cgroup", pid), *self = read_file_at(AT_FDCWD, file, PROC_FILE_MAX, NULL);
+	char *path = self && cg->v2 ? own_path(self, "", true) : NULL;
+
+	if (path) {
+		cg->path[0] = xasprintf("%s%s", cg->mount[0], path);
+		cg->made[0] = cg->path[0];
+	}
+	free(path);
+	free(self);
+	free(file);
+}
+
+struct error *cgroup_take(struct cgroup *cg, const pid_t *pids, unsigned n)
+{
+	struct error *e = NULL;
+
+	if (cg->unit) {
+		e = cgroup_systemd_start(cg, pids, n);
+		if (!e)
+			follow_unit(cg, pids[0]);
+		if (!e)
+			e = set_up(cg, cg->resources, cg->limits);
+	}
+	for (unsigned i = 0; !e && i < n; i++)
+		e = join(cg, pids[i]);
+	return e;
 }
 
 static bool is_made(const struct cgroup *cg, const char *dir)
@@ -405,7 +470,7 @@ static void leave_first(const struct cgroup *cg, unsigned n)
 
 bool cgroup_enter(const struct cgroup *cg)
 {
-	if (cg->v2)
+	if (cg->v2 || cg->unit)
 		return false;
 	/* One that exists already may be frozen, or its limits too narrow for us. */
 	for (unsigned i = 0; i < cg->n; i++)
@@ -483,6 +548,8 @@ cJSON *cgroup_to_json(const struct cgroup *cg)
 	cJSON *o = cJSON_CreateObject(), *paths = cJSON_AddArrayToObject(o, "paths");
 
 	cJSON_AddBoolToObject(o, "v2", cg->v2);
+	if (cg->unit)
+		cJSON_AddStringToObject(o, "unit", cg->unit);
 	for (unsigned i = 0; i < cg->n; i++) {
 		cJSON *p = cJSON_CreateObject();
 
@@ -497,9 +564,11 @@ struct error *cgroup_from_json(const cJSON *o, struct cgroup *cg)
 {
 	struct json j = {.file = "state.json"};
 	const cJSON *item;
+	const char *unit = json_string(&j, o, "cgroup.unit", false);
 
 	memset(cg, 0, sizeof(*cg));
 	cg->v2 = json_bool(&j, o, "cgroup.v2", false);
+	cg->unit = unit ? xstrdup(unit) : NULL;
 	cg->rootless = cgroup_is_rootless();
 	cJSON_ArrayForEach(item, json_array(&j, o, "cgroup.paths", true)) {
 		const char *controllers = json_string(&j, item, "controllers", true), *path = json_string(&j, item, "path", true);

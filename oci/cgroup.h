@@ -24,6 +24,9 @@ struct cgroup {
 	bool v2;
 	bool rootless;                 /* what we may not do is left out, unless the spec asks for it */
 	bool explicit;                 /* linux.cgroupsPath was given */
+	char *unit, *slice;            /* of systemd, or NULL: it makes what it knows of when processes are there */
+	const struct resources *resources; /* with a unit: to be set then */
+	const struct limits *limits;
 	unsigned n;
 	char *controllers[CGROUP_MAX]; /* v1: "cpu,cpuacct", "name=systemd"; v2: "" */
 	char *mount[CGROUP_MAX];       /* where the hierarchy is mounted */
@@ -32,13 +35,15 @@ struct cgroup {
 	char **made;                   /* directories to make, parents first; NULL-terminated */
 };
 
-/* Works out the directories for linux.cgroupsPath (NULL: ID below runsc's own cgroup). Changes nothing. */
-struct error *cgroup_plan(const char *cgroups_path, const char *id, struct cgroup *cg) MUST_CHECK;
-/* Makes the directories and sets the limits. */
+/* Works out the directories for linux.cgroupsPath (NULL: ID below runsc's own cgroup). systemd: the path is slice:prefix:name.
+ * Changes nothing. */
+struct error *cgroup_plan(const char *cgroups_path, const char *id, bool systemd, struct cgroup *cg) MUST_CHECK;
+/* Makes the directories and sets the limits; with systemd that is left to cgroup_take, and r and l must live until then. */
 struct error *cgroup_create(struct cgroup *cg, const struct resources *r, const struct limits *l) MUST_CHECK;
 /* Changes limits; devices stay as they are. */
 struct error *cgroup_update(const struct cgroup *cg, const struct resources *r, const struct limits *l) MUST_CHECK;
-struct error *cgroup_join(const struct cgroup *cg, pid_t pid) MUST_CHECK;
+/* Moves processes into the cgroups, which systemd makes for them if it is to. */
+struct error *cgroup_take(struct cgroup *cg, const pid_t *pids, unsigned n) MUST_CHECK;
 /* Takes the calling thread into the cgroups, if all of them are ours and v1 and nothing speaks against it; children are in
  * them from birth. True: cgroup_leave must follow. False: it is where it was, and children must be made to join. */
 bool cgroup_enter(const struct cgroup *cg) MUST_CHECK;

@@ -24,6 +24,15 @@ void cgroup_v2_hand_down(const struct cgroup *cg);
 struct error *cgroup_v1_apply(const struct cgroup *cg, const struct resources *r, const struct limits *l) MUST_CHECK;
 struct error *cgroup_v2_apply(const struct cgroup *cg, const struct resources *r, const struct limits *l) MUST_CHECK;
 
+/* cgroup_v2.c: CPU shares as a weight of v2. */
+uint64_t cgroup_v2_weight(int64_t shares);
+
+/* cgroup_systemd.c: the unit and slice for "slice:prefix:name" (NULL: by the id), and the path below a hierarchy's root. */
+struct error *cgroup_systemd_plan(const char *wanted, const char *id, struct cgroup *cg, char **path) MUST_CHECK;
+/* Starts the scope with these processes and waits until it has been started. */
+struct error *cgroup_systemd_start(const struct cgroup *cg, const pid_t *pids, unsigned n) MUST_CHECK;
+struct error *cgroup_systemd_update(const struct cgroup *cg, const struct resources *r, const struct limits *l) MUST_CHECK;
+
 /* cgroup_devices.c: the device list, by devices.allow and devices.deny, or a program attached to a cgroup of v2. */
 struct error *cgroup_v1_devices(const struct cgroup *cg, const struct resources *r) MUST_CHECK;
 struct error *cgroup_v2_devices(const struct cgroup *cg, const struct resources *r) MUST_CHECK;

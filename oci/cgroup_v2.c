@@ -67,6 +67,11 @@ static int64_t weight(int64_t v, int64_t min, int64_t max)
 	return 1 + (v - min) * 9999 / (max - min);
 }
 
+uint64_t cgroup_v2_weight(int64_t shares)
+{
+	return (uint64_t)weight(shares, 2, 262144);
+}
+
 /* memory.swap.max is swap alone; the specification's number is memory and swap. */
 static struct error *apply_swap(const struct cgroup *cg, const struct resources *r)
 {
@@ -102,7 +107,7 @@ static struct error *apply_cpu(const struct cgroup *cg, const struct resources *
 	struct error *e = NULL;
 
 	if (res_set(r->cpu.shares))
-		e = cgroup_write(cg, "cpu", "cpu.weight", "%lld", (long long)weight(r->cpu.shares, 2, 262144));
+		e = cgroup_write(cg, "cpu", "cpu.weight", "%llu", (unsigned long long)cgroup_v2_weight(r->cpu.shares));
 	if (!e && res_set(r->cpu.idle))
 		e = cgroup_write(cg, "cpu", "cpu.idle", "%lld", (long long)r->cpu.idle);
 	if (!e && res_set(r->cpu.quota) && r->cpu.quota > 0)

@@ -68,11 +68,12 @@ static struct error *gofer(void)
 	prctl(PR_SET_NAME, "runsc-gofer");
 	umask(0);
 	raise_nofile();
-	gofer_oom_prepare(launch_string(t, node, "oom-dir"));
 	e = mounts_detach();
 	/* Hooks run in between. */
 	if (!e && launch_flag(t, node, "wait-for-go") && !status_wait_for_go())
 		e = error_new("runsc has died");
+	if (!e)
+		gofer_oom_prepare(launch_string(t, node, "oom-dir"));
 	if (!e)
 		e = read_mounts(t, node, m, &n);
 	if (!e)

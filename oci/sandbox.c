@@ -49,16 +49,16 @@ struct error *sandbox_prepare_state(struct sandbox *sb)
 	s->boot_id = state_boot_id();
 	s->owner = geteuid();
 	if (c->use_cgroups)
-		e = cgroup_plan(c->spec->cgroups_path, c->id, &sb->cgroup);
+		e = cgroup_plan(c->spec->cgroups_path, c->id, c->options->systemd_cgroup, &sb->cgroup);
 	s->cgroup_paths = sb->cgroup.made;
 	if (e)
 		return e;
 	/* Before the cgroups exist, so that `delete --force` finds them if we are killed now. */
 	e = state_save(s);
 	if (!e && c->use_cgroups) {
-		struct limits l = {.cpus = limits_cpus(c->options->cpus), .ptrace = strcmp(sb->platform, "ptrace") == 0};
+		sb->limits = (struct limits){.cpus = limits_cpus(c->options->cpus), .ptrace = strcmp(sb->platform, "ptrace") == 0};
 
-		e = cgroup_create(&sb->cgroup, &c->spec->resources, &l);
+		e = cgroup_create(&sb->cgroup, &c->spec->resources, &sb->limits);
 		s->cgroup = cgroup_to_json(&sb->cgroup);
 	}
 	return e;

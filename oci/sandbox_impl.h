@@ -4,6 +4,7 @@
 #define OCI_SANDBOX_IMPL_H
 
 #include "oci/cgroup.h"
+#include "oci/cgroup_limits.h"
 #include "oci/sandbox.h"
 
 #define NR_STDIO 3
@@ -12,6 +13,7 @@ struct sandbox {
 	const struct sandbox_config *cfg;
 	struct state state;
 	struct cgroup cgroup;
+	struct limits limits;
 	const char *platform;
 	int kvm, status, signals, boot_pidfd;
 	int stdio[NR_STDIO]; /* of the container */

@@ -215,7 +215,7 @@ static struct error *set_up(struct join *j)
 	sb->state.pid = j->proxy.pid;
 	sb->state.pid_start = state_process_start(j->proxy.pid);
 	if (c->use_cgroups && !foreground)
-		e = cgroup_join(&sb->cgroup, j->proxy.pid);
+		e = cgroup_take(&sb->cgroup, &j->proxy.pid, 1);
 	if (!e)
 		e = prepare_mounts(j);
 	return e ? e : request(j);

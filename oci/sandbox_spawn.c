@@ -228,10 +228,12 @@ static struct error *let_go(struct sandbox *sb)
 {
 	struct error *e = NULL;
 
-	if (sb->join_cgroup)
-		e = cgroup_join(&sb->cgroup, sb->state.pid);
-	if (!e && sb->join_cgroup)
-		e = cgroup_join(&sb->cgroup, sb->state.gofer_pid);
+	if (sb->join_cgroup) {
+		const pid_t pids[] = {sb->state.pid, sb->state.gofer_pid};
+
+		e = cgroup_take(&sb->cgroup, pids, 2);
+		sb->state.cgroup = cgroup_to_json(&sb->cgroup);
+	}
 	if (!e)
 		e = sandbox_create_hooks(&sb->state, sb->state.gofer_pid, sb->state.pid);
 	/* Each of them takes one. */

@@ -204,8 +204,6 @@ static void parse_cgroups_path(struct json *j, const cJSON *obj, struct spec *s)
 	const char *p = json_string(j, obj, "linux.cgroupsPath", false);
 	size_t len = p ? strlen(p) : 0;
 
-	if (p && strchr(p, ':'))
-		json_fail(j, "linux.cgroupsPath", "\"%s\": systemd's notation is not supported, only paths", p);
 	if (p && (strstr(p, "/../") || has_prefix(p, "../") || strcmp(p, "..") == 0 || (len >= 3 && strcmp(p + len - 3, "/..") == 0)))
 		json_fail(j, "linux.cgroupsPath", "\"%s\" climbs with \"..\"", p);
 	s->cgroups_path = len ? p : NULL;
