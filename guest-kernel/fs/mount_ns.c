@@ -174,12 +174,13 @@ void mount_drop_at(struct dentry *d)
 	while (unlikely(atomic_load(&d->mounted))) {
 		spin_lock(&mount_lock);
 		struct mount *m = some_mount_at(d);
-		if (m)
+		if (m) {
 			mount_get(m);
+			m->locked = false;
+		}
 		spin_unlock(&mount_lock);
 		if (!m)
 			return; /* of a tree that is attached nowhere */
-		m->locked = false;
 		int err = mount_detach(m, true, 1);
 		mount_put(m);
 		if (err)

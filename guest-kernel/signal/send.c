@@ -92,7 +92,7 @@ static bool signal_forced(struct process *p, siginfo_t *si)
 	if (si->si_code > 0 || (current->proc == &kernel_process && si->si_pid == 0))
 		return true;
 	if (si->si_code == SI_USER || si->si_code == SI_TKILL)
-		si->si_uid = kuid_out_ns(process_user_ns(p), current->cred->uid);
+		si->si_uid = process_kuid_out(p, current->cred->uid);
 	if (likely(current->proc->pid_ns == p->pid_ns))
 		return false;
 	int nr = pid_nr_ns(current->proc->pid, p->pid_ns);

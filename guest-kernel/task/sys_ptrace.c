@@ -53,7 +53,10 @@ static int64_t trace_me(void)
 	spin_lock(&tasklist_lock);
 	tracer = t->proc->parent ? task_lookup(t->proc->parent_tid) : NULL;
 	if (!t->ptrace.tracer && tracer && !tracer->exited) {
-		link_tracee(t, tracer, 0, false, cred_ns_capable(tracer->cred, t->cred->user_ns, CAP_SYS_PTRACE));
+		spin_lock(&tracer->lock);
+		bool privileged = cred_ns_capable(tracer->cred, t->cred->user_ns, CAP_SYS_PTRACE);
+		spin_unlock(&tracer->lock);
+		link_tracee(t, tracer, 0, false, privileged);
 		r = 0;
 	}
 	spin_unlock(&tasklist_lock);

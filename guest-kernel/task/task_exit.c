@@ -124,7 +124,7 @@ static void child_siginfo(siginfo_t *si, const struct process *p, int signo, int
 	si->si_signo = signo;
 	si->si_code = code;
 	si->si_pid = pid_nr_ns(p->pid, p->parent->pid_ns);
-	si->si_uid = kuid_out_ns(process_user_ns(p->parent), uid_of(p));
+	si->si_uid = process_kuid_out(p->parent, uid_of(p));
 	si->si_status = status;
 	si->si_utime = (long)(use.utime_ns / 10000000);
 	si->si_stime = (long)(use.stime_ns / 10000000);

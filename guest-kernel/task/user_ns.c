@@ -137,10 +137,16 @@ bool task_capable_over(struct task *t, int cap)
 	return r;
 }
 
-/* The pointer itself is compared or read from only while the leader, hence its credentials, cannot go. */
-struct user_ns *process_user_ns(struct process *p)
+uint32_t process_kuid_out(struct process *p, uint32_t kuid)
 {
-	return p->leader && p->leader->cred ? p->leader->cred->user_ns : &init_user_ns;
+	struct task *t = p->leader;
+
+	if (!t)
+		return munge(kuid);
+	spin_lock(&t->lock);
+	uint32_t uid = kuid_out_ns(t->cred ? t->cred->user_ns : &init_user_ns, kuid);
+	spin_unlock(&t->lock);
+	return uid;
 }
 
 bool ns_capable(const struct user_ns *ns, int cap)

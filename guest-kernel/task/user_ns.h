@@ -80,8 +80,8 @@ bool cred_ns_capable(const struct cred *c, const struct user_ns *ns, int cap);
 bool ns_capable(const struct user_ns *ns, int cap); /* of the current task */
 /* Has the current task the capability over what t may do? */
 bool task_capable_over(struct task *t, int cap);
-/* The user namespace of a process that cannot be reaped now (tasklist_lock held, or the current one). */
+/* What a process that cannot be reaped now (tasklist_lock held, or the current one) calls a user; munged. */
 struct process;
-struct user_ns *process_user_ns(struct process *p);
+uint32_t process_kuid_out(struct process *p, uint32_t kuid);
 
 #endif
