@@ -10,6 +10,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -17,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -253,6 +256,105 @@ static double bench_parallel(void)
 	return 4 * one / timed_work(4);
 }
 
+/* ---- TCP over the loopback ---- */
+
+static int tcp_fd;
+
+/* A connection whose other end is served by a process of its own; its pid. */
+static pid_t tcp_partner(void (*serve)(int fd))
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof(a);
+	int l = socket(AF_INET, SOCK_STREAM, 0), one = 1;
+	pid_t pid;
+
+	tcp_fd = socket(AF_INET, SOCK_STREAM, 0);
+	if (l < 0 || tcp_fd < 0 || bind(l, (void *)&a, sizeof(a)) || listen(l, 1) || getsockname(l, (void *)&a, &len))
+		die("socket");
+	pid = fork();
+	if (!pid) {
+		int c = accept(l, NULL, NULL);
+
+		close(tcp_fd);
+		setsockopt(c, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+		serve(c);
+		_exit(0);
+	}
+	close(l);
+	setsockopt(tcp_fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	if (pid < 0 || connect(tcp_fd, (void *)&a, sizeof(a)))
+		die("connect");
+	return pid;
+}
+
+static void serve_echo(int fd)
+{
+	char c;
+
+	while (read(fd, &c, 1) == 1 && write(fd, &c, 1) == 1)
+		;
+}
+
+static void one_tcp(void)
+{
+	char c = 1;
+
+	if (write(tcp_fd, &c, 1) != 1 || read(tcp_fd, &c, 1) != 1)
+		die("tcp");
+}
+
+static double bench_tcp(void)
+{
+	pid_t pid = tcp_partner(serve_echo);
+	double t = per_call(one_tcp);
+
+	close(tcp_fd);
+	waitpid(pid, NULL, 0);
+	return t;
+}
+
+#define STREAM_PIECE (128 << 10)
+
+/* Answers each 64 MiB with a byte. */
+static void serve_sink(int fd)
+{
+	static char buf[STREAM_PIECE];
+	size_t got = 0;
+	ssize_t n;
+
+	while ((n = read(fd, buf, sizeof(buf))) > 0) {
+		got += (size_t)n;
+		if (got == 64 * MIB && write(fd, buf, 1) == 1)
+			got = 0;
+	}
+}
+
+static double bench_stream(void)
+{
+	static char buf[STREAM_PIECE];
+	pid_t pid = tcp_partner(serve_sink);
+	double best = 0, rate;
+
+	memset(buf, 7, sizeof(buf));
+	for (int round = 0; round < 4; round++) {
+		double t0 = now();
+
+		for (size_t done = 0; done < 64 * MIB;) {
+			ssize_t n = write(tcp_fd, buf, sizeof(buf));
+			if (n <= 0)
+				die("stream");
+			done += (size_t)n;
+		}
+		if (read(tcp_fd, buf, 1) != 1)
+			die("stream");
+		rate = 64 * 1.048576 / (now() - t0);
+		best = rate > best ? rate : best;
+	}
+	close(tcp_fd);
+	waitpid(pid, NULL, 0);
+	return best;
+}
+
 /* ---- files: MB/s in pieces of 64 KiB ---- */
 #define PIECE (64 << 10)
 
@@ -308,6 +410,8 @@ static const struct {
 	{"mmap", bench_map},            /* us per mmap of 1 MiB, one touch, munmap */
 	{"write", bench_write},         /* MB/s */
 	{"read", bench_read},           /* MB/s */
+	{"tcp", bench_tcp},             /* us per round trip of one byte between two processes over TCP */
+	{"stream", bench_stream},       /* MB/s */
 	{"parallel", bench_parallel},   /* speed-up of four tasks */
 };
 
