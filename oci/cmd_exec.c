@@ -266,7 +266,7 @@ static struct error *run_detached(struct exec *x)
 {
 	struct exec_proxy proxy;
 	uint32_t number = 0;
-	struct error *e = exec_proxy_fork(x->control, x->signals, x->terminal, x->state.id, &proxy);
+	struct error *e = exec_proxy_fork(x->control, x->signals, x->terminal, x->state.id, x->spec.args, &proxy);
 
 	if (!e)
 		e = request(x, proxy.pid, &number);

@@ -7,7 +7,9 @@
 #include <malloc.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -23,6 +25,7 @@
 
 #define REPLY_MAX    1024 /* of the answers that a proxy gets */
 #define KILLED       (128 + SIGKILL)
+#define PROXY_ARGS_MAX 8
 
 struct error *exec_proxy_signals(bool foreground, int *fd)
 {
@@ -113,9 +116,29 @@ static void keep_only(int control, int signals, int go)
 	syscall(SYS_close_range, max + 1, ~0u, 0);
 }
 
-static void proxy_main(int control, int signals, int terminal, int go, const char *container)
+/* In place of runsc's own arguments, for whoever looks at the host's processes (docker top). */
+static void show_args(char *const *args)
 {
+	char *area = program_invocation_name;
+	size_t size = environ && *environ > area ? (size_t)(*environ - area) : strlen(area) + 1, n;
+
+	if (size < 2)
+		return;
+	memset(area, 0, size);
+	n = snprintf(area, size, "runsc-exec:");
+	for (; *args && n + 2 < size; args++)
+		n += snprintf(area + n, size - n, " %s", *args);
+}
+
+static void proxy_main(int control, int signals, int terminal, int go, const char *id, char *const *args)
+{
+	/* Both may be among the arguments of runsc. */
+	char *container = xstrdup(id), **shown = xcalloc(PROXY_ARGS_MAX + 1, sizeof(*shown));
 	uint32_t request;
+
+	for (unsigned i = 0; i < PROXY_ARGS_MAX && args[i]; i++)
+		shown[i] = xstrdup(args[i]);
+	show_args(shown);
 
 	setsid();
 	if (terminal >= 0)
@@ -131,7 +154,8 @@ static void proxy_main(int control, int signals, int terminal, int go, const cha
 	_exit(exec_proxy_run(control, signals, container, request));
 }
 
-struct error *exec_proxy_fork(int control, int signals, int terminal, const char *container, struct exec_proxy *p)
+struct error *exec_proxy_fork(int control, int signals, int terminal, const char *container, char *const *args,
+                              struct exec_proxy *p)
 {
 	int go[2];
 
@@ -140,7 +164,7 @@ struct error *exec_proxy_fork(int control, int signals, int terminal, const char
 	p->pid = fork();
 	if (p->pid == 0) {
 		close(go[1]);
-		proxy_main(control, signals, terminal, go[0], container);
+		proxy_main(control, signals, terminal, go[0], container, args);
 	}
 	close(go[0]);
 	p->go = go[1];

@@ -21,8 +21,9 @@ struct exec_proxy {
  * called before a proxy is made; a descriptor for exec_proxy_run. */
 struct error *exec_proxy_signals(bool foreground, int *fd) MUST_CHECK;
 /* Makes a separate proxy over the control connection, in a session of its own; terminal (or -1) becomes its controlling
- * one, so that it hears of changes of the window. It waits for exec_proxy_go, and ends if we end before. */
-struct error *exec_proxy_fork(int control, int signals, int terminal, const char *container,
+ * one, so that it hears of changes of the window. It waits for exec_proxy_go, and ends if we end before. ps shows it
+ * with args, those of the process that it stands for. */
+struct error *exec_proxy_fork(int control, int signals, int terminal, const char *container, char *const *args,
                               struct exec_proxy *p) MUST_CHECK;
 /* request: the "exec" of the first reply. */
 struct error *exec_proxy_go(struct exec_proxy *p, uint32_t request) MUST_CHECK;

@@ -209,7 +209,7 @@ static struct error *set_up(struct join *j)
 	if (!e && foreground)
 		j->proxy = (struct exec_proxy){.pid = getpid(), .go = -1};
 	else if (!e)
-		e = exec_proxy_fork(j->control, j->signals, on_terminal ? sb->stdio[0] : -1, c->id, &j->proxy);
+		e = exec_proxy_fork(j->control, j->signals, on_terminal ? sb->stdio[0] : -1, c->id, c->spec->args, &j->proxy);
 	if (e)
 		return e;
 	sb->state.pid = j->proxy.pid;

@@ -148,6 +148,7 @@ def test_exec_detached(t):
     pid = detached(t, name, *LOOP)
     equal(json.loads(t.ok("ps", "--format", "json", name).out), [t.state_file(name)["sandboxPid"], pid], "ps")
     wait_for(lambda: len(os.listdir(f"/proc/{pid}/fd")) == 2, "the proxy left with its two descriptors")
+    wait_for(lambda: open(f"/proc/{pid}/cmdline").read().startswith("runsc-exec: /bin/sh -c trap"), "the process's arguments in the host's ps")
     os.kill(pid, signal.SIGTERM)
     equal(status_of_proxy(pid), 9, "a signal to the proxy reaches the process")
     pid = detached(t, name, "/bin/sleep", "1000")
