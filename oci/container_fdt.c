@@ -180,6 +180,8 @@ void container_fdt_write(struct tree *t, const struct launch *l)
 	put_linux(t, s);
 	put_io(t, l);
 	tree_u32(t, "namespaces", s->own_namespaces); /* for a container of a pod */
+	if (l->mortal_init)
+		tree_flag(t, "mortal-init");
 	if (l->hold)
 		tree_flag(t, "hold");
 	put_devices(t, s);

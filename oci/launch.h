@@ -37,6 +37,7 @@ struct launch {
 	bool foreground, hide_system;
 	const char *hide_path; /* a directory below the root that is to show empty, relative to it; or NULL */
 	bool shared_files; /* others change the container's files too */
+	bool mortal_init; /* signals end the first process as if it were any other */
 	bool hold;        /* the container waits for `start` */
 	bool wait_for_go; /* both wait for a message of one byte on the status socket before they set anything up */
 	uint32_t nr_io;             /* descriptors that the container starts with */

@@ -267,7 +267,7 @@ struct error *sandbox_spawn(struct sandbox *sb)
 	struct launch l = {
 	    .options = c->options, .spec = c->spec, .id = c->id, .platform = sb->platform, .work_dir = sb->state.path,
 	    .overlay = c->overlay, .foreground = c->mode == SANDBOX_FOREGROUND, .hide_system = c->hide_system,
-	    .shared_files = c->shared_files, .hold = sb->hold,
+	    .shared_files = c->shared_files, .hold = sb->hold, .mortal_init = c->mode == SANDBOX_FOREGROUND,
 	    .hide_path = c->hide_system ? states_below(c) : NULL, .nr_io = NR_STDIO + c->preserve_fds, .cgroup_v2 = sb->cgroup.v2 || !sb->cgroup.n,
 	    .memory_cgroup = cgroup_dir(&sb->cgroup, "memory"),
 	};

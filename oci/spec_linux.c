@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The linux object of config.json, but resources (resources.c) and seccomp (spec_seccomp.c). */
 #include <sched.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/nsfs.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
@@ -21,25 +26,31 @@ static void parse_resources(struct json *j, const cJSON *linux_obj, struct spec 
 	s->pids_limit = res_limited(r->pids) ? r->pids : 0;
 }
 
-/* 0 for those that a container of a pod always has, or always shares. */
-static uint32_t namespace_flag(const char *type)
-{
-	static const struct {
-		const char *name;
-		uint32_t flag;
-	} kinds[] = {
-	    {"pid", CLONE_NEWPID}, {"ipc", CLONE_NEWIPC}, {"uts", CLONE_NEWUTS}, {"network", CLONE_NEWNET}, {"cgroup", CLONE_NEWCGROUP},
-	};
+static const struct {
+	const char *name;
+	uint32_t flag;
+	bool choice; /* a container of a pod may have its own or share it; the others it always has, or always shares */
+} namespaces[] = {
+    {"pid", CLONE_NEWPID, true}, {"network", CLONE_NEWNET, true}, {"mount", CLONE_NEWNS, false}, {"ipc", CLONE_NEWIPC, true},
+    {"uts", CLONE_NEWUTS, true}, {"user", CLONE_NEWUSER, false}, {"cgroup", CLONE_NEWCGROUP, true}, {"time", CLONE_NEWTIME, false},
+};
 
-	for (unsigned i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		if (strcmp(kinds[i].name, type) == 0)
-			return kinds[i].flag;
-	return 0;
+#define NR_NAMESPACES (sizeof(namespaces) / sizeof(namespaces[0]))
+
+/* Whether a path names a namespace of the type. */
+static void check_namespace(struct json *j, const char *type, uint32_t flag, const char *path)
+{
+	AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC);
+	int found = fd < 0 ? -1 : ioctl(fd, NS_GET_NSTYPE);
+
+	if (fd < 0)
+		json_fail(j, "linux.namespaces", "%s: %s", path, strerror(errno));
+	else if (found != (int)flag)
+		json_fail(j, "linux.namespaces", "%s is not a namespace of type %s", path, type);
 }
 
 static void parse_namespaces(struct json *j, const cJSON *linux_obj, struct spec *s)
 {
-	static const char *const types[] = {"pid", "network", "mount", "ipc", "uts", "user", "cgroup", "time"};
 	const cJSON *list = json_array(j, linux_obj, "linux.namespaces", false), *item;
 	unsigned seen = 0;
 
@@ -48,18 +59,22 @@ static void parse_namespaces(struct json *j, const cJSON *linux_obj, struct spec
 		const char *path = json_string(j, item, "linux.namespaces.path", false);
 		unsigned k = 0;
 
-		while (type && k < sizeof(types) / sizeof(types[0]) && strcmp(types[k], type) != 0)
+		while (type && k < NR_NAMESPACES && strcmp(namespaces[k].name, type) != 0)
 			k++;
 		if (!type)
 			return;
-		if (k == sizeof(types) / sizeof(types[0]))
+		if (k == NR_NAMESPACES) {
 			json_fail(j, "linux.namespaces", "\"%s\" is not a namespace", type);
+			return;
+		}
 		if (seen & 1u << k)
 			json_fail(j, "linux.namespaces", "names the %s namespace twice", type);
 		seen |= 1u << k;
 		path = path && *path ? path : NULL;
-		if (!path)
-			s->own_namespaces |= namespace_flag(type);
+		if (path && !j->err)
+			check_namespace(j, type, namespaces[k].flag, path);
+		if (!path && namespaces[k].choice)
+			s->own_namespaces |= namespaces[k].flag;
 		if (strcmp(type, "network") == 0) {
 			s->own_network = true;
 			s->network_path = path;

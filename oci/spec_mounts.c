@@ -149,9 +149,6 @@ static void parse_mount(struct json *j, struct spec *s, unsigned i, const cJSON 
 			m->type = "cgroup";
 		if (!is_sentry_type(m->type))
 			json_fail(j, type, "file system type \"%s\" is not supported", m->type);
-		/* runc fills a tmpfs with the default devices; the Sentry has a file system of devices. */
-		if (m->destination && strcmp(m->destination, "/dev") == 0 && strcmp(m->type, "tmpfs") == 0)
-			m->type = "devtmpfs";
 	}
 	if (m->type)
 		filter_options(j, option_field, m);

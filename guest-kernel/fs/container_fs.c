@@ -239,6 +239,7 @@ struct mount_request {
 	const char *dest, *type, *source, *data;
 	uint32_t flags;
 	bool root_read_only;
+	const char *shown_type; /* a file system type under whose name it shows, or NULL */
 	bool copy_up; /* a tmpfs begins with what the directory below it has */
 };
 
@@ -305,6 +306,8 @@ static int mount_one(const struct fdt *f, int node, const struct mount_request *
 		sb = mount_type(f, node, m->type, m->source, m->data, m->flags);
 	if (IS_ERR(sb))
 		return container_refuse(PTR_ERR(sb), "mounts: %s (%s)", m->dest, m->type);
+	if (m->shown_type)
+		sb->type = fs_type_find(m->shown_type);
 	int r = mountpoint(m->dest, S_ISDIR(sb->root->inode->mode), m->root_read_only, &at);
 	if (r) {
 		super_put(sb);
@@ -335,6 +338,7 @@ static int mount_node(const struct fdt *f, int node, bool root_read_only)
 	/* A bundle's /dev is a tmpfs which the runtime fills. */
 	if (!strcmp(m.dest, "/dev") && !strcmp(m.type, "tmpfs")) {
 		m.type = "devtmpfs";
+		m.shown_type = "tmpfs";
 		m.flags &= ~MS_NODEV;
 	}
 	return mount_one(f, node, &m);

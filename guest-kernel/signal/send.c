@@ -9,6 +9,7 @@
 
 #include "lib/string.h"
 #include "time/posix_timer.h"
+#include "task/container.h"
 #include "task/user_ns.h"
 
 /* ---- siginfo ---- */
@@ -363,6 +364,8 @@ int signal_send_from_host(struct process *p, const siginfo_t *si)
 {
 	int signo = si->si_signo;
 
+	if (!container_is_mortal(p))
+		return signal_send_process(p, si);
 	spin_lock(&p->sig.lock);
 	if (p->sig.action[signo - 1].handler == (uint64_t)SIG_DFL && !((SIG_IGNORE_SET | SIG_STOP_SET) & SIGBIT(signo)))
 		p->sig.unkillable_cleared = true;

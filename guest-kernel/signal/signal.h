@@ -15,7 +15,8 @@ void siginfo_user(siginfo_t *si, int signo, int code);
  * No permission check. */
 int signal_send_task(struct task *t, const siginfo_t *si);
 int signal_send_process(struct process *p, const siginfo_t *si);
-/* From the host: init, which its own processes cannot kill, takes a signal whose default is to end it. */
+/* From the host. A container's init is not ended by a signal that it does not handle, but for SIGKILL, as on Linux; it is
+ * where the container says so, and before its program runs. */
 int signal_send_from_host(struct process *p, const siginfo_t *si);
 /* Every process of a group; returns how many were found. */
 int signal_send_pgrp(int pgid, const siginfo_t *si);

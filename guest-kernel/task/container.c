@@ -122,6 +122,7 @@ static void read_identity(struct container *c, const struct fdt *f, int node)
 	const char *domain = fdt_string(f, node, "domainname");
 	if (domain && *domain && (c == &container0 || uts != container0.nsproxy->uts))
 		strlcpy(uts->domainname, domain, sizeof(uts->domainname));
+	c->mortal_init = fdt_prop(f, node, "mortal-init", &len) != NULL;
 	c->personality = fdt_u32(f, node, "personality", 0);
 }
 

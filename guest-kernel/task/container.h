@@ -36,6 +36,7 @@ struct container {
 	bool ended;                     /* its init has; atomic */
 	uint32_t create_request;        /* its init's owner (boot/control_watch.c), 0: the sandbox itself; immutable */
 	uint32_t start_state;           /* atomic; of container_hold.c */
+	bool mortal_init;               /* a signal from the host ends an init that does not handle it; set once */
 	uint32_t start_request;         /* that released it; written before start_state */
 	struct wait_queue start_wait;   /* init sleeps here between creation and start */
 	struct tty *console;            /* the terminal that its first process was given, or NULL; set once */
@@ -86,6 +87,8 @@ void container_hold(struct container *c);
 int container_release(struct container *c, uint32_t request) MUST_CHECK;
 /* In the init task, once its program runs (0) or cannot run: answers that request, if there is one. */
 void container_started(struct container *c, int err);
+/* Does a signal from the host, whose default is to end a process, end this one? */
+bool container_is_mortal(const struct process *p);
 /* A signal to the sandbox process is one to the first container's init. No locks held, does not sleep. */
 void container_host_signal(int signo);
 

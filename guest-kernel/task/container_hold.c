@@ -59,6 +59,13 @@ void container_started(struct container *c, int err)
 	kfree(buf);
 }
 
+bool container_is_mortal(const struct process *p)
+{
+	struct container *c = p->container;
+
+	return p != READ_ONCE(c->init) || c->mortal_init || atomic_load(&c->start_state) == START_HELD;
+}
+
 void container_host_signal(int signo)
 {
 	struct process *p;

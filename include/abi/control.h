@@ -23,6 +23,7 @@
  *   personality = <u32>; root-propagation = "private", "rslave" ...; masked-paths, readonly-paths = stringlist;
  *   sysctls = stringlist of "name=value"; seccomp = struct sock_filter []; seccomp-log (flag)
  *   devices { device@N { path; mode = <S_IF* | permissions>; major; minor; uid; gid = <u32> } }
+ *   mortal-init (flag): a signal from the host that init does not handle ends it, though it is the first of its pid namespace
  *   hold (flag): set everything up, call HC_CREATED and wait for a "start" message before the program runs
  *   io = <u32>* : io numbers of descriptors 0, 1, 2, ...
  *   root { type = "gofer" | "overlay"; mount = <gofer mount index>; readonly; }   overlay: upper in memory

@@ -95,6 +95,11 @@ def test_spec_namespaces(t):
     check(r.status == 128 and "twice" in r.err, r)
     r = sh(t, "true", linux(namespaces=[{"type": "sky"}]))
     check(r.status == 128 and "sky" in r.err, r)
+    for kind, path in (("pid", "/proc/self/ns/net"), ("network", "/proc/self/ns/ipc"), ("ipc", "/none/such"), ("uts", "/dev/null")):
+        r = sh(t, "true", linux(namespaces=[{"type": kind, "path": path}]))
+        check(r.status == 128 and path in r.err, r)
+    r = sh(t, "grep ' /dev ' /proc/self/mountinfo")
+    check(" - tmpfs tmpfs " in r.out, r)
     r = sh(t, "true", linux(namespaces=[{"type": "pid", "path": "/proc/self/ns/pid"}]))
     check(r.status == 0 and "not joined" in r.err, r)
 
