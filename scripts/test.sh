@@ -3,14 +3,14 @@
 # Everything, from a fresh Debian 12: installs, builds and runs all tests.
 #
 #   scripts/test.sh            all of them
-#   scripts/test.sh SUITE...   some of: unit abi oci fuzz programs nested clients
+#   scripts/test.sh SUITE...   some of: unit abi oci fuzz programs nested cgroup2 clients
 #
 # The last line is `N passed, N failed`; the exit status is non-zero when anything failed. BUILD names the build directory
 # (default: build). Downloaded things are cached in $BUILD/cache.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 export BUILD=${BUILD:-build}
-suites=${*:-unit abi oci fuzz programs nested clients}
+suites=${*:-unit abi oci fuzz programs nested cgroup2 clients}
 passed=0
 failed=0
 
@@ -70,6 +70,7 @@ for s in $suites; do
 	fuzz) suite fuzz tests/fuzz/run ;;
 	programs) suite programs tests/programs/run ;;
 	nested) suite nested tests/nested/run ;;
+	cgroup2) suite cgroup2 tests/nested/cgroup2 ;;
 	clients) scripts/setup.sh clients && suite clients tests/clients/run ;;
 	*) echo "test.sh: no suite named $s" >&2 && exit 2 ;;
 	esac
