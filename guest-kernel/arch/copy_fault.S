@@ -17,10 +17,17 @@
 	.type arch_copy_fault, @function
 arch_copy_fault:
 	mov	%rdx, %rcx
-1:	rep movsb
-2:	mov	%rcx, %rax
+	shr	$3, %rcx
+	and	$7, %edx
+1:	rep movsq
+2:	mov	%rdx, %rcx
+3:	rep movsb
+4:	mov	%rcx, %rax
 	ret
-	EX	1b, 2b, 2b
+5:	lea	(%rdx, %rcx, 8), %rcx	/* the rest byte by byte, up to the very end */
+	jmp	3b
+	EX	1b, 2b, 5b
+	EX	3b, 4b, 4b
 	.size arch_copy_fault, . - arch_copy_fault
 
 /* int arch_cmpxchg32_fault(uint32_t *p, uint32_t expect, uint32_t desired, uint32_t *old) */

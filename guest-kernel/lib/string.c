@@ -23,7 +23,9 @@ void *memcpy(void *restrict dst, const void *restrict src, size_t n)
 			*to++ = *from++;
 		return dst;
 	}
-	__asm__ volatile("rep movsb" : "+D"(d), "+S"(src), "+c"(n) : : "memory");
+	/* By eight: as fast as bytes where the CPU has fast strings, and eight times faster where it has not. */
+	size_t words = n / 8, tail = n % 8;
+	__asm__ volatile("rep movsq\n mov %3, %2\n rep movsb" : "+D"(d), "+S"(src), "+c"(words) : "r"(tail) : "memory");
 	return dst;
 }
 
@@ -58,7 +60,11 @@ void *memset(void *dst, int c, size_t n)
 			*to++ = (char)c;
 		return dst;
 	}
-	__asm__ volatile("rep stosb" : "+D"(d), "+c"(n) : "a"(c) : "memory");
+	size_t words = n / 8, tail = n % 8;
+	__asm__ volatile("rep stosq\n mov %2, %1\n rep stosb"
+	                 : "+D"(d), "+c"(words)
+	                 : "r"(tail), "a"((uint8_t)c * 0x0101010101010101UL)
+	                 : "memory");
 	return dst;
 }
 

@@ -13,6 +13,8 @@
  */
 #include "task/sched_impl.h"
 
+#include "task/cpu_account.h"
+
 #include "lib/log.h"
 #include "signal/signal.h"
 #include "time/timer.h"
@@ -143,12 +145,9 @@ static uint64_t slice_of(struct rq *rq, struct task *t)
 
 static void account_leave(struct rq *rq, struct task *t, uint64_t now)
 {
-	uint64_t sys = now > t->sched.last_stamp ? now - t->sched.last_stamp : 0;
-
 	if (t == rq->idle)
 		return;
-	t->sched.stime_ns += sys;
-	t->sched.acct_sys += sys;
+	cpu_account_span(t, now);
 	update_vruntime(rq, t, now);
 	if (t->sched.state != TASK_RUNNING) {
 		/* Bounded: a burst that the host prolonged, by running something else, is not to count for long. */
@@ -187,6 +186,7 @@ void schedule(void)
 		next = rq->idle;
 	rq->resched = false;
 	next->sched.last_stamp = next->sched.exec_start = now;
+	next->sched.stamped = true;
 	next->sched.slice_end = now + slice_of(rq, next);
 	if (next == prev) {
 		spin_unlock(&rq->lock);
@@ -368,7 +368,9 @@ static bool any_idle(void)
 /* recheck: when to look again whether waiting tasks should be shared. */
 static void arm_timer(struct rq *rq, struct task *t, uint64_t recheck)
 {
-	uint64_t want = MIN(sched_timer_promise(rq), recheck);
+	/* As a rule the earliest timer is looked after already. */
+	uint64_t promise = timers_next() >= atomic_load(&sched.timer_guard) ? rq->promise : sched_timer_promise(rq);
+	uint64_t want = MIN(promise, recheck);
 
 	if (READ_ONCE(rq->nr_queued))
 		want = MIN(want, t->sched.slice_end);

@@ -39,7 +39,11 @@ struct task_sched {
 	uint64_t avg_burst;    /* ns it usually runs between two sleeps */
 	uint64_t utime_ns, stime_ns; /* own task only writes */
 	uint64_t nvcsw, nivcsw;
-	uint64_t last_stamp;   /* up to where user and system time are accounted */
+	uint64_t last_stamp;   /* up to where user and system time are accounted (task/cpu_account.h) */
+	bool stamped;          /* last_stamp was taken in the Sentry: what passed since is system time */
+	uint8_t skipped;       /* short system calls since last_stamp */
+	uint32_t skipped_ns;   /* and how long they take as a rule */
+	int32_t measured_nr;   /* the system call that is being measured, or -1 */
 	uint64_t exec_start;   /* up to where vruntime is accounted */
 	uint64_t acct_user, acct_sys; /* not yet told to process_timers_account */
 };

@@ -6,6 +6,7 @@
 #include "mm/mm.h"
 #include "syscall/syscall.h"
 #include "task/rusage.h"
+#include "task/cpu_account.h"
 
 #define CLOCK_TICK_NS 10000000UL
 
@@ -29,6 +30,7 @@ static void thread_usage(struct rusage_acc *u)
 {
 	const struct task *t = current;
 
+	cpu_account_sync();
 	*u = (struct rusage_acc){.utime_ns = t->sched.utime_ns, .stime_ns = t->sched.stime_ns, .min_flt = t->min_flt,
 		.maj_flt = t->maj_flt, .nvcsw = t->sched.nvcsw, .nivcsw = t->sched.nivcsw};
 }

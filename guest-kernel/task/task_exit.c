@@ -22,6 +22,7 @@
 #include "task/seccomp.h"
 #include "task/task.h"
 #include "task/user_ns.h"
+#include "task/cpu_account.h"
 
 void task_leave_memory(struct task *t)
 {
@@ -88,6 +89,8 @@ void rusage_add(struct rusage_acc *to, const struct rusage_acc *from)
 
 static void add_task_usage(struct rusage_acc *to, const struct task *t)
 {
+	if (t == current)
+		cpu_account_sync();
 	to->utime_ns += t->sched.utime_ns;
 	to->stime_ns += t->sched.stime_ns;
 	to->min_flt += t->min_flt;

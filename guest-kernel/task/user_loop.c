@@ -8,6 +8,7 @@
 #include "mm/mm.h"
 #include "signal/signal.h"
 #include "syscall/syscall.h"
+#include "task/cpu_account.h"
 #include "task/rseq.h"
 #include "task/task.h"
 
@@ -123,21 +124,6 @@ static void handle_trap(struct task *t)
 
 #define ACCOUNT_STEP_NS 1000000UL
 
-/* Time since the last stamp belongs to ring 3 (user) or to the Sentry. */
-static void account(struct task *t, bool user)
-{
-	uint64_t now = clock_sched(), delta = now > t->sched.last_stamp ? now - t->sched.last_stamp : 0;
-
-	t->sched.last_stamp = now;
-	if (user) {
-		t->sched.utime_ns += delta;
-		t->sched.acct_user += delta;
-	} else {
-		t->sched.stime_ns += delta;
-		t->sched.acct_sys += delta;
-	}
-}
-
 static void account_timers(struct task *t, bool kicked)
 {
 	if (!kicked && t->sched.acct_user + t->sched.acct_sys < ACCOUNT_STEP_NS)
@@ -177,10 +163,12 @@ NORETURN void task_user_loop(void *task)
 	struct task *t = task;
 
 	t->sched.last_stamp = clock_sched();
+	t->sched.stamped = true;
+	t->sched.measured_nr = -1;
 	for (;;) {
 		prepare_user(t);
-		account(t, false);
-		struct vcpu *v = this_vcpu();
+		cpu_account_leave(t);
+		struct vcpu *v = boot_vcpu((uint32_t)t->sched.cpu);
 		(void)atomic_xchg(&user_passages[v->id], user_passages[v->id] + 1);
 		if (unlikely(READ_ONCE(t->proc->container->frozen))) {
 			(void)atomic_xchg(&user_passages[v->id], user_passages[v->id] + 1);
@@ -188,8 +176,9 @@ NORETURN void task_user_loop(void *task)
 			continue;
 		}
 		int64_t r = v->run_user(v, &t->uc);
-		(void)atomic_xchg(&user_passages[v->id], user_passages[v->id] + 1);
-		account(t, true);
+		/* Whoever sees it sees all that ring 3 stored; before the next passage is a full barrier again. */
+		atomic_store(&user_passages[v->id], user_passages[v->id] + 1);
+		cpu_account_enter(t, r == 0 && t->uc.trap_kind == TRAP_SYSCALL ? (uint32_t)t->uc.regs.orig_rax : UINT64_MAX);
 		bool kicked = r == 0 && t->uc.trap_kind == TRAP_KICK;
 		sched_after_user(kicked);
 		if (unlikely(r < 0)) {

@@ -9,32 +9,24 @@
 #include "signal/signal.h"
 #include "time/posix_timer.h"
 #include "time/timespec.h"
+#include "task/cpu_account.h"
 
 #define CPU_TICK_NS (4 * NSEC_PER_MSEC)
 
 /* ---- reading ---- */
 
-/* A thread that runs elsewhere has not accounted its last stretch; the own one is added. */
-static uint64_t unaccounted(const struct task *t)
-{
-	uint64_t now;
-
-	if (t != current)
-		return 0;
-	now = clock_sched();
-	return t->sched.last_stamp && now > t->sched.last_stamp ? now - t->sched.last_stamp : 0;
-}
-
+/* A thread that runs elsewhere has not accounted its last stretch. */
 void process_cpu_times(struct process *p, uint64_t *user, uint64_t *sys)
 {
 	struct task *t;
 
+	cpu_account_sync();
 	spin_lock(&tasklist_lock);
 	*user = p->self.utime_ns;
 	*sys = p->self.stime_ns;
 	list_for_each_entry(t, &p->threads, thread_link) {
 		*user += READ_ONCE(t->sched.utime_ns);
-		*sys += READ_ONCE(t->sched.stime_ns) + unaccounted(t);
+		*sys += READ_ONCE(t->sched.stime_ns);
 	}
 	spin_unlock(&tasklist_lock);
 }
@@ -43,6 +35,7 @@ uint64_t cpu_clock_read(const struct cpu_clock *c)
 {
 	uint64_t user = 0, sys = 0;
 
+	cpu_account_sync();
 	if (!c->tid) {
 		process_cpu_times(c->proc, &user, &sys);
 	} else {
@@ -51,7 +44,7 @@ uint64_t cpu_clock_read(const struct cpu_clock *c)
 		if (!t)
 			return 0;
 		user = READ_ONCE(t->sched.utime_ns);
-		sys = READ_ONCE(t->sched.stime_ns) + unaccounted(t);
+		sys = READ_ONCE(t->sched.stime_ns);
 		task_put(t);
 	}
 	return c->kind == CPU_CLOCK_VIRT ? user : user + sys;

@@ -16,6 +16,8 @@
 #include <unistd.h>
 #include <x86intrin.h>
 
+#define TSC_TRIES 8
+
 #define MSR_TSC     0x10
 #define MSR_STAR    0xc0000081
 #define MSR_LSTAR   0xc0000082
@@ -119,7 +121,8 @@ static int set_xcr0(struct platform_vcpu *pv)
 	return 0;
 }
 
-/* Ring 3 should see the host's TSC, unshifted. Clears kvm.tsc_ok where it does not. */
+/* Ring 3 should see the host's TSC, unshifted. Clears kvm.tsc_ok where it does not. Those of two CPUs may differ a little, and
+ * this thread may have moved between the readings: so several tries. */
 static void align_tsc(struct platform_vcpu *pv)
 {
 	uint64_t zero = 0, before, after;
@@ -132,14 +135,15 @@ static void align_tsc(struct platform_vcpu *pv)
 	if (!kvm.tsc_ok)
 		return;
 	ioctl(pv->fd, KVM_SET_DEVICE_ATTR, &attr); /* judged by its effect */
-	before = __rdtsc();
-	if (ioctl(pv->fd, KVM_GET_MSRS, &m) != 1 || m.e[0].data < before) {
-		kvm.tsc_ok = false;
-		return;
+	for (int i = 0; i < TSC_TRIES; i++) {
+		before = __rdtsc();
+		if (ioctl(pv->fd, KVM_GET_MSRS, &m) != 1)
+			break;
+		after = __rdtsc();
+		if (m.e[0].data >= before && m.e[0].data <= after)
+			return;
 	}
-	after = __rdtsc();
-	if (m.e[0].data > after)
-		kvm.tsc_ok = false;
+	kvm.tsc_ok = false;
 }
 
 int kvm_vcpu_create(unsigned id, struct platform_vcpu **out)

@@ -153,7 +153,7 @@ int64_t ring0_run_user(struct vcpu *v, struct user_context *uc)
 	struct ring0_cpu *cpu = ring0_cpu(v);
 	struct user_regs *r = &uc->regs;
 	uint32_t what;
-	int err = ring0_fpu_switch(cpu, uc);
+	int err = cpu->fpu_owner == uc && uc->fpu_cpu == (int32_t)cpu->id ? 0 : ring0_fpu_switch(cpu, uc);
 
 	if (unlikely(err))
 		return err;
@@ -163,7 +163,8 @@ int64_t ring0_run_user(struct vcpu *v, struct user_context *uc)
 		return bad_rip(uc);
 	cpu->uc = uc;
 	for (;;) {
-		ring0_use_root(cpu, uc->cr3);
+		if (cpu->root != uc->cr3)
+			ring0_use_root(cpu, uc->cr3);
 		(void)atomic_xchg(&v->guest_mode, GUEST_MODE_USER);
 		if (likely(!READ_ONCE(v->kick_pending) && !READ_ONCE(cpu->flush_req)))
 			break;

@@ -10,6 +10,7 @@
 #include "lib/log.h"
 #include "lib/string.h"
 #include "task/version.h"
+#include "task/cpu_account.h"
 
 #define KIB(pages) ((unsigned long long)(pages) * (PAGE_SIZE / 1024))
 
@@ -132,6 +133,8 @@ static int show_stat(struct seq *s, const struct pseudo_ref *ref)
 	unsigned n = sched_nr_cpus();
 	struct process *p;
 	struct task *t;
+
+	cpu_account_sync();
 	spin_lock(&tasklist_lock);
 	list_for_each_entry(p, &process_list, all_link) {
 		user += p->self.utime_ns;

@@ -5,6 +5,7 @@
 #include "fs/cgroupfs.h"
 #include "lib/string.h"
 #include "signal/signal.h"
+#include "task/cpu_account.h"
 
 struct mm *proc_task_mm(struct task *t)
 {
@@ -41,6 +42,7 @@ int proc_may_access(struct task *t)
 
 void proc_cpu_times(struct process *p, uint64_t *utime_ns, uint64_t *stime_ns)
 {
+	cpu_account_sync();
 	spin_lock(&tasklist_lock);
 	uint64_t u = p->self.utime_ns, k = p->self.stime_ns;
 	struct task *t;
@@ -163,6 +165,8 @@ static int show_syscall(struct seq *s, const struct pseudo_ref *ref)
 static int show_schedstat(struct seq *s, const struct pseudo_ref *ref)
 {
 	const struct task_sched *sc = &ref->task->sched;
+
+	cpu_account_sync();
 	seq_printf(s, "%llu 0 %llu\n", (unsigned long long)(sc->utime_ns + sc->stime_ns),
 	           (unsigned long long)(sc->nvcsw + sc->nivcsw));
 	return 0;

@@ -7,6 +7,7 @@
 #include "signal/signal.h"
 #include "task/seccomp.h"
 #include "task/user_ns.h"
+#include "task/cpu_account.h"
 
 /* What both stat and status tell of a process, gathered under the locks once. */
 struct snapshot {
@@ -80,6 +81,7 @@ static int show_stat(struct seq *s, const struct pseudo_ref *ref, bool whole)
 	struct task *t = ref->task;
 	struct snapshot x;
 	snapshot_take(&x, ref);
+	cpu_account_sync();
 	uint64_t utime = t->sched.utime_ns, stime = t->sched.stime_ns;
 	if (whole)
 		proc_cpu_times(t->proc, &utime, &stime);
