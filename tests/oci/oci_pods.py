@@ -245,3 +245,51 @@ def test_pod_many(t):
     for p in ps:
         equal(finish(p).status, 0, "delete")
     end(t, pod)
+
+
+def test_pod_shared_pids(t):
+    """A pod with one pid namespace for all (shareProcessNamespace): the end of a container is that of its processes only."""
+    pod = pause(t)
+
+    def shared(c):
+        c["linux"]["namespaces"][0]["path"] = "/proc/self/ns/pid"
+
+    a = join(t, pod, ("/bin/sh", "-c", "sleep 1000 & sleep 1000"), shared)
+    b = join(t, pod, change=shared)
+    wait_for(lambda: len(inside(t, a)) == 2, "its processes")
+    check(1 not in inside(t, a) and inside(t, pod) == [1], "numbers of the pod's namespace")
+    contains(t.ok("exec", b, "/bin/sh", "-c", "cat /proc/[0-9]*/comm | sort | uniq -c").out, "sleep", "all are seen")
+    os.kill(pid_of(t, a), signal.SIGKILL)
+    os.waitpid(pid_of(t, a), 0)
+    t.wait_status(a, "stopped")
+    t.ok("delete", a)
+    script = "for p in /proc/[0-9]*; do tr '\\0' ' ' < $p/cmdline; echo; done | grep -c '^sleep 1000'"
+    wait_for(lambda: t.run("exec", pod, "/bin/sh", "-c", script).out == "0\n", "its processes killed")
+    equal([t.status_of(n) for n in (pod, b)], ["running", "running"], "the others")
+    t.ok("kill", b, "TERM")
+    equal(status_of_proxy(pid_of(t, b)), 4, "status")
+    end(t, b, pod)
+
+
+def test_pod_served_files(t):
+    """Files by the gofer's socket alone: each container asks its own gofer."""
+    flags = ["--directfs=false"]
+    pod = f"{t.prefix}-{t.count + 1}"
+    equal(t.start(change=member(pod, kind="sandbox"), flags=flags), pod, "pod")
+    dirs = []
+    for i in range(2):
+        dirs.append(t.tmp / f"shared{i}")
+        dirs[i].mkdir()
+        (dirs[i] / "in").write_text(f"{i}\n")
+
+    def bind(i):
+        return member(pod, lambda c: c["mounts"].append({"destination": "/mnt", "type": "bind", "source": str(dirs[i]), "options": ["bind", "rw"]}))
+
+    names = [t.start(("/bin/sh", "-c", LOOP), bind(i), flags=flags) for i in range(2)]
+    for i, name in enumerate(names):
+        r = t.ok("exec", name, "/bin/sh", "-c", "cat /mnt/in; mkdir /mnt/d; echo x > /mnt/d/f; mv /mnt/d/f /mnt/g; ls /mnt", flags=flags)
+        equal(r.out, f"{i}\nd\ng\nin\n", "its own mount")
+        equal((dirs[i] / "g").read_text(), "x\n", "on the host")
+    r = t.run("create", "--bundle", t.bundle(["/bin/true"], member(pod)), t.new_id())
+    equal(r.status, 128, "another way to serve files than the sandbox's")
+    end(t, *names, pod)
