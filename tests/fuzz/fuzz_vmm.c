@@ -40,6 +40,7 @@ void vmm_stop(int result) {}
 void vmm_fail(const char *fmt, ...) {}
 bool vmm_debug;
 void vmm_log(int level, const char *fmt, ...) {}
+const struct vmm_vcpu *vcpu_get(unsigned id) { return NULL; }
 void vcpu_kick(unsigned id) {}
 void vcpu_kick_any(void) {}
 void vcpu_idle(struct vmm_vcpu *vv, uint64_t deadline) {}
@@ -47,7 +48,6 @@ int vcpu_set_timer(struct vmm_vcpu *vv, uint64_t deadline) { return 0; }
 int vcpu_start(unsigned id) { return 0; }
 void vcpu_tell_refused(const char *reason) {}
 void vcpu_tell_ready(void) {}
-const struct vmm_vcpu *vcpu_get(unsigned id) { return NULL; }
 void crash_backtrace(uint64_t rip, uint64_t rbp) {}
 void clock_refresh(void) {}
 int64_t clock_read(int clockid) { return 1; }
