@@ -5,7 +5,7 @@
 #include "mm/page.h"
 #include "task/user_ns.h"
 
-struct ipc_ns init_ipc_ns = {.ns = NS_STATIC(NS_IPC, 0xefffffffu, &init_user_ns),
+struct ipc_ns init_ipc_ns = {.ns = NS_STATIC(NS_IPC, 0xf0000097u, &init_user_ns),
 	.sem_undos = LIST_INIT(init_ipc_ns.sem_undos), .mq_lock = MUTEX_INIT(init_ipc_ns.mq_lock)};
 
 struct ipc_ns *ipc_ns_create(struct user_ns *owner)

@@ -9,8 +9,9 @@
 #include "task/task.h"
 #include "task/user_ns.h"
 
-struct uts_ns init_uts_ns = {.ns = NS_STATIC(NS_UTS, 0xeffffffeu, &init_user_ns), .domainname = "(none)"};
-struct cgroup_ns init_cgroup_ns = {.ns = NS_STATIC(NS_CGROUP, 0xeffffffbu, &init_user_ns)};
+/* Numbers as a container's on Linux: of namespaces of its own, not the machine's first ones, but user and time. */
+struct uts_ns init_uts_ns = {.ns = NS_STATIC(NS_UTS, 0xf0000095u, &init_user_ns), .domainname = "(none)"};
+struct cgroup_ns init_cgroup_ns = {.ns = NS_STATIC(NS_CGROUP, 0xf0000096u, &init_user_ns)};
 struct time_ns init_time_ns = {.ns = NS_STATIC(NS_TIME, 0xeffffffau, &init_user_ns)};
 struct nsproxy init_nsproxy = {
 	.refs = {1u << 30}, .uts = &init_uts_ns, .ipc = &init_ipc_ns, .mnt = &mnt_ns0, .pid_for_children = &root_pid_ns,
