@@ -39,7 +39,11 @@ struct mnt_ns *mnt_ns_create(struct user_ns *owner)
 
 	if (!ns)
 		return ERR_PTR(-ENOMEM);
-	ns_init(&ns->ns, NS_MNT, owner);
+	int err = ns_init(&ns->ns, NS_MNT, owner);
+	if (err) {
+		kfree(ns);
+		return ERR_PTR(err);
+	}
 	spin_lock(&mount_lock);
 	list_add_tail(&ns->all, &mnt_namespaces);
 	spin_unlock(&mount_lock);

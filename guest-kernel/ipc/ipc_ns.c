@@ -14,7 +14,11 @@ struct ipc_ns *ipc_ns_create(struct user_ns *owner)
 
 	if (!ns)
 		return ERR_PTR(-ENOMEM);
-	ns_init(&ns->ns, NS_IPC, owner);
+	int err = ns_init(&ns->ns, NS_IPC, owner);
+	if (err) {
+		kfree(ns);
+		return ERR_PTR(err);
+	}
 	list_init(&ns->sem_undos);
 	mutex_init(&ns->mq_lock);
 	return ns;

@@ -14,7 +14,11 @@ struct net_ns *net_ns_create(struct user_ns *owner)
 
 	if (!ns)
 		return ERR_PTR(-ENOMEM);
-	ns_init(&ns->ns, NS_NET, owner);
+	int err = ns_init(&ns->ns, NS_NET, owner);
+	if (err) {
+		kfree(ns);
+		return ERR_PTR(err);
+	}
 	list_init(&ns->unix_names);
 	return ns;
 }

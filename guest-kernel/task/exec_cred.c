@@ -117,6 +117,9 @@ int exec_cred_prepare(struct exec_cred *ec, struct file *file)
 	bool set_id = c->euid != old->uid || c->egid != old->gid;
 	bool id_changed = c->euid != old->euid || c->egid != old->egid;
 	uint64_t permitted = (old->cap_bounding & fc.permitted) | (old->cap_inheritable & fc.inheritable);
+	/* Under no_new_privs, or before the eyes of a tracer, not even root's programs get what their caller does not have. */
+	if (READ_ONCE(current->no_new_privs) || ptrace_blocks_rights(current))
+		permitted &= old->cap_permitted;
 	if (has_caps && fc.effective && (permitted & fc.permitted) != fc.permitted &&
 	    !(root_privileged && (c->euid == root || c->uid == root))) {
 		cred_put(c);

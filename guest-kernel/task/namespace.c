@@ -32,12 +32,17 @@ static const struct {
 uint32_t ns_flag(enum ns_kind kind) { return kinds[kind].flag; }
 const char *ns_name(enum ns_kind kind) { return kinds[kind].name; }
 
-void ns_init(struct ns_common *ns, enum ns_kind kind, struct user_ns *owner)
+int ns_init(struct ns_common *ns, enum ns_kind kind, struct user_ns *owner)
 {
+	int err = user_ns_charge(owner, kind);
+
+	if (err)
+		return err;
 	ref_init(&ns->refs);
 	ns->kind = kind;
 	ns->inum = atomic_add(&next_inum, 1);
 	ns->user_ns = user_ns_get(owner);
+	return 0;
 }
 
 void ns_put(struct ns_common *ns)
@@ -45,6 +50,7 @@ void ns_put(struct ns_common *ns)
 	if (!ns || !ref_put(&ns->refs))
 		return;
 	struct user_ns *owner = ns->user_ns;
+	user_ns_uncharge(owner, ns->kind);
 	switch (ns->kind) {
 	case NS_IPC:
 		ipc_ns_free(container_of(ns, struct ipc_ns, ns));
@@ -102,7 +108,11 @@ static struct uts_ns *uts_copy(const struct uts_ns *from, struct user_ns *owner)
 	if (!n)
 		return ERR_PTR(-ENOMEM);
 	*n = *from;
-	ns_init(&n->ns, NS_UTS, owner);
+	int err = ns_init(&n->ns, NS_UTS, owner);
+	if (err) {
+		kfree(n);
+		return ERR_PTR(err);
+	}
 	return n;
 }
 
@@ -112,7 +122,11 @@ static struct cgroup_ns *cgroup_create(struct user_ns *owner)
 
 	if (!n)
 		return ERR_PTR(-ENOMEM);
-	ns_init(&n->ns, NS_CGROUP, owner);
+	int err = ns_init(&n->ns, NS_CGROUP, owner);
+	if (err) {
+		kfree(n);
+		return ERR_PTR(err);
+	}
 	return n;
 }
 

@@ -75,8 +75,9 @@ struct user_ns *ns_owner_pid(void);
 struct user_ns *ns_owner_net(void);
 struct user_ns *ns_owner_ipc(void);
 struct user_ns *ns_owner_cgroup(void);
-/* Fills in a new namespace: one reference, a number of its own, a reference on its owner. */
-void ns_init(struct ns_common *ns, enum ns_kind kind, struct user_ns *owner);
+/* Fills in a new namespace: one reference, a number of its own, a reference on its owner. -ENOSPC: the owner has its
+ * limit of /proc/sys/user; then there is nothing to put. */
+int ns_init(struct ns_common *ns, enum ns_kind kind, struct user_ns *owner) MUST_CHECK;
 static inline void ns_get(struct ns_common *ns) { ref_get(&ns->refs); }
 void ns_put(struct ns_common *ns); /* may sleep for ipc and mount namespaces; NULL is none */
 /* CLONE_NEW* of a kind, and its name in /proc/PID/ns. */

@@ -15,7 +15,11 @@ struct pid_ns *pid_ns_create(struct pid_ns *parent, struct user_ns *owner)
 	struct pid_ns *ns = kzalloc(sizeof(*ns));
 	if (!ns)
 		return ERR_PTR(-ENOMEM);
-	ns_init(&ns->ns, NS_PID, owner);
+	int err = ns_init(&ns->ns, NS_PID, owner);
+	if (err) {
+		kfree(ns);
+		return ERR_PTR(err);
+	}
 	ns->parent = pid_ns_get(parent);
 	ns->level = parent->level + 1;
 	return ns;

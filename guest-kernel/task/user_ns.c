@@ -13,7 +13,28 @@ struct user_ns init_user_ns = {
 	.map = {[0 ... ID_KINDS - 1] = {1, &all_ids}},
 	.lock = MUTEX_INIT(init_user_ns.lock),
 	.parent_setfcap = true,
+	.max = {[0 ... NS_KINDS - 1] = PID_MAX / 2},
 };
+
+void user_ns_uncharge(struct user_ns *ns, enum ns_kind kind)
+{
+	for (; ns; ns = user_ns_parent(ns))
+		atomic_sub(&ns->count[kind], 1);
+}
+
+int user_ns_charge(struct user_ns *ns, enum ns_kind kind)
+{
+	for (struct user_ns *up = ns; up; up = user_ns_parent(up)) {
+		if (atomic_add(&up->count[kind], 1) <= READ_ONCE(up->max[kind]))
+			continue;
+		/* back to where it began */
+		for (struct user_ns *u = ns; u != up; u = user_ns_parent(u))
+			atomic_sub(&u->count[kind], 1);
+		atomic_sub(&up->count[kind], 1);
+		return -ENOSPC;
+	}
+	return 0;
+}
 
 bool user_ns_contains(const struct user_ns *ns, const struct user_ns *inner)
 {
@@ -40,7 +61,13 @@ int user_ns_create(struct cred *c)
 	struct user_ns *ns = kzalloc(sizeof(*ns));
 	if (!ns)
 		return -ENOMEM;
-	ns_init(&ns->ns, NS_USER, parent);
+	int err = ns_init(&ns->ns, NS_USER, parent);
+	if (err) {
+		kfree(ns);
+		return err;
+	}
+	for (int i = 0; i < NS_KINDS; i++)
+		ns->max[i] = INT32_MAX;
 	mutex_init(&ns->lock);
 	ns->level = parent->level + 1;
 	ns->owner = c->euid;

@@ -35,6 +35,8 @@ struct user_ns {
 	int level;
 	uint32_t owner, group;      /* effective ids of the creator; immutable */
 	struct id_map map[ID_KINDS];
+	uint32_t max[NS_KINDS];     /* namespaces that it and those below it may own; read racily */
+	uint32_t count[NS_KINDS];   /* that they do; atomic */
 	bool setgroups_denied;      /* lock; never cleared */
 	bool parent_setfcap;        /* the creator had CAP_SETFCAP: immutable */
 	struct mutex lock;
@@ -53,6 +55,9 @@ static inline void user_ns_put(struct user_ns *ns)
 }
 static inline struct user_ns *user_ns_parent(const struct user_ns *ns) { return ns->ns.user_ns; }
 void user_ns_free(struct user_ns *ns);
+/* One more namespace of a kind that ns owns: -ENOSPC where ns or one above has its limit; and one less. */
+int user_ns_charge(struct user_ns *ns, enum ns_kind kind) MUST_CHECK;
+void user_ns_uncharge(struct user_ns *ns, enum ns_kind kind);
 /* Is inner ns itself or below it? */
 bool user_ns_contains(const struct user_ns *ns, const struct user_ns *inner);
 /* A child of c's namespace, owned by its effective ids; c, a private copy, becomes its first member with all

@@ -283,6 +283,43 @@ static void file_caps(void)
 	CHECK_EQ(unlink("caps"), 0);
 }
 
+/* no_new_privs: a program that root starts has no more than its caller. */
+static void start_without(void)
+{
+	struct __user_cap_header_struct h = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct none[2] = {0};
+
+	CHECK_EQ(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+	CHECK_EQ(syscall(SYS_capset, &h, none), 0);
+	CHECK_EQ(setenv("ABI_NO_CAPS", "1", 1), 0);
+	execl("/proc/self/exe", "ns_user", "no_new_privs", NULL);
+	CHECK_EQ(errno, 0); /* not reached */
+}
+
+static void no_new_privs(void)
+{
+	if (getenv("ABI_NO_CAPS"))
+		CHECK_EQ(effective(), 0);
+	else
+		CHECK_EQ(abi_child(start_without), 0);
+}
+
+/* Limits of a user namespace hold for what it owns, and for what those below it own. */
+static void do_limits(void)
+{
+	CHECK_EQ(unshare(CLONE_NEWUSER), 0);
+	map_root();
+	CHECK_EQ(ns_write("/proc/sys/user/max_uts_namespaces", "1"), 0);
+	CHECK_EQ(unshare(CLONE_NEWUTS), 0);
+	CHECK_ERRNO(ns_clone(CLONE_NEWUTS), ENOSPC);
+	CHECK_ERRNO(ns_clone(CLONE_NEWUSER | CLONE_NEWUTS), ENOSPC);
+	CHECK_EQ(ns_write("/proc/sys/user/max_user_namespaces", "0"), 0);
+	CHECK_ERRNO(unshare(CLONE_NEWUSER), ENOSPC);
+	CHECK_EQ(unshare(CLONE_NEWIPC), 0);
+}
+
+static void limits(void) { CHECK_EQ(abi_child(do_limits), 0); }
+
 static void begin(void)
 {
 	abi_scratch();
@@ -301,4 +338,5 @@ static void chrooted(void) { CHECK_EQ(abi_child(in_chroot), 0); }
 static void owned(void) { CHECK_EQ(abi_child(owner), 0); }
 
 ABI_MAIN(ABI_TEST(begin), ABI_TEST(no_names), ABI_TEST(unprivileged_map), ABI_TEST(wrong_maps), ABI_TEST(from_the_parent),
-         ABI_TEST(capabilities), ABI_TEST(locks), ABI_TEST(depth), ABI_TEST(chrooted), ABI_TEST(owned), ABI_TEST(file_caps))
+         ABI_TEST(capabilities), ABI_TEST(locks), ABI_TEST(depth), ABI_TEST(chrooted), ABI_TEST(owned), ABI_TEST(file_caps),
+         ABI_TEST(no_new_privs), ABI_TEST(limits))

@@ -248,7 +248,11 @@ uint64_t rlimit_cur(unsigned resource) { return resource == RLIMIT_NOFILE ? 1024
 struct task *task_find(int tid) { return NULL; }
 int pid_vnr(int id) { return id; }
 int pid_from_user(int nr) { return nr; }
-void ns_init(struct ns_common *ns, enum ns_kind kind, struct user_ns *owner) { ref_init(&ns->refs); }
+int ns_init(struct ns_common *ns, enum ns_kind kind, struct user_ns *owner)
+{
+	ref_init(&ns->refs);
+	return 0;
+}
 struct user_ns *ns_owner_current(void) { return &init_user_ns; }
 void ns_put(struct ns_common *ns) { (void)!ref_put(&ns->refs); }
 void page_stats(struct page_stats *s) { *s = (struct page_stats){.limit = 1u << 18}; }

@@ -387,6 +387,7 @@ static const struct pseudo_entry net_files[] = {{"core", DIR_RX, .children = net
 static const struct pseudo_entry sys_files[] = {{"fs", DIR_RX, .children = fs_files},
                                                 {"kernel", DIR_RX, .children = kernel_files},
                                                 {"net", DIR_RX, .children = net_files},
+                                                {"user", DIR_RX, .children = proc_sys_user_files},
                                                 {"vm", DIR_RX, .children = vm_files},
                                                 {0}};
 
