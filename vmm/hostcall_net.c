@@ -127,12 +127,22 @@ int64_t hc_NET_LISTEN(struct vmm_vcpu *v, const uint64_t a[6])
 int64_t hc_NET_ACCEPT(struct vmm_vcpu *v, const uint64_t a[6])
 {
 	struct net_socket *s = get(a[0]);
+	struct hc_sockaddr name = { 0 };
+	socklen_t len = sizeof(name.data);
 	int64_t rc;
 
 	if (!s)
 		return -EBADF;
-	rc = accept4(s->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	/* First, so that no connection is lost to a bad address. */
+	if (hc_copy_out(a[1], &name, sizeof(name))) {
+		net_socket_put(s);
+		return -EFAULT;
+	}
+	rc = accept4(s->fd, (void *)name.data, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	name.len = len <= sizeof(name.data) ? len : sizeof(name.data);
 	rc = rc < 0 ? -errno : net_socket_add((int)rc, s->family);
+	if (rc >= 0 && hc_copy_out(a[1], &name, sizeof(name)))
+		rc = -EFAULT;
 	net_socket_put(s);
 	return rc;
 }
@@ -283,14 +293,14 @@ int64_t hc_NET_GETSOCKOPT(struct vmm_vcpu *v, const uint64_t a[6])
 
 	if (!s)
 		return -EBADF;
-	if (a[1] > INT32_MAX || a[2] > INT32_MAX || !net_option_ok(s->family, a[1], a[2], len, false))
+	if (a[1] > INT32_MAX || a[2] > INT32_MAX || !net_option_size(s->family, a[1], a[2], false))
 		rc = -ENOPROTOOPT;
 	/* What is there already is part of the question for a few options. */
-	if (!rc && hc_copy_in(val, a[3], len))
+	if (!rc && len && hc_copy_in(val, a[3], len))
 		rc = -EFAULT;
 	if (!rc && getsockopt(s->fd, a[1], a[2], val, &len))
 		rc = -errno;
-	if (!rc && hc_copy_out(a[3], val, len))
+	if (!rc && len && hc_copy_out(a[3], val, len))
 		rc = -EFAULT;
 	net_socket_put(s);
 	return rc ? rc : len;
@@ -300,20 +310,25 @@ int64_t hc_NET_SETSOCKOPT(struct vmm_vcpu *v, const uint64_t a[6])
 {
 	struct net_socket *s = get(a[0]);
 	struct linger linger;
-	uint8_t val[256];
+	uint8_t val[256] = { 0 };
+	size_t len = 0;
 	int64_t rc = 0;
 
 	if (!s)
 		return -EBADF;
-	if (a[1] > INT32_MAX || a[2] > INT32_MAX || a[4] > sizeof(val) || !net_option_ok(s->family, a[1], a[2], a[4], true))
+	if (a[1] <= INT32_MAX && a[2] <= INT32_MAX)
+		len = net_option_size(s->family, a[1], a[2], true);
+	if (!len)
 		rc = -ENOPROTOOPT;
-	if (!rc && hc_copy_in(val, a[3], a[4]))
+	/* What is longer counts with its beginning, as Linux takes it. */
+	len = a[4] < len ? a[4] : len;
+	if (!rc && len && hc_copy_in(val, a[3], len))
 		rc = -EFAULT;
 	memcpy(&linger, val, sizeof(linger));
 	/* A close that lingers would hold a vCPU up: only the one that resets is the host's. */
-	if (!rc && a[1] == SOL_SOCKET && a[2] == SO_LINGER && (a[4] != sizeof(linger) || (linger.l_onoff && linger.l_linger)))
+	if (!rc && a[1] == SOL_SOCKET && a[2] == SO_LINGER && (len != sizeof(linger) || (linger.l_onoff && linger.l_linger)))
 		rc = -EINVAL;
-	if (!rc && setsockopt(s->fd, a[1], a[2], val, a[4]))
+	if (!rc && setsockopt(s->fd, a[1], a[2], val, len))
 		rc = -errno;
 	net_socket_put(s);
 	return rc;

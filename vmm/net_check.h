@@ -14,8 +14,8 @@ struct net_kind {
 extern const struct net_kind net_kinds[];
 extern const unsigned net_kinds_count;
 
-/* May an option be read (or set) with a value of len bytes at most? */
-bool net_option_ok(int family, int level, int name, size_t len, bool set);
+/* Bytes at most of an option's value that may be read (or set); 0: refused. */
+size_t net_option_size(int family, int level, int name, bool set);
 /* Requests of NET_IOCTL: the size of their argument, 0 if refused. SIOCGIFCONF is one with an argument of its own. */
 extern const unsigned long net_ioctls[];
 extern const unsigned net_ioctls_count;

@@ -66,7 +66,7 @@ static const struct {
 	{ SOL_SOCKET, SO_BINDTODEVICE, IFNAMSIZ, BOTH },
 	{ SOL_SOCKET, SO_INCOMING_CPU, 4, BOTH },
 	{ SOL_SOCKET, SO_BUSY_POLL, 4, GET },
-	{ SOL_SOCKET, SO_MARK, 4, GET },
+	{ SOL_SOCKET, SO_MARK, 4, BOTH }, /* setting it needs privileges that this process lacks */
 	{ SOL_SOCKET, SO_COOKIE, 8, GET },
 	{ SOL_SOCKET, SO_MEMINFO, 36, GET },
 	{ SOL_SOCKET, SO_MAX_PACING_RATE, 8, BOTH },
@@ -141,14 +141,14 @@ static const struct {
 	{ SOL_NETLINK, NETLINK_DROP_MEMBERSHIP, 4, SET },
 };
 
-bool net_option_ok(int family, int level, int name, size_t len, bool set)
+size_t net_option_size(int family, int level, int name, bool set)
 {
 	if ((family == AF_NETLINK) != (level == SOL_NETLINK) && level != SOL_SOCKET)
-		return false;
+		return 0;
 	for (unsigned i = 0; i < COUNT(options); i++)
 		if (options[i].level == level && options[i].name == name)
-			return (options[i].how & (set ? SET : GET)) && (!set || len <= options[i].size);
-	return false;
+			return options[i].how & (set ? SET : GET) ? options[i].size : 0;
+	return 0;
 }
 
 const unsigned long net_ioctls[] = {

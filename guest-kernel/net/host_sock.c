@@ -234,14 +234,16 @@ static int host_accept(struct socket *s, uint32_t flags, struct socket **out)
 	const uint32_t events = EPOLLIN | EPOLLERR | EPOLLHUP;
 	struct host_sock *h = host_sock_of(s);
 	uint64_t deadline = socket_deadline(s->rcvtimeo_ns);
+	struct hc_sockaddr peer = {0};
 	for (;;) {
 		host_sock_look(h, events);
-		int64_t num = hostcall1(HC_NET_ACCEPT, h->num);
+		int64_t num = hostcall2(HC_NET_ACCEPT, h->num, &peer);
 		if (num >= 0) {
 			host_sock_more(h, EPOLLIN);
 			struct host_sock *n = wrap((uint32_t)num, s->family, s->type, s->protocol);
 			if (IS_ERR(n))
 				return PTR_ERR(n);
+			n->accepted = peer;
 			n->s.linger_on = s->linger_on;
 			n->s.linger_sec = s->linger_sec;
 			n->s.rcvlowat = s->rcvlowat;
@@ -256,10 +258,10 @@ static int host_accept(struct socket *s, uint32_t flags, struct socket **out)
 	}
 }
 
-static int host_getname(struct socket *s, struct sockaddr_buf *addr, bool peer)
+static int host_getname(struct socket *s, struct sockaddr_buf *addr, int whose)
 {
-	struct hc_sockaddr name;
-	int err = (int)hostcall3(HC_NET_GETNAME, host_sock_of(s)->num, peer, &name);
+	struct hc_sockaddr name = host_sock_of(s)->accepted;
+	int err = whose == NAME_ACCEPTED ? 0 : (int)hostcall3(HC_NET_GETNAME, host_sock_of(s)->num, whose, &name);
 	if (err < 0)
 		return err;
 	addr->len = MIN(name.len, (uint32_t)sizeof(name.data));

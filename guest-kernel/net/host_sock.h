@@ -19,6 +19,7 @@ struct host_sock {
 	uint32_t num;                /* the host's number for it; immutable */
 	spinlock_t lock;
 	uint32_t ready;              /* EPOLL* told by the host, cleared by who looks; lock */
+	struct hc_sockaddr accepted; /* whom accept(2) found; immutable */
 	uint32_t uid;                /* who made it, for /proc/net; immutable */
 	bool watched;                /* lock */
 	struct wait_queue pollers;   /* poll and epoll: woken by the host's events only */

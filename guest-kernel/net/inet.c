@@ -133,14 +133,14 @@ int inet_route(struct inet_sock *u, struct inet_name *n)
 	return inet_is_local(n->addr) ? 0 : -ENETUNREACH;
 }
 
-int inet_getname(struct socket *s, struct sockaddr_buf *addr, bool peer)
+int inet_getname(struct socket *s, struct sockaddr_buf *addr, int whose)
 {
 	struct inet_sock *u = inet_of(s);
 	spin_lock(&u->lock);
 	bool connected = u->state == INET_CONNECTED;
-	struct inet_name n = peer ? u->remote : u->self;
+	struct inet_name n = whose ? u->remote : u->self;
 	spin_unlock(&u->lock);
-	if (peer && (!connected || !n.port))
+	if (whose == NAME_PEER && (!connected || !n.port))
 		return -ENOTCONN;
 	inet_name_out(u, addr, n);
 	return 0;

@@ -125,7 +125,7 @@ struct inet_pkt *inet_pkt_make(struct iter *from, size_t n);
 /* The first packet, NULL if there is none; stays valid under recv_lock. */
 struct inet_pkt *inet_queue_front(struct inet_sock *u);
 void inet_queue_purge(struct inet_sock *u);
-int inet_getname(struct socket *s, struct sockaddr_buf *addr, bool peer);
+int inet_getname(struct socket *s, struct sockaddr_buf *addr, int whose);
 
 /* inet_options.c */
 void inet_options_default(struct inet_sock *u);

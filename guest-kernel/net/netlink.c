@@ -136,10 +136,10 @@ static int nl_connect(struct socket *s, const struct sockaddr_buf *a, uint32_t f
 	return err ? err : take_port(nl_of(s), 0);
 }
 
-static int nl_getname(struct socket *s, struct sockaddr_buf *a, bool peer)
+static int nl_getname(struct socket *s, struct sockaddr_buf *a, int whose)
 {
 	struct nl_sock *n = nl_of(s);
-	struct sockaddr_nl_ nl = {AF_NETLINK, 0, peer ? 0 : READ_ONCE(n->portid), peer ? 0 : n->groups};
+	struct sockaddr_nl_ nl = {AF_NETLINK, 0, whose ? 0 : READ_ONCE(n->portid), whose ? 0 : n->groups};
 	a->len = sizeof(nl);
 	memcpy(a->data, &nl, sizeof(nl));
 	return 0;
@@ -253,7 +253,7 @@ static ssize_t_ take(struct nl_sock *n, struct nl_msg *k, struct sock_msg *m)
 			r = (ssize_t_)k->len;
 	}
 	if (m->addr)
-		nl_getname(&n->s, m->addr, true); /* from the kernel */
+		nl_getname(&n->s, m->addr, NAME_PEER); /* from the kernel */
 	if (m->flags & MSG_PEEK)
 		return r;
 	spin_lock(&n->lock);

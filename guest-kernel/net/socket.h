@@ -65,13 +65,16 @@ struct sock_msg {
 	uint32_t control_len, control_room;
 };
 
+enum { NAME_SELF, NAME_PEER, NAME_ACCEPTED };
+
 struct socket_ops {
 	int (*bind)(struct socket *s, const struct sockaddr_buf *addr);
 	int (*connect)(struct socket *s, const struct sockaddr_buf *addr, uint32_t flags);
 	int (*listen)(struct socket *s, int backlog);
 	/* A new socket with one reference in *out. */
 	int (*accept)(struct socket *s, uint32_t flags, struct socket **out);
-	int (*getname)(struct socket *s, struct sockaddr_buf *addr, bool peer);
+	/* whose: NAME_SELF, NAME_PEER (-ENOTCONN), or NAME_ACCEPTED: whom accept(2) found, even if gone by now. */
+	int (*getname)(struct socket *s, struct sockaddr_buf *addr, int whose);
 	ssize_t_ (*sendmsg)(struct socket *s, struct sock_msg *m);
 	ssize_t_ (*recvmsg)(struct socket *s, struct sock_msg *m);
 	int (*shutdown)(struct socket *s, int how);

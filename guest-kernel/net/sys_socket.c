@@ -187,7 +187,7 @@ static int64_t do_accept(int fd, uva_t addr, uva_t len, int flags)
 		return PTR_ERR(nf);
 	if (addr.v) {
 		struct sockaddr_buf name = {0};
-		r = n->ops->getname(n, &name, true);
+		r = n->ops->getname(n, &name, NAME_ACCEPTED);
 		if (r == -ENOTCONN)
 			r = 0;
 		if (!r)
@@ -210,26 +210,26 @@ int64_t sys_accept4(const struct sysargs *a)
 	return do_accept(arg_int(a, 0), arg_uva(a, 1), arg_uva(a, 2), arg_int(a, 3));
 }
 
-static int64_t get_name(const struct sysargs *a, bool peer)
+static int64_t get_name(const struct sysargs *a, int whose)
 {
 	struct file *f;
 	struct socket *s = socket_get(arg_int(a, 0), &f);
 	if (IS_ERR(s))
 		return PTR_ERR(s);
 	struct sockaddr_buf name = {0};
-	int err = s->ops->getname(s, &name, peer);
+	int err = s->ops->getname(s, &name, whose);
 	file_put(f);
 	return err ? err : sockaddr_copy_out(arg_uva(a, 1), arg_uva(a, 2), &name);
 }
 
 int64_t sys_getsockname(const struct sysargs *a)
 {
-	return get_name(a, false);
+	return get_name(a, NAME_SELF);
 }
 
 int64_t sys_getpeername(const struct sysargs *a)
 {
-	return get_name(a, true);
+	return get_name(a, NAME_PEER);
 }
 
 int64_t sys_shutdown(const struct sysargs *a)

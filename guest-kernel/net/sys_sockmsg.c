@@ -293,7 +293,9 @@ static ssize_t_ recv_one(struct file *f, struct socket *s, uva_t user_hdr, uint3
 	kfree(m.control);
 	uint32_t out = m.out_flags;
 	struct ucred creds = sock_cred_out(&scm.creds);
-	if (s->passcred && s->family == AF_UNIX &&
+	if (s->family == AF_NETLINK)
+		creds = (struct ucred){0}; /* only the kernel sends */
+	if (s->passcred && (s->family == AF_UNIX || s->family == AF_NETLINK) &&
 	    !put_cmsg(uva(h.control), room, &off, SCM_CREDENTIALS, &creds, sizeof(creds), &err))
 		out |= MSG_CTRUNC;
 	if (!err && scm.nfiles && !put_files(&scm, uva(h.control), room, &off, flags & MSG_CMSG_CLOEXEC, &err))

@@ -373,10 +373,10 @@ static int unix_accept(struct socket *s, uint32_t flags, struct socket **out)
 	}
 }
 
-static int unix_getname(struct socket *s, struct sockaddr_buf *addr, bool peer)
+static int unix_getname(struct socket *s, struct sockaddr_buf *addr, int whose)
 {
 	struct unix_sock *u = unix_of(s), *p = u;
-	if (peer) {
+	if (whose != NAME_SELF) {
 		spin_lock(&u->lock);
 		p = u->peer;
 		if (p)
@@ -391,7 +391,7 @@ static int unix_getname(struct socket *s, struct sockaddr_buf *addr, bool peer)
 	if (p->addr)
 		*addr = p->addr->name;
 	spin_unlock(&p->lock);
-	if (peer)
+	if (whose != NAME_SELF)
 		unix_put(p);
 	return 0;
 }

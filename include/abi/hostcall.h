@@ -77,7 +77,7 @@
 	H(65, NET_BIND,    network, "sock, addr*, len",      "bind(2)") \
 	H(66, NET_CONNECT, network, "sock, addr*, len",      "connect(2); EINPROGRESS") \
 	H(67, NET_LISTEN,  network, "sock, backlog",         "listen(2)") \
-	H(68, NET_ACCEPT,  network, "sock",                  "accept(2); result: the new socket's number; EAGAIN") \
+	H(68, NET_ACCEPT,  network, "sock, hc_sockaddr*",    "accept(2); result: the new socket's number; EAGAIN") \
 	H(69, NET_SENDMSG, network, "sock, hc_msg*",         "sendmsg(2); EAGAIN") \
 	H(70, NET_RECVMSG, network, "sock, hc_msg*",         "recvmsg(2); EAGAIN") \
 	H(71, NET_GETSOCKOPT, network, "sock, level, name, val*, len", "an option of the list in vmm/net_options.c; result: its length") \

@@ -263,6 +263,29 @@ static void urgent(void)
 	close(fd[1]);
 }
 
+/* A connection that was reset before it was accepted is accepted all the same, with its name. */
+static void reset_early(void)
+{
+	int l = bound(SOCK_STREAM, "::1"), c = socket(AF_INET6, SOCK_STREAM, 0);
+	struct sockaddr_in6 a = at6("::1", port_of(l)), name = {0};
+	struct linger hard = {1, 0};
+	socklen_t n = sizeof(name);
+	char byte;
+	CHECK_EQ(connect(c, (void *)&a, sizeof(a)), 0);
+	uint16_t port = port_of(c);
+	CHECK_OK(setsockopt(c, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard)));
+	close(c);
+	int s = accept(l, (void *)&name, &n);
+	CHECK(s >= 0);
+	CHECK_EQ(n, sizeof(name));
+	CHECK_EQ(ntohs(name.sin6_port), port);
+	CHECK_ERRNO(read(s, &byte, 1), ECONNRESET);
+	n = sizeof(name);
+	CHECK_ERRNO(getpeername(s, (void *)&name, &n), ENOTCONN);
+	close(s);
+	close(l);
+}
+
 static void options(void)
 {
 	int s = socket(AF_INET6, SOCK_STREAM, 0), d = socket(AF_INET, SOCK_DGRAM, 0), v = -7;
@@ -279,6 +302,8 @@ static void options(void)
 	n = sizeof(v);
 	CHECK_EQ(getsockopt(d, IPPROTO_IP, IP_TTL, &v, &n), 0);
 	CHECK_EQ(v, 64);
+	char many[8] = {0x10};
+	CHECK_OK(setsockopt(d, IPPROTO_IP, IP_TOS, many, sizeof(many))); /* the beginning counts */
 	n = sizeof(info);
 	CHECK_EQ(getsockopt(s, IPPROTO_TCP, TCP_INFO, &info, &n), 0);
 	CHECK_EQ(info.tcpi_state, TCP_CLOSE);
@@ -294,4 +319,4 @@ static void options(void)
 }
 
 ABI_MAIN(ABI_TEST(names), ABI_TEST(dual_stack), ABI_TEST(datagrams), ABI_TEST(control_data), ABI_TEST(urgent),
-    ABI_TEST(options))
+    ABI_TEST(reset_early), ABI_TEST(options))
