@@ -10,7 +10,8 @@
  *   mount.c            one mount: life, lookup, linking; roots and working directories of tasks
  *   mount_ns.c         mount namespaces: copies, ends
  *   mount_propagate.c  peer groups, masters and slaves; who receives what happens at a mount
- *   mount_tree.c       trees: copying, attaching, moving, unmounting, pivoting
+ *   mount_tree.c       trees: copying, attaching, moving
+ *   mount_detach.c     unmounting, pivoting
  */
 #ifndef FS_MOUNT_H
 #define FS_MOUNT_H
@@ -83,6 +84,10 @@ int mount_dominating_group(const struct mount *m);
 /* mount_lock held: copies m's tree below root (a dentry of m), or m alone, into the empty tree `into`. ENOMEM, EPERM
  * (what is left out would show what is locked), ENOSPC. On failure into has what was made. */
 int mount_copy_tree(struct mount *m, struct dentry *root, bool recursive, uint32_t flags, struct mnt_ns *into);
+/* mount_lock held: the list of a tree keeps parents before children: top, with what is below, goes to its end. */
+void mount_relist(struct mount *top);
+/* mount_lock held: m leaves its tree for out, and keeps only a reference on the place it had. */
+void mount_to_list(struct mount *m, struct list_node *out);
 /* Everything leaves the tree, without propagation, onto out. mount_lock held. */
 void mount_strip_tree(struct mnt_ns *tree, struct list_node *out);
 /* Puts what is on the list; no locks held. */
@@ -99,6 +104,8 @@ void mount_dissolve(struct mount *m);
 int mount_graft(struct mount *m, const struct path *at);
 /* Moves the mount at from, with what is below, onto at: EINVAL, ELOOP, ENOENT. */
 int mount_move(const struct path *from, const struct path *at);
+
+/* ---- mount_detach.c ---- */
 /* umount2(2) of m: with detach its subtree too. held: references of the caller that are no use. EBUSY, EINVAL. */
 int mount_detach(struct mount *m, bool detach, uint32_t held);
 /* pivot_root(2) of the mount namespace of the current task. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Trees of mounts: copying, attaching, moving, unmounting, pivoting, each with its propagation (mount_namespaces(7)).
+ * Trees of mounts: copying, attaching, moving, each with its propagation (mount_namespaces(7)).
  *
  * An operation decides and acts in one section of mount_lock. Copies that propagation makes are trees of their own until
  * everything is there; then all of them are attached, which cannot fail.
@@ -17,8 +17,7 @@
 #include "task/user_ns.h"
 
 /* ---- lists ---- */
-/* The list of a tree keeps parents before children: top, with what is below, goes to its end. */
-static void relist(struct mount *top)
+void mount_relist(struct mount *top)
 {
 	struct list_node moved = LIST_INIT(moved);
 	struct mount *m, *tmp;
@@ -58,8 +57,7 @@ static void clear_copies(const struct mnt_ns *ns)
 		m->copy = NULL;
 }
 
-/* m leaves its tree for out, and keeps only a reference on the place it had. */
-static void to_list(struct mount *m, struct list_node *out)
+void mount_to_list(struct mount *m, struct list_node *out)
 {
 	mount_set_type(m, MS_PRIVATE);
 	m->mountpoint = mount_unlink(m);
@@ -72,7 +70,7 @@ void mount_strip_tree(struct mnt_ns *tree, struct list_node *out)
 {
 	tree->root = NULL;
 	while (!list_empty(&tree->mounts))
-		to_list(list_first(&tree->mounts, struct mount, link), out);
+		mount_to_list(list_first(&tree->mounts, struct mount, link), out);
 }
 
 /* Children, which come later on the list, go first: their mount points hold on to the super block below. */
@@ -311,7 +309,7 @@ static void place(struct mount *top, struct mount *at, struct dentry *mp)
 		mount_link(over, top, top->root);
 		dentry_put(old); /* top is mounted there: never the last */
 	}
-	relist(top);
+	mount_relist(top);
 	struct user_ns *owner = at->ns->ns.user_ns;
 	if (owner && owner != current->nsproxy->mnt->ns.user_ns)
 		mount_lock_tree(top);
@@ -442,152 +440,4 @@ int mount_attach(struct super_block *sb, const struct path *at, uint32_t flags, 
 	mount_changed(ns);
 	spin_unlock(&mount_lock);
 	return 0;
-}
-
-/* ---- unmounting; mount_lock held ---- */
-static void mark_below(struct mount *top)
-{
-	struct mount *m;
-
-	list_for_each_entry(m, &top->ns->mounts, link)
-		if (mount_is_below(m, top))
-			m->leaving = true;
-}
-
-static bool has_staying_child(const struct mount *m)
-{
-	const struct mount *c;
-
-	list_for_each_entry(c, &m->ns->mounts, link)
-		if (c->parent == m && !c->leaving)
-			return true;
-	return false;
-}
-
-/* What propagation had put where m is, at all that receive what happens at m's parent: leaves too, unless something else
- * is mounted in it, or it is locked to its place. */
-static void mark_received(struct mount *m)
-{
-	for (struct mount *r = mount_next_receiver(m->parent, m->parent); r; r = mount_next_receiver(r, m->parent)) {
-		struct mount *c = mount_find_at(r, m->mountpoint);
-		if (c && !c->leaving && !(c->locked && !r->leaving) && !has_staying_child(c))
-			c->leaving = true;
-	}
-}
-
-/* A copy elsewhere that is in use keeps m from being unmounted. */
-static bool received_is_busy(const struct mount *m)
-{
-	for (struct mount *r = mount_next_receiver(m->parent, m->parent); r; r = mount_next_receiver(r, m->parent)) {
-		struct mount *c = mount_find_at(r, m->mountpoint);
-		if (c && c != m && !has_staying_child(c) && atomic_load(&c->refs.n) > 1)
-			return true;
-	}
-	return false;
-}
-
-/* What was marked goes onto out. */
-static void take_leaving(struct mnt_ns *ns, struct list_node *out)
-{
-	struct mount *m, *tmp;
-	bool any = false;
-
-	list_for_each_entry_safe(m, tmp, &ns->mounts, link) {
-		if (!m->leaving)
-			continue;
-		to_list(m, out);
-		any = true;
-	}
-	if (any)
-		mount_changed(ns);
-}
-
-static void unmount_tree(struct mount *top, struct list_node *out)
-{
-	struct mnt_ns *own = top->ns, *ns;
-
-	mark_below(top);
-	/* children first: their copies leave before what they are mounted on is asked */
-	for (struct list_node *n = own->mounts.prev; n != &own->mounts; n = n->prev) {
-		struct mount *m = list_entry(n, struct mount, link);
-		if (m->leaving && m->parent)
-			mark_received(m);
-	}
-	list_for_each_entry(ns, &mnt_namespaces, all)
-		take_leaving(ns, out);
-	if (!own->ns.inum)
-		take_leaving(own, out);
-}
-
-int mount_detach(struct mount *m, bool detach, uint32_t held)
-{
-	struct list_node out = LIST_INIT(out);
-	int r = 0;
-
-	spin_lock(&mount_lock);
-	if (!m->parent || m->locked)
-		r = -EINVAL;
-	else if (!detach && (has_staying_child(m) || atomic_load(&m->refs.n) > 1 + held || received_is_busy(m)))
-		r = -EBUSY;
-	if (r == 0)
-		unmount_tree(m, &out);
-	spin_unlock(&mount_lock);
-	mount_release_list(&out);
-	return r;
-}
-
-/* ---- pivot_root(2) ---- */
-static int check_pivot(const struct path *new, const struct path *put, const struct path *root)
-{
-	struct mount *nm = new->mnt, *rm = root->mnt;
-
-	if (mount_is_shared(put->mnt) || (nm->parent && mount_is_shared(nm->parent)) ||
-	    (rm->parent && mount_is_shared(rm->parent)))
-		return -EINVAL;
-	if (!mount_is_ours(rm) || !mount_is_ours(nm) || nm->locked)
-		return -EINVAL;
-	if (new->dentry->flags & DENTRY_DELETED)
-		return -ENOENT;
-	if (nm == rm || put->mnt == rm)
-		return -EBUSY;
-	if (root->dentry != rm->root || new->dentry != nm->root || !nm->parent)
-		return -EINVAL;
-	if (put->mnt == nm ? !dentry_is_ancestor(new->dentry, put->dentry) : !mount_is_below(put->mnt, nm))
-		return -EINVAL;
-	return mount_is_below(nm, rm) ? 0 : -EINVAL;
-}
-
-int mount_pivot(const struct path *new, const struct path *put, const struct path *root)
-{
-	struct mount *nm = new->mnt, *rm = root->mnt;
-	struct dentry *drop[2] = {NULL, NULL};
-
-	spin_lock(&mount_lock);
-	int r = check_pivot(new, put, root);
-	if (r == 0) {
-		struct mount *above = rm->parent;
-		struct dentry *mp = rm->mountpoint;
-		nm->locked = rm->locked;
-		rm->locked = false;
-		if (mp)
-			dentry_get(mp);
-		drop[0] = mount_unlink(nm);
-		drop[1] = mount_unlink(rm);
-		if (above) {
-			mount_link(nm, above, mp);
-			dentry_put(mp); /* mount_link has its own: never the last */
-		} else {
-			nm->ns->root = nm;
-		}
-		mount_link(rm, put->mnt, put->dentry);
-		/* parents first again: the new root, its mounts, then the old root and what is below */
-		relist(nm);
-		relist(rm);
-		mount_changed(nm->ns);
-	}
-	spin_unlock(&mount_lock);
-	for (int i = 0; i < 2; i++)
-		if (drop[i])
-			dentry_put(drop[i]);
-	return r;
 }
