@@ -23,7 +23,6 @@ struct limits;
 struct cgroup {
 	bool v2;
 	bool rootless;                 /* what we may not do is left out, unless the spec asks for it */
-	bool explicit;                 /* linux.cgroupsPath was given */
 	char *unit, *slice;            /* of systemd, or NULL: it makes what it knows of when processes are there */
 	const struct resources *resources; /* with a unit: to be set then */
 	const struct limits *limits;

@@ -7,6 +7,13 @@
 #include "oci/cgroup_limits.h"
 #include "oci/resources.h"
 
+/* cgroup_plan.c: whether an option of a comma-separated list is the first len bytes of one. */
+bool cgroup_has_option(const char *list, const char *option, size_t len);
+/* The path in the hierarchy whose controllers (or "name=...") are named, of a process whose /proc/PID/cgroup is given; v2: of
+ * the unified one. NULL if it is in none. */
+char *cgroup_own_path(const char *self, const char *super_options, bool v2);
+#define CGROUP_FILE_MAX (4u << 20)
+
 /* cgroup.c: writes one file of the container's cgroup of a controller. A controller that is not there is an error. */
 struct error *cgroup_write(const struct cgroup *cg, const char *controller, const char *file, const char *fmt, ...)
     __attribute__((format(printf, 4, 5))) MUST_CHECK;

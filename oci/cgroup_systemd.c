@@ -111,7 +111,7 @@ struct error *cgroup_systemd_plan(const char *wanted, const char *id, struct cgr
 	char *slices;
 
 	if (wanted && (!second || strchr(second + 1, ':')))
-		return error_new("linux.cgroupsPath: \"%s\" is not \"slice:prefix:name\", which --systemd-cgroup needs", wanted);
+		return error_new("config.json: linux.cgroupsPath: \"%s\" is not \"slice:prefix:name\", which --systemd-cgroup needs", wanted);
 	cg->slice = wanted && first != wanted ? strndup(wanted, first - wanted)
 	                                      : xstrdup(cg->rootless ? "user.slice" : "system.slice");
 	if (second && second == first + 1)
@@ -122,7 +122,7 @@ struct error *cgroup_systemd_plan(const char *wanted, const char *id, struct cgr
 		cg->unit = xasprintf("runsc-%s.scope", name);
 	slices = slice_path(cg->slice);
 	if (!slices || strchr(cg->unit, '/') || !*name)
-		return error_new("linux.cgroupsPath: \"%s\" names no slice and scope of systemd", wanted ? wanted : cg->unit);
+		return error_new("config.json: linux.cgroupsPath: \"%s\" names no slice and scope of systemd", wanted ? wanted : cg->unit);
 	*path = xasprintf("%s/%s", slices, cg->unit);
 	return NULL;
 }
