@@ -38,7 +38,7 @@ static struct {
 #define OFF(field) __builtin_offsetof(__typeof__(values), field)
 
 static const struct flag flags[] = {
-    {"process", 'p', FLAG_STRING, OFF(process), "FILE", "the process in JSON, as in config.json; takes the place of the flags below"},
+    {"process", 'p', FLAG_STRING, OFF(process), "FILE", "the process as in config.json, in place of most flags"},
     {"cwd", 0, FLAG_STRING, OFF(cwd), "DIR", "working directory in the container"},
     {"env", 'e', FLAG_LIST, OFF(env), "NAME=VALUE", "set an environment variable; may be repeated"},
     {"user", 'u', FLAG_STRING, OFF(user), "UID[:GID]", "user and group of the process"},
@@ -46,14 +46,14 @@ static const struct flag flags[] = {
     {"cap", 'c', FLAG_LIST, OFF(caps), "CAP_NAME", "add a capability; may be repeated"},
     {"no-new-privs", 0, FLAG_BOOL, OFF(no_new_privs), NULL, "set the process's no_new_privs"},
     {"tty", 't', FLAG_BOOL, OFF(terminal), NULL, "give the process a terminal"},
-    {"interactive", 'i', FLAG_BOOL, OFF(interactive), NULL, "accepted for compatibility: standard input is always passed"},
-    {"apparmor", 0, FLAG_STRING, OFF(apparmor), "PROFILE", "accepted for compatibility: the container does not reach the host's kernel"},
-    {"process-label", 0, FLAG_STRING, OFF(label), "LABEL", "accepted for compatibility, likewise"},
+    {"interactive", 'i', FLAG_BOOL, OFF(interactive), NULL, "accepted: standard input is always passed"},
+    {"apparmor", 0, FLAG_STRING, OFF(apparmor), "PROFILE", "accepted: nothing reaches the host's kernel"},
+    {"process-label", 0, FLAG_STRING, OFF(label), "LABEL", "accepted, likewise"},
     {"console-socket", 0, FLAG_STRING, OFF(console_socket), "PATH", "unix socket that receives the terminal"},
     {"detach", 'd', FLAG_BOOL, OFF(detach), NULL, "return when the process runs"},
     {"pid-file", 0, FLAG_STRING, OFF(pid_file), "FILE", "where to write the process id that stands for the process"},
     {"preserve-fds", 0, FLAG_UINT, OFF(preserve_fds), "N", "pass N further descriptors, from 3 on"},
-    {"ignore-paused", 0, FLAG_BOOL, OFF(ignore_paused), NULL, "allow it in a paused container; it runs once that is resumed"},
+    {"ignore-paused", 0, FLAG_BOOL, OFF(ignore_paused), NULL, "also in a paused container; it runs when that is resumed"},
     {0},
 };
 
@@ -235,7 +235,8 @@ static struct error *prepare_terminal(struct exec *x)
 	if (values.detach)
 		return error_new("cannot allocate tty if runsc will detach without setting console socket");
 	if (!isatty(0))
-		return error_new("the process is to have a terminal, but standard input is none; leave --tty out, or use --console-socket");
+		return error_new("the process is to have a terminal, but standard input is none; leave --tty out, or use "
+		                 "--console-socket");
 	return console_save(0);
 }
 

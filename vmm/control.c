@@ -185,8 +185,8 @@ static int adopt_fds(struct request *r, const int *fds, unsigned n)
 	return 0;
 }
 
-/* "create": first of all come the socket of its gofer and, with directfs, a descriptor per mount; mount-flags = <u32>*. Takes
- * them over, and steps over them. */
+/* "create": first of all come the socket of its gofer and, with directfs, a descriptor per mount; mount-flags = <u32>*.
+ * Takes them over, and steps over them. */
 static int adopt_mounts(struct request *r, const void *fdt, const int **fds, unsigned *n)
 {
 	bool directfs = fdt_getprop(fdt, 0, "directfs", NULL);

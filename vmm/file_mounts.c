@@ -99,7 +99,8 @@ static int64_t add(struct gofer *g, const int *fds, const uint32_t *flags, unsig
 			return -ENFILE;
 		}
 		gofer_get(g);
-		*m = (struct file_mount){ .number = mounts.next++, .flags = flags[i], .remote = i, .fd = fds ? fds[i] : -1, .gofer = g };
+		*m = (struct file_mount){ .number = mounts.next++, .flags = flags[i], .remote = i, .fd = fds ? fds[i] : -1,
+			.gofer = g };
 		if (fds)
 			file_fds_count(1);
 	}

@@ -155,7 +155,8 @@ static void init_main(void *arg)
 {
 	sched_first_switch();
 	int node = fdt_child(&boot.fdt, 0, "container");
-	int err = node < 0 ? container_refuse(-EINVAL, "the boot tree has no /container") : container_init_start(&container0, &boot.fdt, node, node);
+	int err = node < 0 ? container_refuse(-EINVAL, "the boot tree has no /container")
+	                   : container_init_start(&container0, &boot.fdt, node, node);
 	if (err)
 		fail(err);
 	container_started(&container0, 0);

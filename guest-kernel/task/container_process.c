@@ -32,7 +32,8 @@ static const char *error_text(int err)
 		{ENODEV, "no such file system"}, {EISDIR, "is a directory"}, {ELIBBAD, "the interpreter is not an ELF program"},
 		{ENOSPC, "no space left on device"}, {EEXIST, "file exists"}, {ENFILE, "too many open files in the sandbox"},
 		{EMFILE, "too many open files"}, {EAGAIN, "resource temporarily unavailable"}, {ETXTBSY, "text file busy"},
-		{EBADF, "bad file descriptor"}, {EFAULT, "bad address"}, {EBUSY, "device or resource busy"}, {ENXIO, "no such device or address"},
+		{EBADF, "bad file descriptor"}, {EFAULT, "bad address"}, {EBUSY, "device or resource busy"},
+		{ENXIO, "no such device or address"},
 		{ESTALE, "stale file handle"}, {EDQUOT, "disk quota exceeded"},
 	};
 
