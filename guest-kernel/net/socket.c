@@ -114,7 +114,7 @@ void sock_put_cmsg(struct sock_msg *m, int level, int type, const void *data, si
 	m->control_len += (uint32_t)space;
 }
 
-int sock_each_cmsg(const struct sock_msg *m, int (*fn)(void *ctx, int level, int type, const uint8_t *data, size_t len), void *ctx)
+int sock_each_cmsg(const struct sock_msg *m, cmsg_fn fn, void *ctx)
 {
 	uint32_t off = 0;
 	while (m->control_len - off >= sizeof(struct user_cmsghdr)) {

@@ -110,7 +110,8 @@ struct socket {
 /* Adds a control message to those of a receive; what has no room is cut off (MSG_CTRUNC). */
 void sock_put_cmsg(struct sock_msg *m, int level, int type, const void *data, size_t len);
 /* Calls fn for each control message of a send, until it fails. Malformed ones: -EINVAL. */
-int sock_each_cmsg(const struct sock_msg *m, int (*fn)(void *ctx, int level, int type, const uint8_t *data, size_t len), void *ctx);
+typedef int (*cmsg_fn)(void *ctx, int level, int type, const uint8_t *data, size_t len);
+int sock_each_cmsg(const struct sock_msg *m, cmsg_fn fn, void *ctx);
 /* SIGURG to the file's owner (F_SETOWN), if it has one. */
 void socket_signal_urgent(struct socket *s);
 

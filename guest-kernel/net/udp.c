@@ -11,7 +11,8 @@
 #define LO_INDEX 1
 
 /* Types of control messages: <linux/in.h> and <linux/in6.h> by number, since they define what net_abi.h does. */
-enum { CMSG_IP_RECVERR = 11, CMSG_IPV6_RECVERR = 25, CMSG_IP_TOS = 1, CMSG_IP_TTL = 2, CMSG_IP_PKTINFO = 8, CMSG_IP_ORIGDSTADDR = 20, CMSG_IPV6_PKTINFO = 50,
+enum { CMSG_IP_RECVERR = 11, CMSG_IPV6_RECVERR = 25, CMSG_IP_TOS = 1,
+       CMSG_IP_TTL = 2, CMSG_IP_PKTINFO = 8, CMSG_IP_ORIGDSTADDR = 20, CMSG_IPV6_PKTINFO = 50,
        CMSG_IPV6_HOPLIMIT = 52, CMSG_IPV6_TCLASS = 67 };
 
 static int udp_connect(struct socket *s, const struct sockaddr_buf *addr, uint32_t flags)
@@ -309,7 +310,8 @@ static void put_error(struct inet_sock *u, const struct inet_pkt *k, struct sock
 		memcpy(x.offender + 4, &a4, sizeof(a4));
 	else
 		memcpy(x.offender + 8, a6, sizeof(a6));
-	sock_put_cmsg(m, four ? IPPROTO_IP_ : IPPROTO_IPV6_, four ? CMSG_IP_RECVERR : CMSG_IPV6_RECVERR, &x, sizeof(x.e) + (four ? 16 : 28));
+	sock_put_cmsg(m, four ? IPPROTO_IP_ : IPPROTO_IPV6_, four ? CMSG_IP_RECVERR : CMSG_IPV6_RECVERR, &x,
+	              sizeof(x.e) + (four ? 16 : 28));
 }
 
 /* recv(2) with MSG_ERRQUEUE: never waits. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Network interfaces as programs learn of them: ioctls, netlink, getifaddrs, /proc/net, /sys/class/net (netdevice(7), rtnetlink(7)). */
+/* Network interfaces as programs learn of them: ioctls, netlink, getifaddrs, /proc/net, /sys/class/net (netdevice(7),
+ * rtnetlink(7)). */
 #include "abi.h"
 
 #include <arpa/inet.h>
