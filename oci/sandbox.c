@@ -52,7 +52,7 @@ struct error *sandbox_prepare_state(struct sandbox *sb)
 		e = cgroup_plan(c->spec->cgroups_path, c->id, c->options->systemd_cgroup, &sb->cgroup);
 	s->cgroup_paths = sb->cgroup.made;
 	if (e)
-		return e;
+		return c->spec->cgroups_path ? error_wrap(e, "%s/config.json", c->spec->bundle) : e;
 	/* Before the cgroups exist, so that `delete --force` finds them if we are killed now. */
 	e = state_save(s);
 	if (!e && c->use_cgroups) {

@@ -120,6 +120,11 @@ static int make_machine(void)
 	rc = vmm.ops->init(&pc, &vmm.info);
 	if (vmm.cfg.kvm_fd >= 0)
 		close(vmm.cfg.kvm_fd); /* one machine is enough */
+	if (rc == -ENOTSUP && *vmm.info.placement_why) {
+		vmm_fail("--sentry=guest: the Sentry cannot run in the guest here: %s. Use --sentry=auto or host",
+			 vmm.info.placement_why);
+		return rc;
+	}
 	if (!rc)
 		rc = memory_attach_platform();
 	if (rc) {

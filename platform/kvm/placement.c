@@ -109,11 +109,8 @@ int kvm_placement_choose(const struct platform_config *cfg, struct platform_info
 	rc = look(kvm.vcpu[0], info);
 	if (rc < 0)
 		return rc;
-	if (!rc && !strcmp(cfg->sentry, "guest")) {
-		vmm_log(LOG_ERR, "--sentry=guest: the Sentry cannot run in the guest here: %s. Use --sentry=auto or host",
-			info->placement_why);
+	if (!rc && !strcmp(cfg->sentry, "guest"))
 		return -ENOTSUP;
-	}
 	info->guest = kvm.guest = rc;
 	return 0;
 }

@@ -456,7 +456,7 @@ static void test_kicks(unsigned rounds)
 				;
 		kick_b();
 		while (__atomic_load_n(&shared[1]->kick_pending, __ATOMIC_SEQ_CST)) {
-			if (now() - t0 > 1) {
+			if (now() - t0 > 20) { /* long enough for a thread that the host does not run; a lost one never comes */
 				lost++;
 				break;
 			}
