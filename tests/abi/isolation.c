@@ -64,7 +64,8 @@ static bool cpu_is_tcg(void)
 	uint32_t brand[13] = {0};
 
 	for (uint32_t i = 0; i < 3; i++)
-		__asm__ volatile("cpuid" : "=a"(brand[4 * i]), "=b"(brand[4 * i + 1]), "=c"(brand[4 * i + 2]), "=d"(brand[4 * i + 3])
+		__asm__ volatile("cpuid"
+				 : "=a"(brand[4 * i]), "=b"(brand[4 * i + 1]), "=c"(brand[4 * i + 2]), "=d"(brand[4 * i + 3])
 				 : "a"(0x80000002 + i), "c"(0));
 	return strstr((char *)brand, "QEMU TCG") != NULL;
 }
@@ -357,7 +358,8 @@ static void segments(void)
 	CHECK(SIGNAL_OF(__asm__ volatile("mov $0x10, %%eax; mov %%eax, %%es" ::: "rax")) == SIGSEGV);
 	CHECK(SIGNAL_OF(__asm__ volatile("mov $0x40, %%eax; mov %%eax, %%ss" ::: "rax")) == SIGSEGV);
 	CHECK(SIGNAL_OF(__asm__ volatile("mov $7, %%eax; mov %%eax, %%ds" ::: "rax")) == SIGSEGV); /* no local table */
-	CHECK(cpu_is_tcg() || SIGNAL_OF(__asm__ volatile("pushq $0x10; lea 1f(%%rip), %%rax; pushq %%rax; lretq; 1:" ::: "rax", "memory")) == SIGSEGV);
+	CHECK(cpu_is_tcg() ||
+	      SIGNAL_OF(__asm__ volatile("pushq $0x10; lea 1f(%%rip), %%rax; pushq %%rax; lretq; 1:" ::: "rax", "memory")) == SIGSEGV);
 	__asm__ volatile("mov %%cs, %0" : "=r"(sel));
 	CHECK(sel == 0x33);
 	__asm__ volatile("mov %%ss, %0" : "=r"(sel));

@@ -132,7 +132,7 @@ ring0_vectors:
 	push	$vec
 	jmp	fatal
 	.else
-	.if	!(vec == 10 || vec == 11 || vec == 12 || vec == 13 || vec == 14 || vec == 17 || vec == 21 || vec == 29 || vec == 30)
+	.if	!((vec >= 10 && vec <= 14) || vec == 17 || vec == 21 || vec == 29 || vec == 30)
 	push	$0
 	.endif
 	push	$vec
