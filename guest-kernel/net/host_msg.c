@@ -158,6 +158,8 @@ ssize_t_ host_sock_recvmsg(struct socket *s, struct sock_msg *m)
 			iter_revert(m->iter, (size_t)r); /* look again when there is more */
 		} else if (r != -EAGAIN || dontwait) {
 			break;
+		} else if (!stream && READ_ONCE(h->recv_shut)) {
+			return 0; /* the host says so only to those who wait */
 		}
 		r = host_sock_wait_error(host_sock_wait(h, RECV_EVENTS, deadline), s->rcvtimeo_ns);
 		if (r)

@@ -273,6 +273,9 @@ static int host_shutdown(struct socket *s, int how)
 {
 	struct host_sock *h = host_sock_of(s);
 	int err = (int)hostcall2(HC_NET_SHUTDOWN, h->num, how);
+	/* Linux shuts even a socket that is not connected. */
+	if ((!err || err == -ENOTCONN) && how != 1)
+		WRITE_ONCE(h->recv_shut, true);
 	if (!err || err == -ENOTCONN)
 		host_sock_more(h, EPOLLIN | EPOLLOUT | EPOLLHUP);
 	return err;

@@ -21,6 +21,7 @@ struct host_sock {
 	uint32_t ready;              /* EPOLL* told by the host, cleared by who looks; lock */
 	struct hc_sockaddr accepted; /* whom accept(2) found; immutable */
 	uint32_t uid;                /* who made it, for /proc/net; immutable */
+	bool recv_shut;              /* shutdown(2): datagram readers do not wait any more; racy */
 	bool watched;                /* lock */
 	struct wait_queue pollers;   /* poll and epoll: woken by the host's events only */
 	struct wait_queue sleepers;  /* tasks inside operations */

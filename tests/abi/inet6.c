@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -154,6 +155,28 @@ static void datagrams(void)
 	close(a);
 	close(b);
 	close(c);
+}
+
+static void *shut_later(void *fd)
+{
+	usleep(50000);
+	shutdown(*(int *)fd, SHUT_RD);
+	return NULL;
+}
+
+/* A reader of datagrams that waits is told of shutdown(2). */
+static void shut_reader(void)
+{
+	int a = bound(SOCK_DGRAM, "::1");
+	struct sockaddr_in6 to = at6("::1", port_of(a));
+	pthread_t t;
+	char c;
+	CHECK_OK(connect(a, (void *)&to, sizeof(to)));
+	CHECK_OK(pthread_create(&t, NULL, shut_later, &a));
+	CHECK_EQ(recv(a, &c, 1, 0), 0);
+	pthread_join(t, NULL);
+	CHECK_ERRNO(recv(a, &c, 1, MSG_DONTWAIT), EAGAIN);
+	close(a);
 }
 
 static const struct cmsghdr *receive(int fd, struct msghdr *h, void *control, size_t room)
@@ -318,5 +341,5 @@ static void options(void)
 	close(d);
 }
 
-ABI_MAIN(ABI_TEST(names), ABI_TEST(dual_stack), ABI_TEST(datagrams), ABI_TEST(control_data), ABI_TEST(urgent),
+ABI_MAIN(ABI_TEST(names), ABI_TEST(dual_stack), ABI_TEST(datagrams), ABI_TEST(shut_reader), ABI_TEST(control_data), ABI_TEST(urgent),
     ABI_TEST(reset_early), ABI_TEST(options))
