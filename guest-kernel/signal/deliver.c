@@ -158,7 +158,7 @@ static bool get_signal(struct ksignal *k)
 			stop_here();
 			continue;
 		}
-		if (unlikely(READ_ONCE(t->ptrace.interrupt))) {
+		if (unlikely(READ_ONCE(t->ptrace.interrupt) || READ_ONCE(t->ptrace.notify))) {
 			ptrace_interrupt_stop();
 			continue;
 		}

@@ -44,7 +44,7 @@ void signal_flush(struct process *p, ksigset_t mask)
 void signal_recompute(struct task *t)
 {
 	ksigset_t pending = t->sig.pending.set | t->proc->sig.shared.set;
-	bool something = t->sig.kill_pending || t->sig.stop_pending || t->ptrace.interrupt || (pending & ~t->sig.blocked);
+	bool something = t->sig.kill_pending || t->sig.stop_pending || t->ptrace.interrupt || t->ptrace.notify || (pending & ~t->sig.blocked);
 
 	WRITE_ONCE(t->sig.flag_pending, something);
 }
@@ -133,7 +133,7 @@ static bool prepare_signal(struct process *p, struct task *target, int signo, bo
 			t->sig.stop_dequeued = false;
 			task_wake_state(t, 1u << TASK_STOPPED);
 			if (t->ptrace.seized) {
-				t->ptrace.interrupt = true;
+				t->ptrace.notify = true;
 				signal_wake(t, false);
 				if (t->ptrace.listening)
 					task_wake_state(t, 1u << TASK_TRACED);

@@ -84,7 +84,7 @@ static void check_registers(struct task *t)
 }
 
 /* Stops until resumed. Returns the signal to inject; -1 if it is not traced or dying. */
-static int stop(int code, const siginfo_t *si, bool group)
+static int stop(int code, siginfo_t *si, bool group)
 {
 	struct task *t = current;
 	struct process *p = t->proc;
@@ -101,6 +101,12 @@ static int stop(int code, const siginfo_t *si, bool group)
 	if (t->sig.stop_pending) {
 		t->sig.stop_pending = false;
 		last = p->sig.group_stop_left && --p->sig.group_stop_left == 0;
+	}
+	if (code >> 8 == PTRACE_EVENT_STOP) {
+		/* What it says holds now: a SIGCONT after this is told by another one. */
+		si->si_signo = p->sig.group_stop ? p->sig.group_stop_signo : SIGTRAP;
+		si->si_code = code = si->si_signo | PTRACE_EVENT_STOP << 8;
+		t->ptrace.notify = false;
 	}
 	t->ptrace.has_info = si;
 	if (si)
@@ -159,15 +165,11 @@ void ptrace_event(unsigned event, uint64_t message)
 void ptrace_group_stop(void)
 {
 	struct task *t = current;
-	int signo = t->proc->sig.group_stop_signo;
 
-	if (t->ptrace.seized) {
-		siginfo_t si;
-		siginfo_user(&si, signo, signo | PTRACE_EVENT_STOP << 8);
-		(void)stop(signo | PTRACE_EVENT_STOP << 8, &si, false);
-	} else {
-		(void)stop(signo, NULL, true);
-	}
+	if (t->ptrace.seized)
+		(void)trap(PTRACE_EVENT_STOP << 8);
+	else
+		(void)stop(t->proc->sig.group_stop_signo, NULL, true);
 }
 
 void ptrace_interrupt_stop(void)
@@ -176,13 +178,12 @@ void ptrace_interrupt_stop(void)
 	struct process *p = t->proc;
 
 	spin_lock(&p->sig.lock);
-	int signo = p->sig.group_stop ? p->sig.group_stop_signo : SIGTRAP;
-	bool wanted = t->ptrace.interrupt;
-	t->ptrace.interrupt = false;
+	bool wanted = t->ptrace.interrupt || t->ptrace.notify;
+	t->ptrace.interrupt = t->ptrace.notify = false;
 	signal_recompute(t);
 	spin_unlock(&p->sig.lock);
 	if (wanted && t->ptrace.tracer)
-		(void)trap(signo | PTRACE_EVENT_STOP << 8);
+		(void)trap(PTRACE_EVENT_STOP << 8);
 }
 
 int ptrace_signal(int signo, siginfo_t *si)
@@ -323,7 +324,7 @@ struct task *ptrace_unlink(struct task *t)
 	t->ptrace.tracer = NULL;
 	t->ptrace.options = 0;
 	t->ptrace.mode = PTRACE_RUN;
-	t->ptrace.interrupt = t->ptrace.seized = t->ptrace.step = false;
+	t->ptrace.interrupt = t->ptrace.notify = t->ptrace.seized = t->ptrace.step = false;
 	if (t->ptrace.ended) {
 		t->ptrace.ended = false;
 		pid_unref(t->tid);

@@ -26,6 +26,7 @@ struct task_ptrace {
 	bool privileged;          /* the tracer had CAP_SYS_PTRACE when it attached */
 	bool stopped;             /* in a stop */
 	bool listening;           /* PTRACE_LISTEN: stopped, but SIGCONT is reported */
+	bool notify;              /* seized: a SIGCONT came since the last PTRACE_EVENT_STOP began; sig.lock */
 	bool interrupt;           /* to stop with PTRACE_EVENT_STOP; also sig.lock */
 	bool ended;               /* a thread that has exited, kept for its tracer to wait for */
 	bool step;                /* resumed with PTRACE_SINGLESTEP */

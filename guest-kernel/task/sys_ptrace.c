@@ -188,10 +188,10 @@ static int64_t listen(struct task *t)
 	spin_lock(&tasklist_lock);
 	if (t->ptrace.seized && t->ptrace.stopped && t->ptrace.has_info &&
 	    (t->ptrace.info.si_code >> 8) == PTRACE_EVENT_STOP) {
-		t->ptrace.listening = true;
-		/* A SIGCONT since the stop began is reported at once. */
 		spin_lock(&t->proc->sig.lock);
-		if (t->ptrace.interrupt)
+		t->ptrace.listening = true;
+		/* Told between the stop and now: stop again for it. */
+		if (t->ptrace.notify)
 			task_wake_state(t, 1u << TASK_TRACED);
 		spin_unlock(&t->proc->sig.lock);
 		r = 0;
