@@ -18,11 +18,20 @@ static struct {
 	int debug_fd; /* debug log or -1 */
 } logger = {.fd = -1, .debug_fd = -1};
 
+/* Messages quote what bundles, hooks and sandboxes wrote: a terminal or a log must not take it for anything but text. */
+static char *one_line(char *msg)
+{
+	for (char *c = msg; *c; c++)
+		if ((unsigned char)*c < 0x20 || *c == 0x7f)
+			*c = *c == '\n' || *c == '\t' ? ' ' : '?';
+	return msg;
+}
+
 static struct error *error_make(char *msg)
 {
 	struct error *e = xcalloc(1, sizeof(*e));
 
-	e->msg = msg;
+	e->msg = one_line(msg);
 	return e;
 }
 
@@ -63,7 +72,7 @@ struct error *error_wrap(struct error *e, const char *fmt, ...)
 	msg = xasprintf("%s: %s", ctx, e->msg);
 	free(ctx);
 	free(e->msg);
-	e->msg = msg;
+	e->msg = one_line(msg);
 	return e;
 }
 
@@ -184,7 +193,7 @@ void log_warn(const char *fmt, ...)
 	char *msg;
 
 	va_start(ap, fmt);
-	msg = xvasprintf(fmt, ap);
+	msg = one_line(xvasprintf(fmt, ap));
 	va_end(ap);
 	if (logger.fd >= 0)
 		emit(logger.fd, "warning", msg, logger.json);
