@@ -148,7 +148,10 @@ int container_init_start(struct container *c, const struct fdt *f, int node, int
 		err = container_mount_all(f, node);
 	if (!err)
 		err = container_adjust_paths(f, node);
-	return err ? err : container_process_start(f, node, io_node);
+	if (!err)
+		return container_process_start(f, node, io_node);
+	container_drop_io(f, io_node, 0);
+	return err;
 }
 
 static void init_main(void *arg)

@@ -83,8 +83,7 @@ static int start_owned(struct container *c, struct task *t, struct request *x)
 		err = container_start_process(t);
 		if (!err)
 			return 0;
-		if (!control_unwatch(x->number))
-			err = 0; /* it heard the reason already */
+		(void)control_unwatch(x->number); /* nobody else could take it: t never ran */
 	}
 	task_discard(t);
 	container_uncharge_task(c);
@@ -99,9 +98,11 @@ static void exec_main(void *arg)
 
 	sched_first_switch();
 	int node = fdt_child(&x->fdt, 0, "process");
-	int err = container_enter_root();
-	if (!err)
-		err = node < 0 ? -EINVAL : container_process_start(&x->fdt, node, 0);
+	int err = node < 0 ? -EINVAL : container_enter_root();
+	if (err)
+		container_drop_io(&x->fdt, 0, 0);
+	else
+		err = container_process_start(&x->fdt, node, 0);
 	if (err)
 		tell_refused(x->number, err, current->refusal);
 	else

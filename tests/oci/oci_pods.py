@@ -230,6 +230,28 @@ def test_pod_gives_back(t):
     end(t, pod)
 
 
+def test_pod_refused_gives_back(t):
+    """What cannot be started leaves nothing in the sandbox either, whether its mounts or its process are refused."""
+    pod = pause(t)
+    sandbox = t.state_file(pod)["sandboxPid"]
+
+    def refused(text, change):
+        r = t.run("create", "--bundle", t.bundle(["/bin/true"], member(pod, change)), t.new_id())
+        equal(r.status, 128, text)
+        contains(r.err, text, "message")
+
+    def cycle():
+        refused("cannot make the mount point", lambda c: c["mounts"].append({"destination": "/etc/group/x", "type": "tmpfs", "source": "tmpfs"}))
+        refused("process.cwd", lambda c: c["process"].update(cwd="/etc/group"))
+
+    cycle()
+    before = descriptors(sandbox)
+    for _ in range(4):
+        cycle()
+    wait_for(lambda: descriptors(sandbox) <= before + 2, "descriptors given back")
+    end(t, pod)
+
+
 def test_pod_many(t):
     pod = pause(t)
     names = [t.new_id() for _ in range(8)]
