@@ -134,22 +134,20 @@ static void set_limits(const struct fdt *f, int node, struct process *p)
 }
 
 /* ---- program ---- */
-static int count_strings(const struct fdt *f, int node, const char *name)
-{
-	int n = 0;
-
-	while (fdt_stringlist(f, node, name, n))
-		n++;
-	return n;
-}
-
+/* The strings of a property, and room for so many more. In one pass: fdt_stringlist begins anew for each. */
 static char **copy_strings(const struct fdt *f, int node, const char *name, int extra, int *count)
 {
-	int n = count_strings(f, node, name);
-	char **v = kzalloc(sizeof(char *) * (size_t)(n + extra + 1));
+	uint32_t len = 0;
+	const char *list = fdt_prop(f, node, name, &len);
+	int n = 0;
 
-	for (int i = 0; v && i < n; i++) {
-		v[i] = kstrdup(fdt_stringlist(f, node, name, i));
+	if (!list || !len || list[len - 1])
+		len = 0;
+	for (uint32_t i = 0; i < len; i++)
+		n += !list[i];
+	char **v = kzalloc(sizeof(char *) * (size_t)(n + extra + 1));
+	for (int i = 0; v && i < n; i++, list += strlen(list) + 1) {
+		v[i] = kstrdup(list);
 		if (!v[i]) {
 			while (i--)
 				kfree(v[i]);
