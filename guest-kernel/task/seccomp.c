@@ -404,6 +404,34 @@ uint32_t seccomp_filter_count(struct task *t)
 }
 
 /* ---- installing ---- */
+/* A filter behind prev (NULL: the first) with room for len instructions, or ERR_PTR. */
+static struct seccomp_filter *filter_alloc(uint32_t len, struct seccomp_filter *prev)
+{
+	uint32_t path = len + FILTER_PENALTY + (prev ? prev->path_len : 0);
+
+	if (path > PATH_INSNS_MAX)
+		return ERR_PTR(-ENOMEM);
+	struct seccomp_filter *f = kmalloc(sizeof(*f) + len * sizeof(struct sock_filter));
+	if (!f)
+		return ERR_PTR(-ENOMEM);
+	*f = (struct seccomp_filter){.len = len, .path_len = path, .prev = prev};
+	ref_init(&f->refs);
+	return f;
+}
+
+/* Checks the instructions that are in place; err: why they are not. Returns f, or ERR_PTR once it has freed it. */
+static struct seccomp_filter *filter_finish(struct seccomp_filter *f, int err)
+{
+	if (!err)
+		err = check_program(f->insn, f->len);
+	if (err) {
+		kfree(f);
+		return ERR_PTR(err);
+	}
+	fill_cache(f);
+	return f;
+}
+
 static struct seccomp_filter *read_filter(uva_t at, struct seccomp_filter *prev)
 {
 	struct {
@@ -417,23 +445,10 @@ static struct seccomp_filter *read_filter(uva_t at, struct seccomp_filter *prev)
 		return ERR_PTR(-EINVAL);
 	if (!cred_own_capable(current->cred, CAP_SYS_ADMIN) && !current->no_new_privs)
 		return ERR_PTR(-EACCES);
-	uint32_t path = prog.len + FILTER_PENALTY + (prev ? prev->path_len : 0);
-	if (path > PATH_INSNS_MAX)
-		return ERR_PTR(-ENOMEM);
-	struct seccomp_filter *f = kmalloc(sizeof(*f) + prog.len * sizeof(struct sock_filter));
-	if (!f)
-		return ERR_PTR(-ENOMEM);
-	*f = (struct seccomp_filter){.len = prog.len, .path_len = path, .prev = prev};
-	ref_init(&f->refs);
-	int err = copy_in(f->insn, uva(prog.filter), prog.len * sizeof(struct sock_filter));
-	if (!err)
-		err = check_program(f->insn, f->len);
-	if (err) {
-		kfree(f);
-		return ERR_PTR(err);
-	}
-	fill_cache(f);
-	return f;
+	struct seccomp_filter *f = filter_alloc(prog.len, prev);
+	if (IS_ERR(f))
+		return f;
+	return filter_finish(f, copy_in(f->insn, uva(prog.filter), prog.len * sizeof(struct sock_filter)));
 }
 
 struct seccomp_filter *seccomp_filter_create(const void *program, uint32_t bytes, bool log)
@@ -442,19 +457,12 @@ struct seccomp_filter *seccomp_filter_create(const void *program, uint32_t bytes
 
 	if (!len || len > BPF_MAXINSNS || bytes % sizeof(struct sock_filter))
 		return ERR_PTR(-EINVAL);
-	struct seccomp_filter *f = kmalloc(sizeof(*f) + bytes);
-	if (!f)
-		return ERR_PTR(-ENOMEM);
-	*f = (struct seccomp_filter){.len = len, .path_len = len + FILTER_PENALTY, .log = log};
-	ref_init(&f->refs);
+	struct seccomp_filter *f = filter_alloc(len, NULL);
+	if (IS_ERR(f))
+		return f;
+	f->log = log;
 	memcpy(f->insn, program, bytes);
-	int err = check_program(f->insn, len);
-	if (err) {
-		kfree(f);
-		return ERR_PTR(err);
-	}
-	fill_cache(f);
-	return f;
+	return filter_finish(f, 0);
 }
 
 void seccomp_adopt(struct seccomp_filter *f)
