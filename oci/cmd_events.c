@@ -12,6 +12,8 @@
 #include "oci/command.h"
 #include "oci/state.h"
 
+#define INTERVAL_MAX_MS 86400e3
+
 static struct {
 	bool stats;
 	const char *interval;
@@ -28,20 +30,22 @@ static const struct flag flags[] = {
 static struct error *parse_interval(struct timespec *ts)
 {
 	char *end;
-	double n = strtod(values.interval, &end);
-	uint64_t ns;
+	double n = strtod(values.interval, &end), unit;
+	uint64_t ms;
 
-	if (end == values.interval || n <= 0 || n > 86400e9)
-		return error_new("--interval: \"%s\" is not a time", values.interval);
 	if (strcmp(end, "ms") == 0)
-		ns = n * 1e6;
+		unit = 1;
 	else if (strcmp(end, "s") == 0 || !*end)
-		ns = n * 1e9;
+		unit = 1e3;
 	else if (strcmp(end, "m") == 0)
-		ns = n * 60e9;
+		unit = 60e3;
 	else
 		return error_new("--interval: \"%s\" is not a time (ms, s and m are units)", values.interval);
-	*ts = (struct timespec){ns / 1000000000, ns % 1000000000};
+	/* So put, the condition refuses what is no number, too. */
+	if (end == values.interval || !(n * unit >= 1 && n * unit <= INTERVAL_MAX_MS))
+		return error_new("--interval: \"%s\" is not a time between 1ms and a day", values.interval);
+	ms = n * unit;
+	*ts = (struct timespec){ms / 1000, ms % 1000 * 1000000};
 	return NULL;
 }
 

@@ -456,5 +456,6 @@ def test_events(t):
     t.ok("kill", name, "KILL")
     equal(finish(p).status, 0, "it ends with the container")
     check(t.run("events", "--stats", name).status != 0, "a stopped one")
-    check(t.run("events", "--interval", "x", name).status != 0, "a bad interval")
+    for bad in ("x", "5x", "0", "-1s", "nan", "1e30m"):
+        check(t.run("events", "--interval", bad, name).status != 0, f"a bad interval: {bad}")
     t.ok("delete", name)
