@@ -97,11 +97,6 @@ size_t log_read_all(char *buf, size_t size)
 	return n;
 }
 
-size_t log_unread(void)
-{
-	return logbuf.end - logbuf.start;
-}
-
 void log_clear(void)
 {
 	spin_lock(&logbuf.lock);

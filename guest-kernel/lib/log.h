@@ -23,8 +23,6 @@ extern bool log_debug_enabled;
 /* Copies the last size bytes of the ring (as syslog(2) SYSLOG_ACTION_READ_ALL formats them); returns the length. */
 size_t log_read_all(char *buf, size_t size);
 size_t log_size(void);
-/* Bytes that log_read_all would return now. */
-size_t log_unread(void);
 void log_clear(void);
 
 /* A broken invariant: prints the message and a backtrace with symbols (resolved by the host), ends the sandbox. */

@@ -184,16 +184,15 @@ struct futex_key {
 };
 int mm_futex_key(uva_t p, bool shared, bool write, struct futex_key *key) MUST_CHECK;
 
-/* Direct-map ranges of user memory for host I/O. Faults in, takes a reference on each frame. Pins at most max ranges
- * (adjacent frames are joined) and returns the number of bytes covered (>0), or -EFAULT. write: memory will be
- * written. Frames of a file window are never pinned: -EAGAIN means bounce. */
+/* Direct-map ranges for host I/O. */
 struct pin_set {
 	struct hc_iov iov[HC_IOV_MAX];
 	uint32_t n;
 	bool write, kernel; /* mm_pin_append: frames will be written; mm_pin_kernel: no references are held */
 };
-ssize_t_ mm_pin(uva_t addr, size_t len, bool write, struct pin_set *out) MUST_CHECK;
-/* Adds to a set that has n and write set (iter_pin). */
+/* Adds user memory to a set that has n and write set (iter_pin). Faults in, takes a reference on each frame. Adds ranges while
+ * there is room (adjacent frames are joined) and returns the number of bytes covered, or -EFAULT. write: memory will be
+ * written. Frames of a file window are never pinned: -EAGAIN means bounce. */
 ssize_t_ mm_pin_append(uva_t addr, size_t len, bool write, struct pin_set *out) MUST_CHECK;
 /* A kernel buffer as a pin set; -EAGAIN if it is not in the direct map. Takes no references: see mm_unpin. */
 ssize_t_ mm_pin_kernel(void *buf, size_t len, struct pin_set *out) MUST_CHECK;

@@ -78,14 +78,6 @@ ssize_t_ mm_pin_append(uva_t addr, size_t len, bool write, struct pin_set *out)
 	return done;
 }
 
-ssize_t_ mm_pin(uva_t addr, size_t len, bool write, struct pin_set *out)
-{
-	out->n = 0;
-	out->write = write;
-	out->kernel = false;
-	return mm_pin_append(addr, len, write, out);
-}
-
 ssize_t_ mm_pin_kernel(void *buf, size_t len, struct pin_set *out)
 {
 	uint64_t a = (uint64_t)buf;

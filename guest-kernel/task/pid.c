@@ -278,11 +278,6 @@ struct task *task_lookup_user(int nr)
 	return task_lookup(pid_from_user(nr));
 }
 
-struct process *process_lookup_user(int nr)
-{
-	return process_lookup(pid_from_user(nr));
-}
-
 static struct task *get_task(struct task *t)
 {
 	if (t)

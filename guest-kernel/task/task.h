@@ -167,7 +167,6 @@ struct process *process_find_user(int nr);
 struct task *task_lookup(int tid);
 struct process *process_lookup(int pid);
 struct task *task_lookup_user(int nr);
-struct process *process_lookup_user(int nr);
 
 /* Does any process belong to the group? tasklist_lock held. */
 bool pgrp_exists(int pgid);
