@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include "vmm/events.h"
@@ -70,7 +71,7 @@ static struct file_mount *free_entry(void)
 }
 
 /* Caller holds the lock. */
-static int drop(struct file_mount *m)
+static void drop(struct file_mount *m)
 {
 	struct gofer *g = m->gofer;
 
@@ -80,7 +81,6 @@ static int drop(struct file_mount *m)
 	}
 	m->gofer = NULL;
 	gofer_put(g);
-	return 0;
 }
 
 /* Takes fds over, and a reference on g for each mount. Caller holds the lock. */
@@ -122,7 +122,7 @@ int64_t file_mounts_add(int fd, const int *fds, const uint32_t *flags, unsigned 
 	r = add(g, fds, flags, n);
 	pthread_mutex_unlock(&mounts.lock);
 	if (r >= 0 && events_watch_gofer(fd))
-		vmm_log(4, "the end of a gofer will not be noticed");
+		vmm_log(LOG_WARNING, "the end of a gofer will not be noticed");
 	gofer_put(g);
 	return r;
 }
@@ -182,8 +182,10 @@ int file_mount_drop(uint64_t number)
 
 	pthread_mutex_lock(&mounts.lock);
 	m = find(number);
-	if (m)
-		r = drop(m);
+	if (m) {
+		drop(m);
+		r = 0;
+	}
 	pthread_mutex_unlock(&mounts.lock);
 	return r;
 }

@@ -142,7 +142,7 @@ int64_t hc_NET_ACCEPT(struct vmm_vcpu *v, const uint64_t a[6])
 	name.len = len <= sizeof(name.data) ? len : sizeof(name.data);
 	rc = rc < 0 ? -errno : net_socket_add((int)rc, s->family);
 	if (rc >= 0 && hc_copy_out(a[1], &name, sizeof(name)))
-		rc = -EFAULT;
+		rc = net_socket_close(rc) ? -EBADF : -EFAULT; /* by a racing thread of a hostile Sentry */
 	net_socket_put(s);
 	return rc;
 }
