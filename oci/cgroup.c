@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 #include "oci/util.h"
 
 #define REMOVE_TRIES 200 /* of 5 ms */
+#define OTHERS_TRIES 20  /* of them, before processes that are still there count as somebody else's */
 #define MAKE_TRIES 20
 
 /* ---- making ---------------------------------------------------------------------------------------------------------- */
@@ -287,43 +287,29 @@ void cgroup_leave(const struct cgroup *cg)
 	leave_first(cg, cg->n);
 }
 
-static void kill_members(const char *dir)
-{
-	char *file = xasprintf("%s/cgroup.procs", dir), *text, *save = NULL;
-
-	text = read_file_at(AT_FDCWD, file, CGROUP_FILE_MAX, NULL);
-	for (char *p = text ? strtok_r(text, "\n", &save) : NULL; p; p = strtok_r(NULL, "\n", &save))
-		if (atoi(p) > 0 && atoi(p) != getpid())
-			kill(atoi(p), SIGKILL);
-	free(text);
-	free(file);
-}
-
 static bool is_leaf(char **made, unsigned i)
 {
 	return !made[i + 1] || !has_prefix(made[i + 1], made[i]) || made[i + 1][strlen(made[i])] != '/';
 }
 
 /* A process that has just died leaves its cgroup a moment later. */
-static void remove_leaf(const char *dir, bool force)
+static void remove_leaf(const char *dir, bool orphans)
 {
 	for (int i = 0; i < REMOVE_TRIES && rmdir(dir) < 0 && errno == EBUSY; i++) {
 		struct timespec ts = {.tv_nsec = 5000000};
 		char *procs = xasprintf("%s/cgroup.procs", dir);
 		char *text = read_file_at(AT_FDCWD, procs, CGROUP_FILE_MAX, NULL);
-		bool others = text && *text && !force;
+		bool others = text && *text && !orphans;
 
 		free(procs);
 		free(text);
-		if (others && i > 20)
+		if (others && i > OTHERS_TRIES)
 			break;
-		if (force)
-			kill_members(dir);
 		nanosleep(&ts, NULL);
 	}
 }
 
-void cgroup_remove(char **made, bool force)
+void cgroup_remove(char **made, bool orphans)
 {
 	unsigned n = 0;
 
@@ -332,7 +318,7 @@ void cgroup_remove(char **made, bool force)
 	/* A parent that has other containers by now stays for good, as every parent does with runc. */
 	while (n--) {
 		if (is_leaf(made, n))
-			remove_leaf(made[n], force);
+			remove_leaf(made[n], orphans);
 		else
 			(void)rmdir(made[n]);
 	}

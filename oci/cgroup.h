@@ -47,8 +47,9 @@ struct error *cgroup_take(struct cgroup *cg, const pid_t *pids, unsigned n) MUST
  * them from birth. True: cgroup_leave must follow. False: it is where it was, and children must be made to join. */
 bool cgroup_enter(const struct cgroup *cg) MUST_CHECK;
 void cgroup_leave(const struct cgroup *cg);
-/* Removes what was made; a directory that others use now is left. force: kill what is in the innermost ones first. */
-void cgroup_remove(char **made, bool force);
+/* Removes what was made, once the container's processes have ended; a directory that others use now is left, and so are
+ * they: containers may share one. orphans: some whose creator died before they were on record may be ending; wait longer. */
+void cgroup_remove(char **made, bool orphans);
 
 /* The directory of a controller ("memory"; on v2 they are all one), or NULL. */
 const char *cgroup_dir(const struct cgroup *cg, const char *controller);

@@ -82,7 +82,7 @@ static struct error *tear_down(struct sandbox *sb)
 	struct error *e;
 
 	end_process(&sb->state.pid); /* and with it the gofer */
-	cgroup_remove(sb->state.cgroup_paths, true);
+	cgroup_remove(sb->state.cgroup_paths, false);
 	e = state_remove(&sb->state);
 	if (spawned)
 		hooks_run_all(&sb->state, "poststop", STATE_STOPPED);
@@ -97,7 +97,7 @@ struct error *sandbox_destroy(struct state *s)
 		return e;
 	if (s->sandbox_id)
 		control_await_end(s->dir, s->id);
-	cgroup_remove(s->cgroup_paths, true);
+	cgroup_remove(s->cgroup_paths, !s->pid_start);
 	e = state_remove(s);
 	hooks_run_all(s, "poststop", STATE_STOPPED);
 	return e;

@@ -246,6 +246,21 @@ def test_cgroup_parent_shared(t):
             parent.rmdir()
 
 
+def test_cgroup_shared(t):
+    """Two containers in one cgroup: deleting the one that made it does nothing to the other, and leaves it."""
+    path = f"/{t.prefix}-shared"
+    first, second = (t.start(change=lambda c: c["linux"].update(cgroupsPath=path)) for _ in range(2))
+    state = t.state_file(second)
+    t.ok("delete", "--force", first)
+    check(alive(state["sandboxPid"]) and alive(state["goferPid"]), "the other container's processes")
+    equal(t.status_of(second), "running", "status")
+    members = [int(x) for c in t.cgroups() for x in (c / "cgroup.procs").read_text().split()]
+    check(state["sandboxPid"] in members, f"{state} {members}")
+    t.ok("delete", "--force", second)
+    for c in t.cgroups():
+        c.rmdir()
+
+
 def test_cgroup_oom_score(t):
     name = t.start(change=lambda c: c["process"].update(oomScoreAdj=321))
     state = t.state_file(name)
