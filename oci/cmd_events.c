@@ -88,7 +88,7 @@ static struct error *events(const struct options *o, const char *id)
 		struct state s;
 		cJSON *data = NULL;
 
-		e = state_open(o->root, id, false, &s);
+		e = seen ? state_open(o->root, id, false, &s) : state_open_created(o->root, id, &s);
 		if (e && seen) { /* deleted meanwhile */
 			error_free(e);
 			return NULL;

@@ -306,7 +306,7 @@ static struct error *check_state(const struct exec *x)
 static struct error *exec(const struct options *o, char **argv, int *status)
 {
 	struct exec x = {.control = -1, .signals = -1, .terminal = -1};
-	struct error *e = state_open(o->root, argv[0], false, &x.state);
+	struct error *e = state_open_created(o->root, argv[0], &x.state);
 
 	if (!e)
 		e = check_state(&x);

@@ -60,7 +60,7 @@ static struct error *run(const struct options *o, int argc, char **argv, int *st
 	struct error *e = argc > 1 ? parse_signal(argv[1], &signo) : NULL;
 
 	if (!e)
-		e = state_open(o->root, argv[0], false, &s);
+		e = state_open_created(o->root, argv[0], &s);
 	if (e)
 		return e;
 	/* There is none left to be signalled, which is what --all is for. */

@@ -120,7 +120,7 @@ static struct error *list(struct state *s)
 static struct error *run(const struct options *o, int argc, char **argv, int *status)
 {
 	struct state s;
-	struct error *e = state_open(o->root, argv[0], false, &s);
+	struct error *e = state_open_created(o->root, argv[0], &s);
 
 	if (!e && argc > 1)
 		e = error_new("options for ps are not supported: run ps in the container, with runsc exec");

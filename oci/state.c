@@ -23,6 +23,7 @@
 #define ID_MAX 128
 #define STATE_MAX (4u << 20)
 #define KILL_TIMEOUT_MS 10000
+#define CREATING_TRIES 200 /* of 5 ms; a hook of the container's own creation would wait for itself */
 
 static struct error *check_id(const char *id)
 {
@@ -147,6 +148,19 @@ struct error *state_open(const char *root, const char *id, bool locked, struct s
 		s->abandoned = locked || flock(s->dir, LOCK_SH | LOCK_NB) == 0;
 	if (!e && !locked && s->abandoned)
 		flock(s->dir, LOCK_UN);
+	return e;
+}
+
+struct error *state_open_created(const char *root, const char *id, struct state *s)
+{
+	const struct timespec step = {.tv_nsec = 5000000};
+	struct error *e = state_open(root, id, false, s);
+
+	for (int i = 0; !e && s->pid && state_status(s) == STATE_CREATING && i < CREATING_TRIES; i++) {
+		state_close(s);
+		nanosleep(&step, NULL);
+		e = state_open(root, id, false, s);
+	}
 	return e;
 }
 

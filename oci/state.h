@@ -40,6 +40,9 @@ struct error *state_create(const char *root, const char *id, struct state *s) MU
 /* Opens an existing container; locked: waits for other commands to finish with it. A directory without state.json
  * (runsc was killed very early) loads as an empty state. */
 struct error *state_open(const char *root, const char *id, bool locked, struct state *s) MUST_CHECK;
+/* The same, not locked. A program may run a moment before its creator has that on record: waits until it has, a second at
+ * most, for those who saw the program work and now want something of it. */
+struct error *state_open_created(const char *root, const char *id, struct state *s) MUST_CHECK;
 struct error *state_save(struct state *s) MUST_CHECK;
 void state_unlock(struct state *s);
 /* Removes everything under the directory and the directory. */

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Faults: processes killed, disks full, files truncated, memory and pids used up. Nothing hangs, nothing stays behind."""
+import json
 import os
 import re
 import signal
@@ -97,6 +98,38 @@ def test_interrupt_at_any_time(t):
         r = finish(p)
         check(r.status in (128, 128 + signal.SIGTERM, 128 + signal.SIGINT), r)
         t.expect_clean()
+
+
+def stopped_before_record(t):
+    """A foreground runsc that was stopped between its sandbox's start and its own record of that; the Popen and the id."""
+    b = t.bundle(["/bin/sh", "-c", "echo ready; while :; do sleep 0.1; done"])
+    for _ in range(20):
+        name = t.new_id()
+        p = t.popen("run", "--bundle", b, name, flags=["--ignore-cgroups"])
+        path = t.state / name / "state.json"
+        end = time.monotonic() + 10
+        while not path.exists() or not json.loads(path.read_text())["sandboxPid"]:
+            check(time.monotonic() < end, "not on record")
+        os.kill(p.pid, signal.SIGSTOP)
+        if not json.loads(path.read_text())["isStarted"]:
+            return p, name
+        os.kill(p.pid, signal.SIGCONT)
+        t.ok("kill", name, "KILL")
+        finish(p)
+    raise Failure("never early enough")
+
+
+def test_kill_before_record(t):
+    """A program that runs can be killed, though its runsc has not yet put on record that it does: kill waits for that."""
+    p, name = stopped_before_record(t)
+    read_until(p, "ready\n")
+    killer = t.popen("kill", name, "TERM")
+    time.sleep(0.1)
+    equal(killer.poll(), None, "kill, before its end")
+    os.kill(p.pid, signal.SIGCONT)
+    r = finish(killer)
+    equal((r.status, r.err), (0, ""), "kill")
+    equal(finish(p).status, 128 + signal.SIGTERM, "status")
 
 
 def test_stop_sandbox(t):
