@@ -24,6 +24,8 @@ const struct flag global_flags[] = {
         "whether others change the container's files meanwhile (default: shared; do: exclusive)"),
     OPT("overlay2", 0, FLAG_STRING, overlay2, "none|root:memory|all:memory", "writable overlay in memory over the root, or over all mounts"),
     OPT("directfs", 0, FLAG_BOOL, directfs, NULL, "let the sandbox use descriptors of the gofer's directories (default true)"),
+    OPT("host-uds", 0, FLAG_CHOICE, host_uds, "none|open|create|all", "sockets in the container's files that programs outside use: none"),
+    OPT("host-fifo", 0, FLAG_CHOICE, host_fifo, "none|open", "FIFOs in the container's files that programs outside use: none"),
     OPT("systemd-cgroup", 0, FLAG_BOOL, systemd_cgroup, NULL, "have systemd make the cgroups; linux.cgroupsPath is slice:prefix:name then"),
     OPT("allow-suid", 0, FLAG_BOOL, allow_suid, NULL, "let set-user-ID and set-group-ID bits of programs take effect (default false)"),
     OPT("ignore-cgroups", 0, FLAG_BOOL, ignore_cgroups, NULL, "make and join no cgroups"),
@@ -45,6 +47,8 @@ void options_default(struct options *o)
 	o->sentry = "auto";
 	o->tsc = "auto";
 	o->network = "host";
+	o->host_uds = "none";
+	o->host_fifo = "none";
 	o->directfs = true;
 }
 
@@ -97,6 +101,12 @@ struct error *options_check(struct options *o)
 	}
 	if (strcmp(o->network, "sandbox") == 0)
 		return error_new("--network=sandbox: there is no network stack in the sandbox yet; use --network=host or none");
+	if (strcmp(o->host_uds, "none") != 0)
+		return error_new("--host-uds=%s is not supported: a socket in the container's files connects programs of the container "
+		                 "only; leave the flag out, or use --host-uds=none", o->host_uds);
+	if (strcmp(o->host_fifo, "none") != 0)
+		return error_new("--host-fifo=%s is not supported: a FIFO in the container's files connects programs of the container "
+		                 "only; leave the flag out, or use --host-fifo=none", o->host_fifo);
 	if (strcmp(o->sentry, "guest") == 0 && strcmp(o->platform, "ptrace") == 0)
 		return error_new("--sentry=guest needs a virtual machine: it cannot be used with --platform=ptrace");
 	if (o->cpus > 256)

@@ -18,6 +18,7 @@ struct options {
 	const char *sentry;   /* auto, guest, host */
 	const char *tsc;      /* auto, trust, never */
 	const char *network;  /* none, host, sandbox (refused) */
+	const char *host_uds, *host_fifo; /* none; all else is refused */
 	const char *file_access; /* exclusive, shared; NULL: the command's default */
 	const char *overlay2; /* NULL: the command's default */
 	bool directfs, allow_suid, ignore_cgroups, systemd_cgroup;

@@ -252,6 +252,8 @@ def test_input_unknown_user(t):
 def test_input_flags(t):
     for flags, part in ((["--platform=xen"], "--platform"), (["--overlay2=disk"], "--overlay2"), (["--memory=1k"], "--memory"), (["--memory=x"], "--memory"),
                         (["--cpus=9999"], "--cpus"), (["--cpus=-1"], "--cpus"), (["--network=sandbox"], "--network"),
+                        (["--host-uds=open"], "--host-uds=open is not supported"), (["--host-uds=all"], "--host-uds=all is not supported"),
+                        (["--host-fifo=open"], "--host-fifo=open is not supported"), (["--host-uds=some"], "--host-uds"),
                         (["--sentry=guest"], "--sentry"), (["--file-access=x"], "--file-access"), (["--directfs=perhaps"], "--directfs"),
                         (["--nonsense"], "--nonsense")):
         refused(t, t.run("do", f"--root={t.rootfs}", "true", flags=flags), part)
