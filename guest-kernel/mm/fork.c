@@ -3,9 +3,11 @@
  * Copying an address space for fork(2). Shared mappings show the same frames; private frames become copy-on-write in
  * both, which edits the parent's entries and so needs a flush of the parent before its other threads run on.
  *
- * A small process with one thread is copied outright instead: a few hundred page copies cost less than the flush and
- * the two faults per page that copy-on-write would take. (With several threads a copy could tear what they write.)
+ * In host placement and on ptrace, where a fault is dear, a small process with one thread is copied outright instead: a few
+ * hundred page copies cost less than the flush and the two faults per page that copy-on-write would take. (With several
+ * threads a copy could tear what they write.) In guest placement a fault costs less than a copy, and most children exec.
  */
+#include "boot/boot.h"
 #include "mm/mm_impl.h"
 
 #define EAGER_MAX_PAGES 512
@@ -165,7 +167,7 @@ struct mm *mm_fork(struct mm *parent)
 		return NULL;
 	f.g = mmu_gather_begin(parent);
 	rwsem_write_lock(&parent->lock);
-	f.eager = atomic_load(&parent->users.n) == 1 && READ_ONCE(parent->rss_anon) <= EAGER_MAX_PAGES;
+	f.eager = !boot.guest_placement && atomic_load(&parent->users.n) == 1 && READ_ONCE(parent->rss_anon) <= EAGER_MAX_PAGES;
 	copy_fields(f.child, parent);
 	for (struct vma *v = vma_first(parent); v && !r; v = vma_next(v))
 		r = copy_vma(&f, v);

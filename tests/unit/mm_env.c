@@ -5,6 +5,7 @@
  *
  * The kernel's headers and libc's do not go together in one file: the few libc functions needed are declared here.
  */
+#include "boot/boot.h"
 #include "mm/mm_impl.h"
 #include "mm_env.h"
 #include "signal/signal.h"
@@ -20,6 +21,7 @@ int madvise(void *addr, size_t len, int advice);
 static uint64_t ram_bytes = RAM_CHUNK_SIZE;
 struct env_counts env_counts;
 uint64_t boot_kernel_pml4[16] = {0x1003};
+struct boot_params boot;
 struct container container0;
 spinlock_t tasklist_lock;
 struct list_node process_list = LIST_INIT(process_list);
