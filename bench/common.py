@@ -67,6 +67,21 @@ def make_bundle(where, root, args):
     return str(where)
 
 
+def micro(argv, cwd):
+    """What the microbenchmarks print, by name."""
+    p = subprocess.run(argv, cwd=cwd, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=300, check=False)
+    values = {}
+    for line in p.stdout.splitlines():
+        name, _, value = line.partition(" ")
+        try:
+            values[name] = float(value)
+        except ValueError:
+            pass
+    if p.returncode:
+        print(f"bench: {' '.join(argv[:2])}...: status {p.returncode}: {p.stderr.strip()[-300:]}", file=sys.stderr)
+    return values
+
+
 def works(r, bundle):
     ident, argv = r.argv(bundle)
     status = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode

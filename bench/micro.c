@@ -4,6 +4,8 @@
  *
  *     micro NAME...      prints `NAME VALUE` lines (units in the table below); files are made in the current directory
  *     micro exit         ends at once: what fork+exec+wait measures
+ *     micro count N NAME for whoever counts something outside: makes N/8 calls, prints `ready`, waits for a line, makes N calls,
+ *                        prints `done`, waits for another line. Only for those that print microseconds per call
  *     micro echo         answers each line of standard input with the same line
  */
 #define _GNU_SOURCE
@@ -13,6 +15,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -53,12 +56,33 @@ static void *map(size_t len, int flags)
 	return p;
 }
 
+static unsigned long count; /* of `micro count` */
+
+static void counted(void (*fn)(void))
+{
+	char line[16];
+
+	for (unsigned long i = 0; i < count / 8 + 1; i++)
+		fn();
+	for (int turn = 0; turn < 2; turn++) {
+		for (unsigned long i = 0; turn && i < count; i++)
+			fn();
+		puts(turn ? "done" : "ready");
+		fflush(stdout);
+		if (read(STDIN_FILENO, line, sizeof(line)) <= 0)
+			die("stdin");
+	}
+	_exit(0);
+}
+
 /* Microseconds per call of fn: the best of 20 batches of about 15 ms each, since the machine may do other things, too. */
 static double per_call(void (*fn)(void))
 {
 	double best = 1e9, t0 = now(), t;
 	unsigned long n = 0;
 
+	if (count)
+		counted(fn);
 	while (now() - t0 < 0.015) {
 		fn();
 		n++;
@@ -75,6 +99,7 @@ static double per_call(void (*fn)(void))
 
 /* ---- system calls ---- */
 static void one_getppid(void) { syscall(SYS_getppid); }
+static void one_clock(void) { (void)now(); }
 
 static void one_open(void)
 {
@@ -111,6 +136,7 @@ static void make_file(size_t len)
 }
 
 static double bench_getppid(void) { return per_call(one_getppid); }
+static double bench_clock(void) { return per_call(one_clock); }
 static double bench_map(void) { return per_call(one_map); }
 
 static double bench_open(void)
@@ -141,6 +167,42 @@ static double bench_touch(void)
 		munmap((void *)p, 64 * MIB);
 	}
 	return best * 1e6 / (64 * MIB / PAGE);
+}
+
+/* Without a second look: memory that nobody had before. */
+static double bench_first(void)
+{
+	volatile char *p = map(64 * MIB, MAP_PRIVATE);
+	double t0 = now();
+
+	madvise((void *)p, 64 * MIB, MADV_NOHUGEPAGE);
+	for (size_t i = 0; i < 64 * MIB; i += PAGE)
+		p[i] = 1;
+	return (now() - t0) * 1e6 / (64 * MIB / PAGE);
+}
+
+#define FAULT_AREA (4 * MIB)
+static volatile char *fault_area;
+static size_t fault_next;
+
+static void one_fault(void)
+{
+	fault_area[fault_next] = 1;
+	fault_next += PAGE;
+	if (fault_next == FAULT_AREA) {
+		madvise((void *)fault_area, FAULT_AREA, MADV_DONTNEED);
+		fault_next = 0;
+	}
+}
+
+/* The same few frames over and over, with their release. */
+static double bench_fault(void)
+{
+	fault_area = map(FAULT_AREA, MAP_PRIVATE);
+	madvise((void *)fault_area, FAULT_AREA, MADV_NOHUGEPAGE);
+	for (size_t i = 0; i < 4 * FAULT_AREA / PAGE; i++)
+		one_fault();
+	return per_call(one_fault);
 }
 
 /* ---- processes ---- */
@@ -195,6 +257,46 @@ static double bench_pipe(void)
 	t = per_call(one_pipe);
 	close(to_child[1]);
 	waitpid(pid, NULL, 0);
+	return t;
+}
+
+#define RING 8
+
+/* A byte goes round through eight processes on one CPU: each step is a switch. */
+static double bench_switch(void)
+{
+	int from[2], to[2];
+	cpu_set_t cpus, one;
+	char c;
+
+	CPU_ZERO(&one);
+	if (sched_getaffinity(0, sizeof(cpus), &cpus))
+		die("sched_getaffinity");
+	for (int i = 0; i < CPU_SETSIZE && !CPU_COUNT(&one); i++)
+		if (CPU_ISSET(i, &cpus))
+			CPU_SET(i, &one);
+	if (sched_setaffinity(0, sizeof(one), &one) || pipe(to_child) || pipe(to_parent))
+		die("switch");
+	from[0] = to_child[0];
+	for (int i = 1; i < RING; i++) {
+		if (i < RING - 1 && pipe(to))
+			die("pipe");
+		if (i == RING - 1)
+			to[1] = to_parent[1];
+		if (!fork()) {
+			close(to_child[1]);
+			while (read(from[0], &c, 1) == 1 && write(to[1], &c, 1) == 1)
+				;
+			_exit(0);
+		}
+		close(from[0]);
+		close(to[1]);
+		from[0] = to[0];
+	}
+	double t = per_call(one_pipe) / RING;
+	close(to_child[1]);
+	while (wait(NULL) > 0)
+		;
 	return t;
 }
 
@@ -395,19 +497,52 @@ static double bench_read(void)
 	return throughput(false);
 }
 
+static int small_fd;
+static char small[PAGE];
+
+static void one_small_read(void)
+{
+	if (pread(small_fd, small, PAGE, 0) != (ssize_t)PAGE)
+		die("pread");
+}
+
+static void one_small_write(void)
+{
+	if (pwrite(small_fd, small, PAGE, 0) != (ssize_t)PAGE)
+		die("pwrite");
+}
+
+static double bench_small(void (*fn)(void))
+{
+	make_file(PAGE);
+	small_fd = open(FILE_NAME, O_RDWR);
+	if (small_fd < 0)
+		die(FILE_NAME);
+	return per_call(fn);
+}
+
+static double bench_small_read(void) { return bench_small(one_small_read); }
+static double bench_small_write(void) { return bench_small(one_small_write); }
+
 /* ---- */
 static const struct {
 	const char *name;
 	double (*fn)(void);
 } benches[] = {
 	{"getppid", bench_getppid},     /* us per call */
+	{"clock", bench_clock},         /* us per clock_gettime */
+	{"fault", bench_fault},         /* us per page of anonymous memory, from frames that were in use before, and their release */
+	{"first", bench_first},         /* us per page of 64 MiB that was never touched before, as far as we know */
 	{"touch", bench_touch},         /* us per page of 64 MiB fresh anonymous memory */
 	{"forkexec", bench_fork_exec},  /* us per fork+exec+wait */
 	{"open", bench_open},           /* us per open+close */
 	{"stat", bench_stat},           /* us per stat */
 	{"pipe", bench_pipe},           /* us per round trip of one byte between two processes */
+	{"switch", bench_switch},       /* us per step of a byte through eight processes on one CPU */
 	{"futex", bench_futex},         /* us per round trip between two threads */
 	{"mmap", bench_map},            /* us per mmap of 1 MiB, one touch, munmap */
+	{"pread", bench_small_read},    /* us per 4 KiB from a file */
+	{"pwrite", bench_small_write},  /* us per 4 KiB into a file */
 	{"write", bench_write},         /* MB/s */
 	{"read", bench_read},           /* MB/s */
 	{"tcp", bench_tcp},             /* us per round trip of one byte between two processes over TCP */
@@ -450,6 +585,8 @@ int main(int argc, char **argv)
 			return 0;
 		if (!strcmp(argv[a], "echo"))
 			echo();
+		if (!strcmp(argv[a], "count") && a + 1 < argc)
+			count = strtoul(argv[++a], NULL, 10);
 		for (unsigned i = 0; i < sizeof(benches) / sizeof(benches[0]); i++)
 			if (!strcmp(argv[a], benches[i].name))
 				run(i);

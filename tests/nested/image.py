@@ -88,8 +88,8 @@ def copy_modules(version, root):
             (root / "modules" / source.name).write_bytes(subprocess.check_output(["xz", "-dc", str(source) + ".xz"]))
 
 
-def make(build, debian, version, tests, out):
-    """Writes the archive. tests: lines of /tests/list, see init."""
+def make(build, debian, version, tests, out, extra=()):
+    """Writes the archive. tests: lines of /tests/list, see init; extra: files that go into /tests, too."""
     root = out.parent / "nested-root"
     shutil.rmtree(root, ignore_errors=True)
     root.mkdir()
@@ -106,6 +106,8 @@ def make(build, debian, version, tests, out):
     for program in (build / "tests/abi").glob("abi_*"):
         if program.is_file():
             shutil.copy2(program, root / "tests")
+    for path in extra:
+        shutil.copy2(path, root / "tests")
     for case in CASES.glob("*.sh"):
         shutil.copy2(case, root / "tests/cases")
     (root / "tests/list").write_text("".join(t + "\n" for t in tests))
