@@ -31,11 +31,13 @@ enum watch_kind { WATCH_STOP, WATCH_IO, WATCH_CONTROL, WATCH_GOFER, WATCH_NET };
 
 static struct {
 	int epoll_fd;
+	int net_fd;                     /* epoll of host sockets, watched by epoll_fd */
+	pthread_mutex_t net_lock;       /* from an event of net_fd until it is in the ring; before lock */
 	pthread_mutex_t lock;
 	uint32_t head;                  /* protected by lock */
 	struct event *backlog;          /* protected by lock */
 	unsigned nr_backlog, max_backlog;
-} ev = { .epoll_fd = -1, .lock = PTHREAD_MUTEX_INITIALIZER };
+} ev = { .epoll_fd = -1, .net_fd = -1, .net_lock = PTHREAD_MUTEX_INITIALIZER, .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static uint64_t watch_id(enum watch_kind kind, uint32_t n) { return (uint64_t)kind << 32 | n; }
 
@@ -81,7 +83,7 @@ static void hold_back(const struct event *e)
 	ev.backlog[ev.nr_backlog++] = *e;
 }
 
-void event_post(uint32_t type, uint32_t id, int64_t arg)
+static void post(uint32_t type, uint32_t id, int64_t arg, bool kick)
 {
 	struct event e = { type, id, arg };
 
@@ -90,7 +92,13 @@ void event_post(uint32_t type, uint32_t id, int64_t arg)
 	if (ev.nr_backlog || !ring_put(&e))
 		hold_back(&e);
 	pthread_mutex_unlock(&ev.lock);
-	vcpu_kick_any();
+	if (kick)
+		vcpu_kick_any();
+}
+
+void event_post(uint32_t type, uint32_t id, int64_t arg)
+{
+	post(type, id, arg, true);
 }
 
 /* Milliseconds until the loop must look again, -1: only for events. */
@@ -124,12 +132,39 @@ int events_watch_io(int fd, unsigned io, uint32_t events)
 	return epoll_ctl(ev.epoll_fd, EPOLL_CTL_ADD, fd, &e) ? -errno : 0;
 }
 
+/* Caller holds net_lock: on its return nothing that came before is still under way. */
+static void collect_net(bool kick)
+{
+	struct epoll_event got[32];
+	int n;
+
+	do {
+		n = epoll_pwait(ev.net_fd, got, 32, 0, NULL);
+		for (int i = 0; i < n; i++)
+			post(EV_NET, (uint32_t)got[i].data.u64, got[i].events, kick);
+	} while (n == 32 || (n < 0 && errno == EINTR));
+}
+
 int events_watch_net(int fd, uint32_t number)
 {
 	struct epoll_event e = { .events = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET,
 		.data.u64 = watch_id(WATCH_NET, number) };
 
-	return epoll_ctl(ev.epoll_fd, EPOLL_CTL_ADD, fd, &e) && errno != EEXIST ? -errno : 0;
+	int rc = 0;
+
+	pthread_mutex_lock(&ev.net_lock);
+	if (epoll_ctl(ev.net_fd, EPOLL_CTL_ADD, fd, &e) && errno != EEXIST)
+		rc = -errno;
+	collect_net(false);
+	pthread_mutex_unlock(&ev.net_lock);
+	return rc;
+}
+
+void events_collect_net(bool kick)
+{
+	pthread_mutex_lock(&ev.net_lock);
+	collect_net(kick);
+	pthread_mutex_unlock(&ev.net_lock);
 }
 
 int events_watch_control(int fd, uint32_t index)
@@ -152,14 +187,23 @@ void events_unwatch(int fd)
 	epoll_ctl(ev.epoll_fd, EPOLL_CTL_DEL, fd, NULL);
 }
 
+static int watch_own(int fd, enum watch_kind kind)
+{
+	struct epoll_event e = { .events = EPOLLIN, .data.u64 = watch_id(kind, 0) };
+
+	return epoll_ctl(ev.epoll_fd, EPOLL_CTL_ADD, fd, &e) ? -errno : 0;
+}
+
 int events_init(void)
 {
-	struct epoll_event e = { .events = EPOLLIN, .data.u64 = watch_id(WATCH_STOP, 0) };
+	int rc;
 
 	ev.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (ev.epoll_fd < 0)
+	ev.net_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (ev.epoll_fd < 0 || ev.net_fd < 0)
 		return -errno;
-	return epoll_ctl(ev.epoll_fd, EPOLL_CTL_ADD, vmm.stop_fd, &e) ? -errno : 0;
+	rc = watch_own(vmm.stop_fd, WATCH_STOP);
+	return rc ? rc : watch_own(ev.net_fd, WATCH_NET);
 }
 
 void events_wake(void)
@@ -199,7 +243,7 @@ void events_run(void)
 				io_event(id, got[i].events);
 				break;
 			case WATCH_NET:
-				event_post(EV_NET, id, got[i].events);
+				events_collect_net(true);
 				break;
 			case WATCH_GOFER:
 				if ((int)id == vmm.cfg.gofer_fd)

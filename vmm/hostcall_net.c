@@ -413,6 +413,12 @@ int64_t hc_NET_WATCH(struct vmm_vcpu *v, const uint64_t a[6])
 	return rc;
 }
 
+int64_t hc_NET_EVENTS(struct vmm_vcpu *v, const uint64_t a[6])
+{
+	events_collect_net(false);
+	return 0;
+}
+
 int64_t hc_NET_POLL(struct vmm_vcpu *v, const uint64_t a[6])
 {
 	const short all = POLLIN | POLLPRI | POLLOUT | POLLRDNORM | POLLRDBAND | POLLWRNORM | POLLWRBAND | POLLRDHUP;

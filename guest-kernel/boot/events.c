@@ -25,6 +25,7 @@ static struct {
 		int64_t result;
 	} async[ASYNC_SLOTS]; /* async_lock */
 	struct wait_queue async_wait;
+	bool net_watched; /* only ever set */
 } events;
 
 void events_init(void)
@@ -131,6 +132,29 @@ static void handle(const struct event *e)
 static bool ring_empty(struct event_ring *r)
 {
 	return atomic_load(&r->head) == READ_ONCE(r->tail);
+}
+
+/* As events_drain, but nothing is under way elsewhere on return. */
+static void settle(void)
+{
+	events_drain();
+	/* Whoever had the lock meanwhile has taken the rest, and handles it before it lets go. */
+	spin_lock(&events.lock);
+	spin_unlock(&events.lock);
+}
+
+void events_net_watched(void)
+{
+	WRITE_ONCE(events.net_watched, true);
+	settle();
+}
+
+void events_refresh(void)
+{
+	if (!READ_ONCE(events.net_watched))
+		return;
+	hostcall0(HC_NET_EVENTS);
+	settle();
 }
 
 void events_drain(void)

@@ -9,6 +9,11 @@
  * any vCPU, no locks held, does not sleep. */
 void events_drain(void);
 void events_init(void);
+/* A host socket is watched now. What held already has been handled on return. */
+void events_net_watched(void);
+/* Before an answer about readiness: what the host's sockets have to tell, at once. Nothing where none is watched. May not
+ * be called under a spinlock. */
+void events_refresh(void);
 
 /* A token for one asynchronous hostcall, or 0 when all are in use (then make the call synchronously). */
 uint32_t async_token(void);

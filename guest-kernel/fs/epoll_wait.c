@@ -2,6 +2,7 @@
 /* epoll_wait(2), epoll_pwait(2), epoll_pwait2(2): taking what is ready, and sleeping until something is. */
 #include "fs/epoll_impl.h"
 
+#include "boot/events.h"
 #include "fs/poll_waits.h"
 #include "signal/signal.h"
 #include "syscall/syscall.h"
@@ -99,6 +100,7 @@ static int64_t do_wait(int epfd, uva_t events, int max, uint64_t deadline)
 		return -EINVAL;
 	}
 	ep = f->private;
+	events_refresh();
 	for (;;) {
 		r = epoll_ready(ep) ? ep_collect(ep, events, max) : 0;
 		if (r || !deadline)

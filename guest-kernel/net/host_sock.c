@@ -5,6 +5,7 @@
 #include <asm/ioctls.h>
 #include <linux/sockios.h>
 
+#include "boot/events.h"
 #include "lib/log.h"
 #include "lib/string.h"
 #include "net/inet.h"
@@ -138,9 +139,12 @@ static void watch(struct host_sock *h)
 	bool first = !h->watched;
 	h->watched = true;
 	spin_unlock(&h->lock);
-	/* The registration itself tells what holds already. */
-	if (first && hostcall1(HC_NET_WATCH, h->num) < 0)
+	if (!first)
+		return;
+	/* The registration itself tells what holds already: no news to those who begin to wait after it. */
+	if (hostcall1(HC_NET_WATCH, h->num) < 0)
 		pr_warn("host socket %u cannot be watched", h->num);
+	events_net_watched();
 }
 
 static void host_owner_set(struct socket *s) { watch(host_sock_of(s)); }
@@ -174,9 +178,9 @@ int host_sock_wait_error(int err, uint64_t timeout_ns)
 static uint32_t host_poll(struct socket *s, struct file *f, struct poll_table *pt)
 {
 	struct host_sock *h = host_sock_of(s);
-	poll_wait(f, &h->pollers, pt);
 	if (pt)
 		watch(h);
+	poll_wait(f, &h->pollers, pt);
 	int64_t now = hostcall1(HC_NET_POLL, h->num);
 	return now < 0 ? EPOLLERR : (uint32_t)now;
 }

@@ -87,7 +87,8 @@
 	H(75, NET_IOCTL,   network, "sock, request, buf*, len", "SIOCGIF*, FIONREAD, SIOCOUTQ, SIOCATMARK; result: bytes of buf that count") \
 	H(76, NET_WATCH,   network, "sock",                  "from now on each change of readiness is told (EV_NET)") \
 	H(77, NET_POLL,    network, "sock",                  "EPOLL* events that hold now") \
-	H(78, NET_CLOSE,   network, "sock",                  "close(2)")
+	H(78, NET_CLOSE,   network, "sock",                  "close(2)") \
+	H(79, NET_EVENTS,  network, "",                      "tell now (EV_NET) what changed, instead of a little later")
 
 enum {
 #define HC_NUMBER(nr, name, family, args, doc) HC_##name = nr,
