@@ -95,10 +95,10 @@
 	C(connect, NETWORK, "NET_CONNECT") \
 	C(listen, NETWORK, "NET_LISTEN") \
 	C(shutdown, NETWORK, "NET_SHUTDOWN") \
-	C(getsockname, NETWORK, "NET_NAME") \
-	C(getpeername, NETWORK, "NET_NAME") \
-	C(getsockopt, NETWORK, "NET_GETOPT") \
-	C(setsockopt, NETWORK, "NET_SETOPT") \
+	C(getsockname, NETWORK, "NET_GETNAME") \
+	C(getpeername, NETWORK, "NET_GETNAME") \
+	C(getsockopt, NETWORK, "NET_GETSOCKOPT") \
+	C(setsockopt, NETWORK, "NET_SETSOCKOPT") \
 	C(ptrace, PTRACE, "the tracer; stubs are clones of a template that exists already, so making one is ptrace too") \
 	C(wait4, PTRACE, "a stub's stops") \
 	C(kill, PTRACE, "a stub's end") \
