@@ -14,6 +14,7 @@
 #include "oci/control_client.h"
 #include "oci/launch.h"
 #include "oci/state.h"
+#include "oci/util.h"
 
 static struct {
 	const char *format;
@@ -91,10 +92,13 @@ static struct error *print_table(const void *reply)
 	}
 	printf("UID          PID    PPID  C STIME TTY          TIME CMD\n");
 	for (int i = 0; i < rows; i++) {
+		const char *given = fdt_stringlist_get(reply, 0, "names", i, NULL);
+		char *name = one_line(xstrdup(given ? given : "?")); /* a process can give itself any */
 		struct row r = {fdt32_ld(c[0] + i), fdt32_ld(c[1] + i), fdt32_ld(c[2] + i), fdt32_ld(c[3] + i),
-		                fdt32_ld(c[4] + i), fdt32_ld(c[5] + i), fdt_stringlist_get(reply, 0, "names", i, NULL)};
+		                fdt32_ld(c[4] + i), fdt32_ld(c[5] + i), name};
 
 		print_row(&r, uptime, now);
+		free(name);
 	}
 	return NULL;
 }

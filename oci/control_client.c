@@ -97,8 +97,8 @@ struct error *control_send(int fd, struct tree *t, const int *fds, unsigned nfds
 	return NULL;
 }
 
-/* libfdt 1.6 does not check old versions of the format well enough; a sandbox may be hostile. */
-static bool is_tree(const void *p, ssize_t n)
+/* libfdt 1.6 does not check old versions of the format well enough. */
+bool control_is_tree(const void *p, ssize_t n)
 {
 	return n >= (ssize_t)sizeof(struct fdt_header) && fdt_version(p) >= 16 && !fdt_check_full(p, n);
 }
@@ -117,7 +117,7 @@ static struct error *receive(int fd, int seconds, void *reply)
 	n = recv(fd, reply, CTL_MESSAGE_MAX, 0);
 	if (n < 0)
 		return error_errno(errno, "cannot read from the sandbox");
-	if (!is_tree(reply, n))
+	if (!control_is_tree(reply, n))
 		return error_new("the sandbox is gone, or its answer is malformed");
 	err = (int32_t)launch_u32(reply, 0, "error", 0);
 	msg = launch_string(reply, 0, "message");

@@ -28,6 +28,8 @@ struct error *control_send(int fd, struct tree *t, const int *fds, unsigned nfds
 /* The next reply, checked, in memory that is the caller's to free; its error, if it has one, is returned (and no reply).
  * seconds: how long to wait, -1: for ever. */
 struct error *control_receive(int fd, int seconds, void **reply) MUST_CHECK;
+/* Whether the n bytes at p (8-aligned) are a tree that libfdt may read; a sandbox may be hostile. */
+bool control_is_tree(const void *p, ssize_t n);
 /* Waits until the container has ended, or at most some seconds. */
 void control_await_end(int dir, const char *id);
 /* What to send of a descriptor for the container: pipes and terminals are opened once more, non-blocking, since the sandbox

@@ -18,15 +18,6 @@ static struct {
 	int debug_fd; /* debug log or -1 */
 } logger = {.fd = -1, .debug_fd = -1};
 
-/* Messages quote what bundles, hooks and sandboxes wrote: a terminal or a log must not take it for anything but text. */
-static char *one_line(char *msg)
-{
-	for (char *c = msg; *c; c++)
-		if ((unsigned char)*c < 0x20 || *c == 0x7f)
-			*c = *c == '\n' || *c == '\t' ? ' ' : '?';
-	return msg;
-}
-
 static struct error *error_make(char *msg)
 {
 	struct error *e = xcalloc(1, sizeof(*e));

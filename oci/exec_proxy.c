@@ -72,7 +72,7 @@ static int read_answer(int control)
 
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return -1;
-	if (n < (ssize_t)sizeof(struct fdt_header) || fdt_version(u.buf) < 16 || fdt_check_full(u.buf, n))
+	if (!control_is_tree(u.buf, n))
 		return KILLED;
 	if (!fdt_getprop(u.buf, 0, "status", NULL))
 		return -1;

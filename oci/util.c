@@ -175,6 +175,14 @@ pid_t process_parent(void)
 	return parent;
 }
 
+char *one_line(char *text)
+{
+	for (char *c = text; *c; c++)
+		if ((unsigned char)*c < 0x20 || *c == 0x7f)
+			*c = *c == '\n' || *c == '\t' ? ' ' : '?';
+	return text;
+}
+
 bool has_prefix(const char *s, const char *prefix)
 {
 	return strncmp(s, prefix, strlen(prefix)) == 0;

@@ -46,6 +46,9 @@ int mkdir_parents(const char *path, mode_t mode);
 /* Our process id and our parent's, as /proc numbers them, which may be another pid namespace's; 0 if it cannot tell. */
 pid_t process_self(void);
 pid_t process_parent(void);
+/* Takes control characters out, in place: what bundles, hooks and sandboxes wrote must be nothing but text to the terminal or the
+ * log that it is shown on. Returns the text. */
+char *one_line(char *text);
 bool has_prefix(const char *s, const char *prefix);
 
 #endif

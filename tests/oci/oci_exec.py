@@ -445,6 +445,14 @@ def test_wait(t):
     end(t, name)
 
 
+def test_ps_is_text(t):
+    """A process can call itself what it likes; the terminal of who looks at it gets text."""
+    name = t.start(("/bin/sh", "-c", r"printf '\033[2Jx\ny' > /proc/$$/comm; while :; do sleep 0.05; done"))
+    wait_for(lambda: "?[2Jx y" in t.ok("ps", name).out, "the name, without what a terminal obeys")
+    check("\033" not in t.ok("ps", name).out, "control characters")
+    end(t, name)
+
+
 def test_events(t):
     name = t.start()
     r = t.ok("events", "--stats", name)
