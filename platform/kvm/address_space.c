@@ -22,8 +22,6 @@
 #include <unistd.h>
 
 #define HASH_SIZE 256
-#define PTE_P    1UL
-#define PTE_PS   0x80UL
 #define PTE_ADDR 0x000ffffffffff000UL
 /* Single-entry stores beat a whole-page store up to here. */
 #define FEW_ENTRIES 4

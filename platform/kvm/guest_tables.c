@@ -11,15 +11,6 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
-#define PTE_P  1UL
-#define PTE_W  2UL
-#define PTE_A  0x20UL
-#define PTE_D  0x40UL
-#define PTE_PS 0x80UL
-#define PTE_G  0x100UL
-#define PTE_NX (1UL << 63)
-#define PTE_TABLE (PTE_P | PTE_W | PTE_A)
-
 static uint64_t page_up(uint64_t v) { return (v + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1); }
 
 /* Text and rodata come from the runsc file, shared by all sandboxes: the guest cannot write there, whatever its tables say.

@@ -162,6 +162,16 @@ struct kvm_as *kvm_as_use(struct platform_vcpu *pv, uint64_t cr3);
 /* Reload CR3 in the guest if this vCPU has not done so since the last flush. */
 int kvm_as_catch_up(struct platform_vcpu *pv, struct kvm_as *as);
 
+/* Bits of page table entries (SDM 3A, 4.5). */
+#define PTE_P  1UL
+#define PTE_W  2UL
+#define PTE_A  0x20UL
+#define PTE_D  0x40UL
+#define PTE_PS 0x80UL
+#define PTE_G  0x100UL
+#define PTE_NX (1UL << 63)
+#define PTE_TABLE (PTE_P | PTE_W | PTE_A)
+
 /* placement.c: where the Sentry is to run: sets info->guest and placement_why. The first vCPU exists. */
 int kvm_placement_choose(const struct platform_config *cfg, struct platform_info *info);
 

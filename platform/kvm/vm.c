@@ -17,14 +17,6 @@
 
 #define SLOT_SPARE 16384 /* above all that are in use */
 
-#define PTE_P  1UL
-#define PTE_W  2UL
-#define PTE_A  0x20UL
-#define PTE_D  0x40UL
-#define PTE_PS 0x80UL
-#define PTE_G  0x100UL
-#define PTE_NX (1UL << 63)
-#define PTE_TABLE (PTE_P | PTE_W | PTE_A)
 #define PTE_LEAF  (PTE_P | PTE_W | PTE_A | PTE_D | PTE_NX)
 
 int kvm_vm_add_slot(uint64_t pa, uint64_t len, void *hva, uint32_t flags)
