@@ -4,8 +4,8 @@
  *
  * Their open file descriptions are shared with whoever started runsc, so O_NONBLOCK is never set on them. Instead, in
  * this order: sockets use MSG_DONTWAIT; pipes and terminals are opened once more (non-blocking, a description of our
- * own) before the root is emptied, or by who sends them, where /proc allows it; else RWF_NOWAIT; else the descriptor is polled first and little is written at a time.
- * Regular files and memory devices never block.
+ * own) before the root is emptied, or by who sends them, where /proc allows it; else RWF_NOWAIT; else the descriptor is
+ * polled first and little is written at a time. Regular files and memory devices never block.
  */
 #define _GNU_SOURCE
 #include "vmm/io.h"

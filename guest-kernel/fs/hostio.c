@@ -5,8 +5,9 @@
  *
  * Pipes, sockets and character devices are streams. A regular file is read and written at the host's file position,
  * which other processes of the host, and standard output and standard error, may share; pread and pwrite and files that
- * the container opened anew (/proc/self/fd/1) have positions of their own: they move it and put it back. A terminal that the container
- * was not given as its own (process.terminal false) stays under the host's line discipline; only its ioctls pass.
+ * the container opened anew (/proc/self/fd/1) have positions of their own: they move it and put it back. A terminal
+ * that the container was not given as its own (process.terminal false) stays under the host's line discipline; only its
+ * ioctls pass.
  */
 #include "fs/hostio.h"
 

@@ -2,8 +2,8 @@
 /*
  * System V IPC objects: keys, ids, permissions (sysvipc(7)), shared by shm, sem and msg.
  *
- * Each kind has one table per ipc namespace with one spinlock. An object is found by id under the lock, which also protects everything in
- * it; operations that sleep drop the lock and look the object up again (EIDRM when it is gone).
+ * Each kind has one table per ipc namespace with one spinlock. An object is found by id under the lock, which also
+ * protects everything in it; operations that sleep drop the lock and look the object up again (EIDRM when it is gone).
  */
 #ifndef IPC_IPC_H
 #define IPC_IPC_H

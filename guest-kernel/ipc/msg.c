@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * System V message queues (msgget(2), msgop(2), msgctl(2)). Everything is protected by the lock of the namespace's table; senders and receivers
- * sleep on the queue's wait queue and try again after each change.
+ * System V message queues (msgget(2), msgop(2), msgctl(2)). Everything is protected by the lock of the namespace's table;
+ * senders and receivers sleep on the queue's wait queue and try again after each change.
  */
 #include <linux/msg.h>
 
