@@ -7,6 +7,8 @@
 
 #include <linux/personality.h>
 
+#include "task/random.h"
+
 void mm_init(void)
 {
 	struct page *zero = page_alloc(0, PAGE_ALLOC_ZERO);
@@ -30,12 +32,10 @@ static uint64_t choose_mmap_top(void)
 
 	if (t && t->proc && !t->is_kthread)
 		gap = rlimit_cur(RLIMIT_STACK);
-	if (!(t && (t->personality & ADDR_NO_RANDOMIZE)) && hostcall2(HC_ENTROPY, &rnd, sizeof(rnd)) < 0)
-		rnd = arch_rdtsc();
-	if (t && (t->personality & ADDR_NO_RANDOMIZE))
-		rnd = 0;
-	else
+	if (!(t && (t->personality & ADDR_NO_RANDOMIZE))) {
+		rnd = random_u64();
 		gap = gap > UINT64_MAX / 2 ? gap : gap + (0x3fffffUL << PAGE_SHIFT); /* the stack's own randomisation */
+	}
 	gap = MIN(MAX(gap, 128UL << 20), USER_MAX / 6 * 5) + STACK_GUARD_GAP;
 	/* Never below the window's end by choice: the lower half stays for executables and fixed reservations. */
 	gap = MIN(gap, USER_MAX - WINDOW_END - (2UL << 40));

@@ -9,6 +9,7 @@
 #include "mm/mm_impl.h"
 #include "mm_env.h"
 #include "signal/signal.h"
+#include "task/random.h"
 #include "time/timer.h"
 
 int printf(const char *fmt, ...);
@@ -29,6 +30,8 @@ bool log_debug_enabled;
 static struct task task;
 static struct process process;
 
+uint64_t random_u64(void) { return 0x5a5a5a5a5a5a5a5aUL; }
+
 int64_t hostcall(uint64_t nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
 {
 	switch (nr) {
@@ -44,9 +47,6 @@ int64_t hostcall(uint64_t nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3
 	case HC_RAM_RECLAIM:
 		env_counts.reclaimed += a1;
 		return madvise((void *)(DIRECT_BASE + a0), a1, MADV_DONTNEED) ? -EINVAL : 0;
-	case HC_ENTROPY:
-		memset((void *)a0, 0x5a, a1);
-		return 0;
 	case HC_AS_CREATE:
 		env_counts.spaces++;
 		return 0;
