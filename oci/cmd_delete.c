@@ -16,11 +16,28 @@ static const struct flag flags[] = {
     {0},
 };
 
+/* The creator holds the lock while it waits for its sandbox, which may not answer: it hears of the end, and gives up. */
+static void end_creation(const struct options *o, const char *id)
+{
+	struct state s;
+	struct error *e = state_open(o->root, id, false, &s);
+
+	if (!e && s.pid && state_status(&s) == STATE_CREATING)
+		e = state_kill_processes(&s);
+	error_free(e);
+	state_close(&s);
+}
+
 static struct error *delete_one(const struct options *o, const char *id)
 {
 	struct state s;
-	struct error *e = state_open(o->root, id, true, &s);
-	bool missing = e && s.dir < 0;
+	struct error *e;
+	bool missing;
+
+	if (values.force)
+		end_creation(o, id);
+	e = state_open(o->root, id, true, &s);
+	missing = e && s.dir < 0;
 
 	if (missing && values.force) {
 		error_free(e);

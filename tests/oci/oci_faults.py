@@ -100,18 +100,40 @@ def test_interrupt_at_any_time(t):
         t.expect_clean()
 
 
+def test_stop_sandbox_early(t):
+    """delete --force removes a container whose sandbox stopped while it was being created; its creator gives up."""
+    b = t.bundle(["/bin/sleep", "1000"])
+    for command in ("run", "create"):
+        name = t.new_id()
+        with open(t.tmp / f"{name}.out", "wb") as out:
+            p = t.popen(command, "--bundle", b, name, flags=["--ignore-cgroups"], stdout=out, stderr=out)
+            os.kill(recorded_sandbox(t, name), signal.SIGSTOP)
+            time.sleep(0.1)
+            t.ok("delete", "--force", name)
+            finish(p)
+        t.expect_clean()
+
+
+def recorded_sandbox(t, name):
+    """Its pid, as soon as it is on record."""
+    path = t.state / name / "state.json"
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        pid = path.exists() and json.loads(path.read_text())["sandboxPid"]
+        if pid:
+            return pid
+    raise Failure("not on record")
+
+
 def stopped_before_record(t):
     """A foreground runsc that was stopped between its sandbox's start and its own record of that; the Popen and the id."""
     b = t.bundle(["/bin/sh", "-c", "echo ready; while :; do sleep 0.1; done"])
     for _ in range(20):
         name = t.new_id()
         p = t.popen("run", "--bundle", b, name, flags=["--ignore-cgroups"])
-        path = t.state / name / "state.json"
-        end = time.monotonic() + 10
-        while not path.exists() or not json.loads(path.read_text())["sandboxPid"]:
-            check(time.monotonic() < end, "not on record")
+        recorded_sandbox(t, name)
         os.kill(p.pid, signal.SIGSTOP)
-        if not json.loads(path.read_text())["isStarted"]:
+        if not t.state_file(name)["isStarted"]:
             return p, name
         os.kill(p.pid, signal.SIGCONT)
         t.ok("kill", name, "KILL")
