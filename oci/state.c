@@ -257,7 +257,8 @@ void state_close(struct state *s)
 	s->dir = -1;
 }
 
-uint64_t state_process_start(pid_t pid)
+/* ended: also of one whose main thread has ended; others may not have yet. */
+static uint64_t process_start(pid_t pid, bool ended)
 {
 	char path[64], *text, *p;
 	unsigned long long start = 0;
@@ -271,10 +272,15 @@ uint64_t state_process_start(pid_t pid)
 		return 0;
 	p = strrchr(text, ')'); /* the name may contain anything */
 	if (!p || sscanf(p + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &st, &start) != 2 ||
-	    st == 'Z' || st == 'X')
+	    (!ended && (st == 'Z' || st == 'X')))
 		start = 0;
 	free(text);
 	return start;
+}
+
+uint64_t state_process_start(pid_t pid)
+{
+	return process_start(pid, false);
 }
 
 const char *state_boot_id(void)
@@ -336,8 +342,9 @@ static struct error *kill_process(pid_t pid, uint64_t start, const char *what)
 	if (!pid || !start)
 		return NULL;
 	pidfd = syscall(SYS_pidfd_open, pid, 0);
-	/* The start time is looked at with the pidfd in hand: from here on it can be no other process. */
-	if (state_process_start(pid) != start)
+	/* The start time is looked at with the pidfd in hand: from here on it can be no other process. One that is ending is
+	 * waited for to the end, when it has left its cgroups, and all of its pid namespace is gone. */
+	if (process_start(pid, true) != start)
 		return NULL;
 	if (pidfd < 0)
 		return error_errno(errno, "cannot open the %s (pid %d)", what, pid);
