@@ -64,7 +64,7 @@ static const struct field fields[] = {
     {"linux", "timeOffsets", REFUSED, "where an offset is not zero"},
     {"linux", "devices", DONE, "nodes are made; those that the Sentry has no driver for cannot be opened, with a warning"},
     {"linux", "netDevices", IGNORED, ""},
-    {"linux", "cgroupsPath", DONE, ""},
+    {"linux", "cgroupsPath", DONE, "containers may share one; `delete` leaves a cgroup that others are in"},
     {"linux", "resources", DONE, "see below"},
     {"linux", "intelRdt", IGNORED, ""},
     {"linux", "sysctl", DONE, "in the Sentry; net.* in the container's network namespace"},
