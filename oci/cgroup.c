@@ -363,3 +363,13 @@ struct error *cgroup_from_json(const cJSON *o, struct cgroup *cg)
 	}
 	return json_error(&j);
 }
+
+void cgroup_free(struct cgroup *cg)
+{
+	for (unsigned i = 0; i < cg->n; i++) {
+		free(cg->controllers[i]);
+		free(cg->path[i]);
+	}
+	free(cg->unit);
+	memset(cg, 0, sizeof(*cg));
+}

@@ -60,6 +60,8 @@ struct error *cgroup_check_memory(const struct cgroup *cg, const struct resource
 /* For state.json, and back. */
 cJSON *cgroup_to_json(const struct cgroup *cg);
 struct error *cgroup_from_json(const cJSON *o, struct cgroup *cg) MUST_CHECK;
+/* What cgroup_from_json made, also when it failed. */
+void cgroup_free(struct cgroup *cg);
 /* A user namespace, or not root: ids and cgroups are not ours to give. */
 bool cgroup_is_rootless(void);
 

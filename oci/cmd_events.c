@@ -75,6 +75,7 @@ static struct error *figures(const struct state *s, cJSON **out)
 	e = cgroup_from_json(s->cgroup, &cg);
 	if (!e)
 		*out = cgroup_stats(&cg);
+	cgroup_free(&cg);
 	return e;
 }
 

@@ -157,6 +157,7 @@ static struct error *update(const struct options *o, const struct state *s, cons
 			e = cgroup_check_memory(&cg, r);
 		if (!e)
 			e = cgroup_update(&cg, r, &l);
+		cgroup_free(&cg);
 	}
 	return e ? e : control_update(s->dir, s->id, r);
 }

@@ -23,7 +23,7 @@ int64_t sys_enosys(const struct sysargs *a)
 	}
 	uint64_t bit = 1UL << (nr % 64);
 	if (!(atomic_or(&logged[nr / 64], bit) & bit))
-		pr_info("%s[%d]: system call %s is not implemented", current->comm, current->vtid, syscall_name(nr));
+		pr_info("%s[%d]: system call %s is not there: ENOSYS", current->comm, current->vtid, syscall_name(nr));
 	return -ENOSYS;
 }
 
