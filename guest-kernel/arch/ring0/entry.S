@@ -12,6 +12,29 @@
 
 #define CPU(field) ring0_entry_page + PAGE_SIZE + field(%rip)
 
+/* What the application left in registers shall not be there while the Sentry speculates. */
+.macro CLEAR_SCRATCH
+	xor	%ecx, %ecx
+	xor	%edx, %edx
+	xor	%esi, %esi
+	xor	%edi, %edi
+	xor	%r8d, %r8d
+	xor	%r9d, %r9d
+	xor	%r10d, %r10d
+	xor	%r11d, %r11d
+.endm
+
+/* ring0_enter returns: undoes its pushes. */
+.macro RETURN_TO_SENTRY
+	pop	%r15
+	pop	%r14
+	pop	%r13
+	pop	%r12
+	pop	%rbx
+	pop	%rbp
+	ret
+.endm
+
 	.text
 	.balign 4096
 	.globl ring0_entry_page, ring0_entry_bad32
@@ -42,22 +65,8 @@ ring0_entry_page:
 	push	%r15
 	mov	CPU(R0_KRSP), %rsp
 	mov	$R0_SYSCALL, %eax
-	/* What the application left in registers shall not be there while the Sentry speculates. */
-	xor	%ecx, %ecx
-	xor	%edx, %edx
-	xor	%esi, %esi
-	xor	%edi, %edi
-	xor	%r8d, %r8d
-	xor	%r9d, %r9d
-	xor	%r10d, %r10d
-	xor	%r11d, %r11d
-	pop	%r15
-	pop	%r14
-	pop	%r13
-	pop	%r12
-	pop	%rbx
-	pop	%rbp
-	ret
+	CLEAR_SCRATCH
+	RETURN_TO_SENTRY
 	.balign 16
 	/* CSTAR: no selector of 32-bit code exists, so nothing gets here. */
 ring0_entry_bad32:
@@ -109,13 +118,7 @@ ring0_iretq:
 ring0_bad_iret:
 	add	$40, %rsp
 	mov	$R0_BAD_IRET, %eax
-	pop	%r15
-	pop	%r14
-	pop	%r13
-	pop	%r12
-	pop	%rbx
-	pop	%rbp
-	ret
+	RETURN_TO_SENTRY
 END(ring0_enter)
 
 /* Exceptions. Those without an error code get a zero, so that all frames are alike:
@@ -196,21 +199,8 @@ trap:
 	mov	R0_KRSP(%rcx), %rsp
 	pushq	$2			/* gates leave AC and DF as the application had them */
 	popfq
-	xor	%ecx, %ecx
-	xor	%edx, %edx
-	xor	%esi, %esi
-	xor	%edi, %edi
-	xor	%r8d, %r8d
-	xor	%r9d, %r9d
-	xor	%r10d, %r10d
-	xor	%r11d, %r11d
-	pop	%r15
-	pop	%r14
-	pop	%r13
-	pop	%r12
-	pop	%rbx
-	pop	%rbp
-	ret
+	CLEAR_SCRATCH
+	RETURN_TO_SENTRY
 
 /* A fault-tolerant routine, or the end. A single step that an application smuggled in is let go. */
 trap_in_ring0:
