@@ -331,17 +331,15 @@ int64_t sys_sendfile(const struct sysargs *a)
 	if (n)
 		goto out;
 	len = MIN(len, RW_MAX);
+	/* The position is not locked meanwhile, as on Linux: out may be the same file, or the other way round elsewhere, or
+	 * block for ever. */
 	if (!uoff.v)
-		mutex_lock(&in->pos_lock);
-	if (!uoff.v)
-		off = in->pos;
+		off = READ_ONCE(in->pos);
 	n = len ? copy_through(in, &off, out, NULL, len) : 0;
-	if (!uoff.v) {
-		in->pos = off;
-		mutex_unlock(&in->pos_lock);
-	} else if (n >= 0 && copy_out(uoff, &off, sizeof(off))) {
+	if (!uoff.v)
+		WRITE_ONCE(in->pos, off);
+	else if (n >= 0 && copy_out(uoff, &off, sizeof(off)))
 		n = -EFAULT;
-	}
 out:
 	file_put(out);
 	file_put(in);
@@ -380,10 +378,15 @@ static int64_t do_copy_range(struct file *in, uva_t uin, struct file *out, uva_t
 		return r;
 	if (in->inode->sb != out->inode->sb || in->ops->shared_pos)
 		return -EXDEV;
+	struct iter room = {.count = len};
+	r = write_limit(out, out_pos, &room);
+	if (r)
+		return r;
+	len = room.count;
 	if (!len)
 		return 0;
 	int64_t n = -EXDEV;
-	if (in->ops && in->ops->copy_range && in->ops == out->ops && in->inode->sb == out->inode->sb) {
+	if (in->ops->copy_range && in->ops == out->ops) {
 		n = in->ops->copy_range(in, in_pos, out, out_pos, len);
 		if (n > 0) {
 			in_pos += n;

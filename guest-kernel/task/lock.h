@@ -5,7 +5,7 @@
  * A task that holds a spinlock must not sleep, fault on user memory, or make a hostcall that blocks.
  *
  * Global order, outermost first (a subsystem's own order is stated in its header):
- *   rename lock > inode mutex (parent before child) > mm->lock (rwsem) > file position mutex >
+ *   file position mutex > pipe mutex > rename lock > inode mutex (parent before child) > mm->lock (rwsem) >
  *   tasklist lock > signal lock > inode/dentry/page-cache spinlocks > page-table spinlock > wait-queue lock >
  *   run-queue lock > page allocator, slab > log
  */

@@ -4,6 +4,7 @@
 
 #include <poll.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/uio.h>
 
@@ -45,6 +46,52 @@ static void send_file(void)
 	CHECK_ERRNO(sendfile(out, p[1], NULL, 1), EBADF);
 	close(in);
 	close(out);
+	close(p[0]);
+	close(p[1]);
+}
+
+/* A file to itself, two to each other at once, and a position that nobody holds while the other side is full. */
+static void send_file_positions(void)
+{
+	int a = pattern_file("a"), b = pattern_file("b"), p[2], status;
+	static char got[sizeof(pattern)];
+	pid_t pid;
+
+	REQUIRE(a >= 0 && b >= 0 && pipe(p) == 0);
+	CHECK_EQ(lseek(a, 0, SEEK_SET), 0);
+	CHECK_EQ(sendfile(a, a, NULL, 1000), 1000);
+	CHECK_EQ(lseek(a, 0, SEEK_CUR), 1000);
+	off_t off = 0;
+	CHECK_EQ(lseek(a, 100000, SEEK_SET), 100000);
+	CHECK_EQ(sendfile(a, a, &off, 3000), 3000);
+	CHECK_EQ(lseek(a, 0, SEEK_CUR), 103000);
+	CHECK_EQ(pread(a, got, 3000, 100000), 3000);
+	CHECK(!memcmp(got, pattern, 3000));
+	fflush(stdout);
+	pid = fork();
+	for (int i = 0; i < 500; i++) {
+		lseek(a, 0, SEEK_SET);
+		lseek(b, 0, SEEK_SET);
+		if (sendfile(pid ? a : b, pid ? b : a, NULL, 5000) < 0)
+			abi_fail(__FILE__, __LINE__, "sendfile: errno %d", errno);
+	}
+	if (!pid)
+		_exit(abi_failures != 0);
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK_EQ(status, 0);
+	CHECK_EQ(lseek(a, 0, SEEK_SET), 0);
+	pid = fork();
+	if (!pid) {
+		while (sendfile(p[1], a, NULL, sizeof(pattern)) > 0)
+			;
+		_exit(0);
+	}
+	CHECK(abi_sleeps(pid));
+	CHECK_EQ(lseek(a, 7, SEEK_SET), 7); /* while the child waits for room in the pipe */
+	kill(pid, SIGKILL);
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	close(a);
+	close(b);
 	close(p[0]);
 	close(p[1]);
 }
@@ -110,6 +157,22 @@ static void fifo_reader(void)
 	CHECK_EQ(read(fd, buf, 8), 0);
 	close(fd);
 }
+
+static void copy_to_the_limit(void)
+{
+	int in = pattern_file("in"), out = open("out", O_RDWR | O_CREAT | O_TRUNC, 0600);
+	struct rlimit limit = {6000, 6000};
+	off64_t from = 0, to = 0;
+
+	REQUIRE(in >= 0 && out >= 0);
+	signal(SIGXFSZ, SIG_IGN);
+	REQUIRE(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+	int whole = (int)copy_file_range(in, &from, out, &to, 10000, 0);
+	int more = (int)copy_file_range(in, &from, out, &to, 10000, 0), err = errno;
+	_exit(whole != 6000 ? 1 : more != -1 ? 2 : err != EFBIG ? 3 : 0);
+}
+
+static void copy_range_limit(void) { CHECK_EQ(abi_child(copy_to_the_limit), 0); }
 
 static void fifos(void)
 {
@@ -217,8 +280,9 @@ static void seals(void)
 int main(int argc, char **argv)
 {
 	static const struct abi_test tests[] = {
-		ABI_TEST(send_file), ABI_TEST(splice_pipes), ABI_TEST(copy_range), ABI_TEST(fifos),
-		ABI_TEST(packets),   ABI_TEST(async),        ABI_TEST(seals),
+		ABI_TEST(send_file), ABI_TEST(send_file_positions), ABI_TEST(splice_pipes),
+		ABI_TEST(copy_range), ABI_TEST(copy_range_limit), ABI_TEST(fifos),
+		ABI_TEST(packets), ABI_TEST(async), ABI_TEST(seals),
 	};
 	abi_scratch();
 	return abi_main(argc, argv, tests, sizeof(tests) / sizeof(tests[0]));
