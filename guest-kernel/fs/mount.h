@@ -119,6 +119,8 @@ int super_remount(struct super_block *sb, uint32_t flags, const char *data);
 /* May the current task change mounts: CAP_SYS_ADMIN over its mount namespace? */
 bool may_mount(void);
 /* May it mount a file system of this type? 0 or -EPERM. flags: of the new mount. */
+/* Has the current task the capability that a new instance of the type needs? */
+bool may_create_super(const struct fs_type *type);
 int mount_type_allowed(const struct fs_type *type, uint32_t flags);
 
 #endif

@@ -25,11 +25,14 @@ bool may_mount(void)
 	return ns_capable(current->nsproxy->mnt->ns.user_ns, CAP_SYS_ADMIN);
 }
 
+bool may_create_super(const struct fs_type *type)
+{
+	return ns_capable(type->owner ? type->owner() : &init_user_ns, CAP_SYS_ADMIN);
+}
+
 int mount_type_allowed(const struct fs_type *type, uint32_t flags)
 {
-	struct user_ns *owner = type->owner ? type->owner() : &init_user_ns;
-
-	if (!ns_capable(owner, CAP_SYS_ADMIN))
+	if (!may_create_super(type))
 		return -EPERM;
 	if (type->shows_same && current->nsproxy->mnt->ns.user_ns != &init_user_ns && !mount_fully_visible(type, flags))
 		return -EPERM;

@@ -87,8 +87,7 @@ int64_t sys_fsopen(const struct sysargs *a)
 	const struct fs_type *type = fs_type_find(name);
 	if (!type || !type->mount)
 		return -ENODEV;
-	struct user_ns *owner = type->owner ? type->owner() : &init_user_ns;
-	if (!ns_capable(owner, CAP_SYS_ADMIN))
+	if (!may_create_super(type))
 		return -EPERM;
 	struct fs_ctx *c = ctx_alloc(type);
 	return c ? ctx_publish(c, flags & FSOPEN_CLOEXEC) : -ENOMEM;
@@ -160,8 +159,11 @@ static int set_string(struct fs_ctx *c, const char *key, char **value)
 	return 0;
 }
 
+/* Again, as the context may have been handed to somebody else since fsopen(2). */
 static int create(struct fs_ctx *c)
 {
+	if (!may_create_super(c->type))
+		return -EPERM;
 	struct super_block *sb = c->type->mount(c->type, c->source, c->options, c->flags & MS_RDONLY);
 	c->len = 0;
 	c->options[0] = 0;
@@ -174,9 +176,10 @@ static int create(struct fs_ctx *c)
 	return 0;
 }
 
+/* The file system belongs to whoever mounted it. */
 static int reconfigure(struct fs_ctx *c)
 {
-	int r = super_remount(c->sb, c->flags, c->options);
+	int r = ns_capable(c->sb->user_ns, CAP_SYS_ADMIN) ? super_remount(c->sb, c->flags, c->options) : -EPERM;
 	c->len = 0;
 	c->options[0] = 0;
 	return r;

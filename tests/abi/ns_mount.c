@@ -327,6 +327,19 @@ static void enter_mounts(void)
 	CHECK_EQ(umount("a"), 0);
 }
 
+/* A file system is changed by who mounted it, with a context of fspick(2) too. */
+static void reconfigure_others(void)
+{
+	REQUIRE(unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0);
+	int fs = (int)syscall(SYS_fspick, AT_FDCWD, "/", 0);
+	REQUIRE(fs >= 0);
+	CHECK_EQ(syscall(SYS_fsconfig, fs, 0 /* FSCONFIG_SET_FLAG */, "rw", NULL, 0), 0);
+	CHECK_ERRNO(syscall(SYS_fsconfig, fs, 7 /* FSCONFIG_CMD_RECONFIGURE */, NULL, NULL, 0), EPERM);
+	close(fs);
+}
+
+static void contexts(void) { CHECK_EQ(abi_child(reconfigure_others), 0); }
+
 /* Everything in a namespace of its own, so that nothing of it is seen elsewhere. */
 static void begin(void)
 {
@@ -338,4 +351,5 @@ static void begin(void)
 }
 
 ABI_MAIN(ABI_TEST(begin), ABI_TEST(peers), ABI_TEST(slaves), ABI_TEST(busy_copies), ABI_TEST(unbindable), ABI_TEST(moves),
-         ABI_TEST(copies), ABI_TEST(working_directory), ABI_TEST(pivoting), ABI_TEST(bound_files), ABI_TEST(enter_mounts))
+         ABI_TEST(copies), ABI_TEST(working_directory), ABI_TEST(pivoting), ABI_TEST(bound_files), ABI_TEST(enter_mounts),
+         ABI_TEST(contexts))
