@@ -260,15 +260,11 @@ static void run_handler(struct task *t, struct ksignal *k)
 		ptrace_handler_ready(t);
 }
 
-void signal_deliver(void)
+static void deliver(struct task *t, bool in_syscall)
 {
-	struct task *t = current;
 	struct user_regs *r = &t->uc.regs;
-	bool in_syscall = t->uc.trap_kind == TRAP_SYSCALL && r->orig_rax != UINT64_MAX;
 	struct ksignal k;
 
-	if (likely(!signal_pending(t) && !t->sig.restore_mask && !(in_syscall && is_restart((int64_t)r->rax))))
-		return;
 	/* ppoll and others: the temporary mask matters for delivery only if the call was interrupted. */
 	if (t->sig.restore_mask && in_syscall && (int64_t)r->rax != -EINTR && !is_restart((int64_t)r->rax))
 		restore_saved_mask(t);
@@ -290,7 +286,18 @@ void signal_deliver(void)
 	}
 	if (t->sig.restore_mask)
 		restore_saved_mask(t);
-	/* The mask may have let something in that was pending all along. */
-	if (signal_pending(t))
-		signal_deliver();
+}
+
+void signal_deliver(void)
+{
+	struct task *t = current;
+	struct user_regs *r = &t->uc.regs;
+	bool in_syscall = t->uc.trap_kind == TRAP_SYSCALL && r->orig_rax != UINT64_MAX;
+
+	if (likely(!signal_pending(t) && !t->sig.restore_mask && !(in_syscall && is_restart((int64_t)r->rax))))
+		return;
+	/* Again as long as the mask that came back lets something in that was pending all along. */
+	do {
+		deliver(t, t->uc.trap_kind == TRAP_SYSCALL && r->orig_rax != UINT64_MAX);
+	} while (signal_pending(t));
 }

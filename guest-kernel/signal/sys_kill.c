@@ -33,7 +33,7 @@ static int64_t kill_many(int pgid, int signo, const siginfo_t *si)
 	}
 	spin_unlock(&tasklist_lock);
 	if (!found)
-		return pgid ? -ESRCH : 0;
+		return -ESRCH;
 	if (denied == found)
 		return pgid ? -EPERM : 0;
 	return found - denied == 1 ? err : 0;
