@@ -28,7 +28,7 @@
 static struct {
 	spinlock_t lock;
 	struct hostio *io[HOSTIO_MAX]; /* made when a number is first used, never freed: events may be on their way */
-	struct super_block *sb;        /* set once, by container_open_stdio's task */
+	struct super_block *sb;        /* set once */
 	/* Transfers and seeks of regular files: one lock for all, as descriptors may share a position. */
 	struct mutex seek_lock;
 } hostios = {.seek_lock = MUTEX_INIT(hostios.seek_lock)};
@@ -374,7 +374,7 @@ void hostio_release(struct hostio *h)
 /* The object of a number, unused. */
 static struct hostio *object_of(uint32_t io)
 {
-	struct hostio *h = READ_ONCE(hostios.io[io]);
+	struct hostio *h = atomic_load(&hostios.io[io]);
 	if (h)
 		return h;
 	h = kzalloc(sizeof(*h));
@@ -383,10 +383,9 @@ static struct hostio *object_of(uint32_t io)
 	h->io = io;
 	spin_init(&h->lock);
 	wait_queue_init(&h->wait);
-	spin_lock(&hostios.lock);
-	hostios.io[io] = h;
-	spin_unlock(&hostios.lock);
-	return h;
+	if (!atomic_cas(&hostios.io[io], NULL, h))
+		kfree(h);
+	return hostios.io[io];
 }
 
 struct hostio *hostio_get(uint32_t io)
@@ -439,9 +438,8 @@ static struct file *open_mem_device(struct inode *inode, const char *name)
 
 static struct inode *new_inode(struct hostio *h, const struct hc_attr *a)
 {
-	if (!hostios.sb)
-		hostios.sb = super_alloc(&hostio_type, &hostio_super_ops, 0x686f7374);
-	struct inode *inode = hostios.sb ? inode_alloc(hostios.sb) : NULL;
+	struct super_block *sb = super_once(&hostios.sb, &hostio_type, &hostio_super_ops, 0x686f7374);
+	struct inode *inode = sb ? inode_alloc(sb) : NULL;
 	if (!inode)
 		return NULL;
 	inode->ops = &hostio_iops;

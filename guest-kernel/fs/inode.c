@@ -190,6 +190,17 @@ struct super_block *super_alloc(const struct fs_type *type, const struct super_o
 	return sb;
 }
 
+struct super_block *super_once(struct super_block **slot, const struct fs_type *type, const struct super_ops *ops,
+                               uint32_t magic)
+{
+	if (!atomic_load(slot)) {
+		struct super_block *sb = super_alloc(type, ops, magic);
+		if (sb && !atomic_cas(slot, NULL, sb))
+			super_put(sb); /* somebody else was first */
+	}
+	return atomic_load(slot);
+}
+
 void super_put(struct super_block *sb)
 {
 	if (!sb || !ref_put(&sb->refs))

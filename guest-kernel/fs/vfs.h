@@ -470,8 +470,11 @@ void fd_release(int fd);
 int fd_publish(struct file *file, bool cloexec) MUST_CHECK;
 
 /* A super block with one reference, locks initialised, a device number of its own and 4096-byte blocks; NULL: out of
- * memory. fs/super.c. super_put drops it (and then its root, inodes and put_super). */
+ * memory. super_put drops it (and then its root, inodes and put_super). */
 struct super_block *super_alloc(const struct fs_type *type, const struct super_ops *ops, uint32_t magic);
+/* That of an internal file system without a root, made by whoever needs it first and kept in *slot for ever. */
+struct super_block *super_once(struct super_block **slot, const struct fs_type *type, const struct super_ops *ops,
+                               uint32_t magic);
 static inline void super_get(struct super_block *sb) { ref_get(&sb->refs); }
 void super_put(struct super_block *sb);
 

@@ -3,7 +3,9 @@
 #include "abi.h"
 
 #include <poll.h>
+#include <sched.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <termios.h>
 
 static int master, slave;
@@ -344,5 +346,25 @@ static void flow_control(void)
 	close_pair();
 }
 
+/* What somebody in a user namespace of his own mounts there does not change how others' terminals are made. */
+static void mount_elsewhere(void)
+{
+	REQUIRE(unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0);
+	CHECK_EQ(mount("devpts", "/dev/pts", "devpts", 0, "newinstance,mode=666,ptmxmode=0"), 0);
+}
+
+static void mounted_elsewhere(void)
+{
+	struct stat before, after, ptmx[2];
+
+	REQUIRE(open_pair() && fstat(slave, &before) == 0 && stat("/dev/pts/ptmx", &ptmx[0]) == 0);
+	close_pair();
+	CHECK_EQ(abi_child(mount_elsewhere), 0);
+	REQUIRE(open_pair() && fstat(slave, &after) == 0 && stat("/dev/pts/ptmx", &ptmx[1]) == 0);
+	CHECK_EQ(after.st_mode, before.st_mode);
+	CHECK_EQ(ptmx[1].st_mode, ptmx[0].st_mode);
+	close_pair();
+}
+
 ABI_MAIN(ABI_TEST(names), ABI_TEST(canonical), ABI_TEST(echo), ABI_TEST(raw), ABI_TEST(packet_mode), ABI_TEST(closing),
-         ABI_TEST(controlling_terminal), ABI_TEST(flow_control))
+         ABI_TEST(controlling_terminal), ABI_TEST(flow_control), ABI_TEST(mounted_elsewhere))

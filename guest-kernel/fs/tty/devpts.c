@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * /dev/pts: ptmx and one node per pseudo-terminal in use. All mounts show the same instance. Options as mount(8):
- * uid, gid, mode, ptmxmode; "max" and "newinstance" are accepted and mean nothing here.
+ * uid, gid, mode, ptmxmode; "max" and "newinstance" are accepted and mean nothing here. Since the instance is everybody's,
+ * those of a mount in a less privileged user namespace are checked, and have no effect.
  *
  * Names are never cached: a lookup asks pty.c whether the number is in use.
  */
@@ -20,16 +21,18 @@
 #define FIRST_INO 3
 
 static struct {
-	spinlock_t lock;
-	struct super_block *sb; /* set at the first mount, never freed; lock */
-	struct inode *ptmx;
-	uint32_t mode, uid, gid;
-	bool have_uid, have_gid;
-} devpts = {.mode = 0600};
+	struct mutex mount_lock; /* mounts, one at a time: all below */
+	struct super_block *sb;  /* set at the first mount, never freed */
+	struct inode *ptmx;      /* there with sb */
+	struct options {
+		uint32_t mode, ptmxmode, uid, gid;
+		bool have_uid, have_gid;
+	} options;
+} devpts = {.mount_lock = MUTEX_INIT(devpts.mount_lock), .options.mode = 0600};
 
-static struct inode *new_inode(uint32_t mode, uint64_t ino, uint64_t rdev)
+static struct inode *new_inode(struct super_block *sb, uint32_t mode, uint64_t ino, uint64_t rdev)
 {
-	struct inode *inode = inode_alloc(devpts.sb);
+	struct inode *inode = inode_alloc(sb);
 	if (!inode)
 		return NULL;
 	inode->ino = ino;
@@ -64,19 +67,20 @@ static const struct inode_ops node_iops = {.setattr = devpts_setattr};
 struct inode *devpts_new_inode(uint32_t index)
 {
 	const struct cred *c = current->cred;
-	if (!devpts.sb) {
+	struct super_block *sb = atomic_load(&devpts.sb);
+	if (!sb) {
 		/* Terminals without a mounted devpts: the slave has no name, only TIOCGPTN's number. */
 		struct inode *anon = inode_anon(S_IFCHR | 0600);
 		if (anon)
 			anon->rdev = MKDEV(PTY_SLAVE_MAJOR, index);
 		return anon;
 	}
-	struct inode *inode = new_inode(S_IFCHR | devpts.mode, FIRST_INO + index, MKDEV(PTY_SLAVE_MAJOR, index));
+	struct inode *inode = new_inode(sb, S_IFCHR | devpts.options.mode, FIRST_INO + index, MKDEV(PTY_SLAVE_MAJOR, index));
 	if (!inode)
 		return NULL;
 	inode->ops = &node_iops;
-	inode->uid = devpts.have_uid ? devpts.uid : c->fsuid;
-	inode->gid = devpts.have_gid ? devpts.gid : c->fsgid;
+	inode->uid = devpts.options.have_uid ? devpts.options.uid : c->fsuid;
+	inode->gid = devpts.options.have_gid ? devpts.options.gid : c->fsgid;
 	return inode;
 }
 
@@ -162,11 +166,6 @@ static int devpts_revalidate(struct dentry *dentry)
 	return ok;
 }
 
-void devpts_remove(uint32_t index)
-{
-	/* Revalidation does it: see devpts_revalidate. */
-}
-
 bool devpts_path(uint32_t index, struct path *out)
 {
 	char name[16];
@@ -199,10 +198,10 @@ static int devpts_show_options(struct super_block *sb, char *buf, size_t size)
 {
 	int n = 0;
 	buf[0] = 0;
-	if (devpts.have_gid)
-		n = snprintf(buf, size, ",gid=%u", devpts.gid);
+	if (devpts.options.have_gid)
+		n = snprintf(buf, size, ",gid=%u", devpts.options.gid);
 	if ((size_t)n < size)
-		n += snprintf(buf + n, size - n, ",mode=%03o,ptmxmode=%03o", devpts.mode, devpts.ptmx->mode & 07777);
+		n += snprintf(buf + n, size - n, ",mode=%03o,ptmxmode=%03o", devpts.options.mode, devpts.ptmx->mode & 07777);
 	return n;
 }
 
@@ -220,13 +219,13 @@ static int parse_octal(const char *s, uint32_t *out)
 	return *s ? -EINVAL : 0;
 }
 
-static int set_option(const char *name, const char *value, uint32_t *ptmxmode)
+static int set_option(struct options *o, const char *name, const char *value)
 {
 	uint64_t n;
 	if (!strcmp(name, "mode"))
-		return parse_octal(value, &devpts.mode);
+		return parse_octal(value, &o->mode);
 	if (!strcmp(name, "ptmxmode"))
-		return parse_octal(value, ptmxmode);
+		return parse_octal(value, &o->ptmxmode);
 	if (!strcmp(name, "max") || !strcmp(name, "newinstance"))
 		return 0;
 	bool uid = !strcmp(name, "uid");
@@ -238,16 +237,16 @@ static int set_option(const char *name, const char *value, uint32_t *ptmxmode)
 	if (n == NO_ID)
 		return -EINVAL;
 	if (uid) {
-		devpts.uid = (uint32_t)n;
-		devpts.have_uid = true;
+		o->uid = (uint32_t)n;
+		o->have_uid = true;
 	} else {
-		devpts.gid = (uint32_t)n;
-		devpts.have_gid = true;
+		o->gid = (uint32_t)n;
+		o->have_gid = true;
 	}
 	return 0;
 }
 
-static int parse_options(const char *data, uint32_t *ptmxmode)
+static int parse_options(struct options *o, const char *data)
 {
 	char *copy = kstrdup(data ? data : "");
 	int r = 0;
@@ -261,7 +260,7 @@ static int parse_options(const char *data, uint32_t *ptmxmode)
 		if (value)
 			*value++ = 0;
 		if (*p)
-			r = set_option(p, value ? value : "", ptmxmode);
+			r = set_option(o, p, value ? value : "");
 		p = next;
 	}
 	kfree(copy);
@@ -274,33 +273,42 @@ static int create_instance(const struct fs_type *type)
 	if (!sb)
 		return -ENOMEM;
 	sb->blocksize = 1024;
-	devpts.sb = sb;
-	struct inode *root = new_inode(S_IFDIR | 0755, 1, 0);
-	devpts.ptmx = new_inode(S_IFCHR, PTMX_INO, MKDEV(TTYAUX_MAJOR, 2));
-	if (!root || !devpts.ptmx)
+	struct inode *root = new_inode(sb, S_IFDIR | 0755, 1, 0);
+	struct inode *ptmx = new_inode(sb, S_IFCHR, PTMX_INO, MKDEV(TTYAUX_MAJOR, 2));
+	if (root && ptmx) {
+		root->nlink = 2;
+		root->ops = &dir_iops;
+		root->fops = &dir_fops;
+		ptmx->ops = &node_iops;
+		sb->root = dentry_make_root(root);
+	}
+	if (!sb->root) {
+		inode_put(root);
+		inode_put(ptmx);
+		super_put(sb);
 		return -ENOMEM;
-	root->nlink = 2;
-	root->ops = &dir_iops;
-	root->fops = &dir_fops;
-	devpts.ptmx->ops = &node_iops;
-	sb->root = dentry_make_root(root);
-	return sb->root ? 0 : -ENOMEM;
+	}
+	devpts.ptmx = ptmx;
+	atomic_store(&devpts.sb, sb);
+	return 0;
 }
 
 static struct super_block *devpts_mount(const struct fs_type *type, const char *source, const char *data,
                                         uint32_t flags)
 {
-	uint32_t ptmxmode = 0;
-	bool given = data && strstr(data, "ptmxmode");
-	int r = parse_options(data, &ptmxmode);
+	mutex_lock(&devpts.mount_lock);
+	struct options wanted = devpts.options;
+	int r = parse_options(&wanted, data);
 	if (!r && !devpts.sb)
 		r = create_instance(type);
-	if (r)
-		return ERR_PTR(r);
-	if (given)
-		devpts.ptmx->mode = S_IFCHR | ptmxmode;
-	super_get(devpts.sb);
-	return devpts.sb;
+	if (!r && capable(CAP_SYS_ADMIN)) {
+		devpts.options = wanted;
+		devpts.ptmx->mode = S_IFCHR | wanted.ptmxmode;
+	}
+	if (!r)
+		super_get(devpts.sb);
+	mutex_unlock(&devpts.mount_lock);
+	return r ? ERR_PTR(r) : devpts.sb;
 }
 
 const struct fs_type devpts_type = {.name = "devpts", .nodev = true, .owner = ns_owner_current,

@@ -333,7 +333,6 @@ static void master_release(struct file *file)
 	t->master_open = false;
 	t->out_tail = t->out_head;
 	tty_unlock(t);
-	devpts_remove(t->minor);
 	tty_hangup(t);
 	pty_unregister(t);
 	tty_put(t);

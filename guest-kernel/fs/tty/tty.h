@@ -180,8 +180,6 @@ uint32_t pty_next(uint32_t from); /* lowest number in use >= from, or UINT32_MAX
 extern const struct fs_type devpts_type;
 /* The inode of a new slave, or NULL. */
 struct inode *devpts_new_inode(uint32_t index);
-/* The slave's number is free again: its name goes. */
-void devpts_remove(uint32_t index);
 /* The root of the devpts file system and a mount of it, for TIOCGPTPEER; false when there is none. */
 bool devpts_path(uint32_t index, struct path *out);
 

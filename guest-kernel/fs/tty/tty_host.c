@@ -294,13 +294,7 @@ static const struct fs_type unnamed_type = {.name = "hosttty", .nodev = true};
 static struct file *open_unnamed(struct tty *t)
 {
 	static struct super_block *sb; /* set once */
-	struct super_block *none = NULL, *made;
-	if (!atomic_load(&sb)) {
-		made = super_alloc(&unnamed_type, &unnamed_ops, 0x686f7374);
-		if (made && !__atomic_compare_exchange_n(&sb, &none, made, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
-			super_put(made);
-	}
-	struct inode *inode = atomic_load(&sb) ? inode_alloc(sb) : NULL;
+	struct inode *inode = super_once(&sb, &unnamed_type, &unnamed_ops, 0x686f7374) ? inode_alloc(sb) : NULL;
 	if (!inode)
 		return ERR_PTR(-ENOMEM);
 	inode->mode = S_IFCHR | 0620;
