@@ -248,7 +248,7 @@ static int prepare(struct request *q, struct file *f)
 
 static int64_t perform(struct request *q, struct file *f)
 {
-	uint64_t pos = q->cb.aio_rw_flags & RWF_APPEND ? POS_APPEND : (uint64_t)q->cb.aio_offset;
+	uint64_t pos = q->write && (q->cb.aio_rw_flags & RWF_APPEND) ? POS_APPEND : (uint64_t)q->cb.aio_offset;
 	bool datasync = q->cb.aio_lio_opcode == IOCB_CMD_FDSYNC;
 	int64_t n;
 	if (q->sync)

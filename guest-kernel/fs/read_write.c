@@ -268,12 +268,25 @@ static int check_nowait(struct file *f, uint32_t rwf, bool write)
 	return file_poll(f, NULL) & (EPOLLIN | EPOLLHUP | EPOLLERR) ? 0 : -EAGAIN;
 }
 
+/* RWF_APPEND. move: the file position ends up behind what was written. */
+static ssize_t_ append(struct file *f, struct iter *from, bool move)
+{
+	uint64_t pos = POS_APPEND;
+	move = move && !is_stream(f);
+	if (move)
+		mutex_lock(&f->pos_lock);
+	ssize_t_ n = do_write(f, from, &pos);
+	if (move && n > 0)
+		f->pos = pos;
+	if (move)
+		mutex_unlock(&f->pos_lock);
+	return n;
+}
+
 /* off: -1 the file position, else as given (already checked). */
 static int64_t rw_vector(const struct sysargs *a, int64_t off, uint32_t rwf, bool write)
 {
 	if (rwf & ~RWF_KNOWN)
-		return -EOPNOTSUPP;
-	if ((rwf & RWF_APPEND) && !write)
 		return -EOPNOTSUPP;
 	struct fdref r = fdref_get(arg_int(a, 0));
 	if (!r.file)
@@ -293,9 +306,8 @@ static int64_t rw_vector(const struct sysargs *a, int64_t off, uint32_t rwf, boo
 	n = check_nowait(f, rwf, write);
 	if (n < 0)
 		goto out_vec;
-	if (rwf & RWF_APPEND) {
-		uint64_t pos = POS_APPEND;
-		n = do_write(f, &it, &pos);
+	if ((rwf & RWF_APPEND) && write) {
+		n = append(f, &it, off < 0);
 	} else if (off >= 0) {
 		uint64_t pos = off;
 		n = write ? do_write(f, &it, &pos) : do_read(f, &it, &pos);

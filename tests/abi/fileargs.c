@@ -128,12 +128,31 @@ static void capabilities_are_dropped(void)
 	close(fd);
 }
 
+/* RWF_APPEND writes at the end; only where no offset is given the position goes there too. It means nothing to reads. */
+static void appending(void)
+{
+	char buf[8] = "ab";
+	struct iovec v = {buf, 2};
+	int fd = open("append", O_RDWR | O_CREAT | O_TRUNC, 0600);
+
+	REQUIRE(fd >= 0);
+	CHECK_EQ(write(fd, "0123456789", 10), 10);
+	CHECK_EQ(lseek(fd, 2, SEEK_SET), 2);
+	CHECK_EQ(pwritev2(fd, &v, 1, 0, RWF_APPEND), 2);
+	CHECK_EQ(lseek(fd, 0, SEEK_CUR), 2);
+	CHECK_EQ(pwritev2(fd, &v, 1, -1, RWF_APPEND), 2);
+	CHECK_EQ(lseek(fd, 0, SEEK_CUR), 14);
+	CHECK_EQ(preadv2(fd, &v, 1, 3, RWF_APPEND), 2);
+	CHECK(!memcmp(buf, "34", 2));
+	close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct abi_test tests[] = {
 		ABI_TEST(ends_that_wrap), ABI_TEST(vectors),       ABI_TEST(directories),
 		ABI_TEST(owners),         ABI_TEST(seals),         ABI_TEST(magic_numbers),
-		ABI_TEST(capabilities_are_dropped),
+		ABI_TEST(capabilities_are_dropped), ABI_TEST(appending),
 	};
 
 	abi_scratch();
