@@ -54,7 +54,7 @@ static int set_owner(struct file *f, int type, int pid)
 	f->owner_pid = type == F_OWNER_PGRP ? -id : id;
 	f->owner_uid = current->cred->uid;
 	f->owner_euid = current->cred->euid;
-	if (f->ops->owner_set)
+	if (f->ops && f->ops->owner_set)
 		f->ops->owner_set(f);
 	return 0;
 }

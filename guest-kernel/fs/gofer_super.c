@@ -72,6 +72,8 @@ static int gofer_revalidate(struct dentry *dentry)
 
 static void gofer_put_super(struct super_block *sb)
 {
+	if (!sb->private)
+		return; /* it never came to be */
 	(void)hostcall1(HC_FS_UNMOUNT, gofer_s(sb)->mount);
 	kfree(sb->private);
 	sb->private = NULL;
@@ -130,6 +132,7 @@ struct super_block *gofer_mount(uint32_t index, uint32_t flags)
 	}
 	sb->root = dentry_make_root(inode);
 	if (!sb->root) {
+		inode_put(inode);
 		super_put(sb);
 		return ERR_PTR(-ENOMEM);
 	}

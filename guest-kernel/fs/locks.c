@@ -199,20 +199,6 @@ out:
 	return r;
 }
 
-void locks_remove_posix(struct file *f, struct files *owner)
-{
-	struct file_lock_ctx *c = f->inode->locks;
-	struct file_lock *k;
-	bool any = false;
-	spin_lock(&locks_lock);
-	list_for_each_entry(k, &c->records, link)
-		any |= k->owner == owner;
-	spin_unlock(&locks_lock);
-	struct file_lock all = {.owner = owner, .type = F_UNLCK, .start = 0, .end = OFFSET_MAX};
-	if (any)
-		(void)set_record(f->inode, &all, false, false);
-}
-
 static void remove_owned(struct list_node *list, const void *owner, struct list_node *unused)
 {
 	struct file_lock *k, *tmp;
@@ -221,19 +207,23 @@ static void remove_owned(struct list_node *list, const void *owner, struct list_
 			list_move_tail(&k->link, unused);
 }
 
-void locks_remove_file(struct file *f)
+/* Whatever the owner, a descriptor table or an open file, has locked of the inode. Needs no memory. */
+static void remove_all(struct inode *i, const void *owner)
 {
-	struct file_lock_ctx *c = f->inode->locks;
+	struct file_lock_ctx *c = i->locks;
 	struct list_node unused;
 	list_init(&unused);
 	spin_lock(&locks_lock);
-	remove_owned(&c->records, f, &unused);
-	remove_owned(&c->flocks, f, &unused);
+	remove_owned(&c->records, owner, &unused);
+	remove_owned(&c->flocks, owner, &unused);
 	if (!list_empty(&unused))
 		changed(c);
 	spin_unlock(&locks_lock);
 	free_list(&unused);
 }
+
+void locks_remove_posix(struct file *f, struct files *owner) { remove_all(f->inode, owner); }
+void locks_remove_file(struct file *f) { remove_all(f->inode, f); }
 
 /* ---- fcntl ---- */
 static int to_range(struct file *f, const struct flock *u, struct file_lock *l)

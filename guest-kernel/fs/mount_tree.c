@@ -258,19 +258,24 @@ static int copy_for(struct mount *m, struct reach *r, uint32_t count)
 	bool slave;
 	struct mount *source = mount_source_for(m, r->list, r->n, &slave);
 	struct mnt_ns *tree = mount_tree_alloc();
+	int err = tree ? reach_add(r, m, NULL) : -ENOMEM;
 
-	if (!tree)
-		return -ENOMEM;
+	if (err) {
+		kfree(tree);
+		return err;
+	}
 	uint32_t how = slave ? COPY_SLAVE | (mount_is_shared(m) ? COPY_SHARED : 0) : COPY_SHARED;
-	int err = mount_copy_tree(source, source->root, true, how | COPY_UNBINDABLE | COPY_NS_FILES, tree);
+	err = mount_copy_tree(source, source->root, true, how | COPY_UNBINDABLE | COPY_NS_FILES, tree);
 	clear_copies(source->ns);
 	if (!err && m->ns->nr_mounts + count > MOUNTS_MAX)
 		err = -ENOSPC;
-	/* It is on the list even if it failed, to be released with the others. */
-	int added = tree->root ? reach_add(r, m, tree->root) : -ENOMEM;
-	if (added)
+	/* It stays on the list even if it failed, to be released with the others. */
+	r->list[r->n - 1].copy = tree->root;
+	if (!tree->root) {
+		r->n--;
 		kfree(tree);
-	return err ? err : added;
+	}
+	return err;
 }
 
 /* Copies of top for all that receive what happens at mp of dest: r->list[0] is dest itself. */

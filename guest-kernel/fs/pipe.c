@@ -386,8 +386,10 @@ int64_t pipe_set_size(struct file *f, uint64_t bytes)
 	atomic_store(&p->head, used);
 	mutex_unlock(&p->lock);
 	kfree(old);
-	if (was_full)
+	if (was_full || p->polled)
 		wake_writers(p);
+	if (p->polled)
+		wake_readers(p); /* whoever looked without the lock may have seen half of the change */
 	return (int64_t)pages << PAGE_SHIFT;
 }
 

@@ -416,6 +416,8 @@ struct super_block *pseudo_mount_private(const struct fs_type *type, const struc
 		inode->ino = 1;
 	sb->root = inode ? dentry_make_root(inode) : NULL;
 	if (!sb->root) {
+		if (inode)
+			inode_put(inode);
 		super_put(sb);
 		return ERR_PTR(-ENOMEM);
 	}

@@ -275,9 +275,10 @@ static struct super_block *build(void)
 	struct inode *root = sb ? inode_alloc(sb) : NULL;
 	struct mqueue_fs *fs = kzalloc(sizeof(*fs));
 
+	if (sb)
+		sb->private = fs; /* put_super frees it */
 	if (root && fs) {
 		ram_dir_init(&fs->dir);
-		sb->private = fs;
 		root->ino = ino_alloc();
 		root->mode = S_IFDIR | 01777;
 		root->nlink = 2;
