@@ -49,11 +49,15 @@ int64_t sys_arch_prctl(const struct sysargs *a)
 	case ARCH_SET_GS:
 		if (arg >= USER_MAX)
 			return -EPERM;
+		arch_segments_save();
 		*(op == ARCH_SET_FS ? &r->fs_base : &r->gs_base) = arg;
+		arch_segments_load();
 		return 0;
 	case ARCH_GET_FS:
+		arch_segments_save();
 		return copy_out_struct(uva(arg), &r->fs_base);
 	case ARCH_GET_GS:
+		arch_segments_save();
 		return copy_out_struct(uva(arg), &r->gs_base);
 	case ARCH_GET_CPUID:
 		return 1;

@@ -426,10 +426,7 @@ int64_t sys_gettid(const struct sysargs *a)
 
 int64_t sys_getppid(const struct sysargs *a)
 {
-	spin_lock(&tasklist_lock);
-	int pid = current->proc->parent ? pid_vnr(current->proc->parent->pid) : 0;
-	spin_unlock(&tasklist_lock);
-	return pid;
+	return READ_ONCE(current->proc->parent_vpid);
 }
 
 static int64_t group_of(int pid, bool session)

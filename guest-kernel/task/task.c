@@ -151,9 +151,15 @@ void process_put(struct process *p)
 	kfree(p);
 }
 
-void process_link(struct process *p, struct process *parent)
+void process_set_parent(struct process *p, struct process *parent)
 {
 	p->parent = parent;
+	WRITE_ONCE(p->parent_vpid, pid_number(parent->numbers, p->pid_ns));
+}
+
+void process_link(struct process *p, struct process *parent)
+{
+	process_set_parent(p, parent);
 	list_add_tail(&p->sibling, &parent->children);
 	list_add_tail(&p->all_link, &process_list);
 	pid_ref(p->pgid);

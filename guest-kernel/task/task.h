@@ -106,7 +106,8 @@ struct process {
 	struct list_node threads;       /* tasklist_lock */
 	int nr_threads;                 /* live ones; tasklist_lock */
 	struct task *leader;            /* tasklist_lock; changes on exec by a non-leader */
-	struct process *parent;         /* tasklist_lock */
+	struct process *parent;         /* tasklist_lock; set by process_set_parent */
+	int parent_vpid;                /* the parent's number in this process's pid namespace; tasklist_lock, read racily */
 	int parent_tid;                 /* the thread of the parent that it belongs to; tasklist_lock */
 	struct list_node children;      /* tasklist_lock */
 	struct list_node sibling;       /* tasklist_lock */
@@ -221,6 +222,7 @@ void task_fpu_save(void);
 void task_fpu_drop(void);
 /* Links a new process under its parent and its leader's number; tasklist_lock held. */
 void process_link(struct process *p, struct process *parent);
+void process_set_parent(struct process *p, struct process *parent); /* tasklist_lock held */
 void task_link(struct task *t); /* tasklist_lock and sig.lock held */
 
 /* Wakes a parent suspended by vfork. */

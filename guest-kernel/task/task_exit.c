@@ -255,7 +255,7 @@ static void reparent_children(struct process *p, struct list_node *dead)
 	list_for_each_entry_safe(child, next, &p->children, sibling) {
 		send_pdeath_signal(child);
 		list_move_tail(&child->sibling, &to->children);
-		child->parent = to;
+		process_set_parent(child, to);
 		child->parent_tid = some_tid(to);
 		if (child->zombie) {
 			child->exit_signal = SIGCHLD;
