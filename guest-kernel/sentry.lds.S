@@ -11,6 +11,9 @@ SECTIONS
 	. = IMAGE_BASE;
 	.text : ALIGN(4096) {
 		KEEP(*(.sentry_header))
+		*(.text.entry)
+		/* What each system call runs through: few pages. */
+		*(.text.hot .text.hot.*)
 		*(.text .text.* .plt .plt.* .iplt)
 	} :text
 	. = ALIGN(4096);

@@ -35,6 +35,11 @@ void arch_boot_init(void);
  * for the scheduler, which cannot leave the guest for every look at the time. 0: the ordinary clock is as cheap. */
 uint64_t arch_clock(void);
 
+/* Ring 3's segment selectors and bases of the current task, which fpu_cpu speaks of, too (abi/boot.h): into uc.regs, before
+ * somebody reads them there; and from there, after somebody changed them. */
+void arch_segments_save(void);
+void arch_segments_load(void);
+
 /* Saves callee-saved registers and the stack pointer at *save_sp, continues at load_sp. */
 void arch_switch_context(uint64_t *save_sp, uint64_t load_sp);
 /* A new stack's first frame: the first switch to it calls fn(arg), which never returns. Returns the initial sp. */

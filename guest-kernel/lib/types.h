@@ -48,6 +48,10 @@ static inline pa_t pa(uint64_t v) { return (pa_t){v}; }
 #define PRINTF(f, a) __attribute__((format(printf, f, a)))
 #define READ_ONCE(x)     (*(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
+/* On the way of each system call or fault: such functions stand together. And off it. */
+#define HOT_PATH  __attribute__((hot))
+#define COLD_PATH __attribute__((cold, noinline))
+#define NOINLINE __attribute__((noinline))
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 #define barrier() __asm__ volatile("" ::: "memory")

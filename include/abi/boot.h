@@ -65,7 +65,8 @@ struct user_context {
 	uint64_t fpu;         /* window address of this task's XSAVE area (standard format), 64-byte aligned */
 	uint32_t fpu_size;    /* bytes of it that are valid, fixed for the life of the sandbox (see /cpus in the FDT) */
 	int32_t fpu_cpu;      /* vCPU in whose registers the FPU state is live, or -1: memory is authoritative.
-	                         Set by run_user, cleared by fpu_save. A task with fpu_cpu >= 0 runs only there. */
+	                         Set by run_user, cleared by fpu_save. A task with fpu_cpu >= 0 runs only there. In guest
+	                         placement the same goes for fs_base, gs_base, ds, es, fs and gs of regs. */
 	/* Result of run_user: */
 	uint32_t trap_kind;
 	uint32_t trap_vector;
@@ -81,7 +82,8 @@ typedef int64_t (*hostcall_fn)(struct vcpu *v, uint64_t nr, const uint64_t args[
  * other context was live on this vCPU and loads uc's when uc->fpu_cpu != v->id. Returns 0 or -errno (the platform
  * failed: the task is killed with SIGSEGV and the reason logged). */
 typedef int64_t (*run_user_fn)(struct vcpu *v, struct user_context *uc);
-/* fpu_save: if the FPU state of the context uc is live on this vCPU, store it into uc->fpu and set fpu_cpu = -1.
+/* fpu_save: if the FPU state of the context uc is live on this vCPU, store it into uc->fpu (and what goes with it) and set
+ * fpu_cpu = -1.
  * Where fpu_cpu is -1 already, the host only forgets the context: what its registers hold of it is not wanted. Called by
  * the owner's vCPU only. */
 typedef int64_t (*fpu_save_fn)(struct vcpu *v, struct user_context *uc);

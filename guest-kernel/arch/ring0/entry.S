@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The way to ring 3 and back. ring0_enter is a call that returns at the next trap; a trap stores the registers straight
- * into the user_context that ring0_enter was given.
+ * The way to ring 3 and back. ring0_sysret and ring0_iret are calls that return at the next trap, to whoever called run_user;
+ * a trap stores the registers straight into the user_context that they were given.
  *
  * The system-call stub runs on the application's stack pointer, which may be anything: it touches no memory through it.
  * Its page is mapped once per vCPU with that vCPU's struct ring0_cpu behind it, so it needs no GS. Traps of ring 3 arrive
@@ -12,35 +12,57 @@
 
 #define CPU(field) ring0_entry_page + PAGE_SIZE + field(%rip)
 
-/* What the application left in registers shall not be there while the Sentry speculates. */
+/* What the application left in registers shall not be there while the Sentry speculates. The rest of them are the Sentry's
+ * own again before it does anything. */
 .macro CLEAR_SCRATCH
 	xor	%ecx, %ecx
 	xor	%edx, %edx
-	xor	%esi, %esi
-	xor	%edi, %edi
 	xor	%r8d, %r8d
 	xor	%r9d, %r9d
 	xor	%r10d, %r10d
 	xor	%r11d, %r11d
 .endm
 
-/* ring0_enter returns: undoes its pushes. */
-.macro RETURN_TO_SENTRY
+.macro PUSH_CALLEE_SAVED
+	push	%rbp
+	push	%rbx
+	push	%r12
+	push	%r13
+	push	%r14
+	push	%r15
+.endm
+
+.macro POP_CALLEE_SAVED
 	pop	%r15
 	pop	%r14
 	pop	%r13
 	pop	%r12
 	pop	%rbx
 	pop	%rbp
-	ret
 .endm
 
-	.text
+/* All but rax, rcx, rsi and r11. */
+.macro LOAD_USER
+	mov	UC_R15(%rsi), %r15
+	mov	UC_R14(%rsi), %r14
+	mov	UC_R13(%rsi), %r13
+	mov	UC_R12(%rsi), %r12
+	mov	UC_RBP(%rsi), %rbp
+	mov	UC_RBX(%rsi), %rbx
+	mov	UC_R10(%rsi), %r10
+	mov	UC_R9(%rsi), %r9
+	mov	UC_R8(%rsi), %r8
+	mov	UC_RDI(%rsi), %rdi
+	mov	UC_RDX(%rsi), %rdx
+.endm
+
+	.section .text.entry, "ax"
 	.balign 4096
 	.globl ring0_entry_page, ring0_entry_bad32
 ring0_entry_page:
 	mov	%rsp, CPU(R0_USER_RSP)
 	mov	CPU(R0_UC), %rsp
+	movl	$UC_TRAP_SYSCALL, UC_TRAP_KIND(%rsp)
 	lea	UC_FS_BASE(%rsp), %rsp
 	push	$SEL_UDATA
 	push	CPU(R0_USER_RSP)
@@ -64,44 +86,40 @@ ring0_entry_page:
 	push	%r14
 	push	%r15
 	mov	CPU(R0_KRSP), %rsp
-	mov	$R0_SYSCALL, %eax
+	mov	CPU(R0_VCPU), %rax
+	movl	$GUEST_MODE_KERNEL, VCPU_GUEST_MODE(%rax)
+	xor	%eax, %eax
+	xor	%esi, %esi
+	xor	%edi, %edi
 	CLEAR_SCRATCH
-	RETURN_TO_SENTRY
+	POP_CALLEE_SAVED
+	ret				/* run_user returns 0 */
 	.balign 16
 	/* CSTAR: no selector of 32-bit code exists, so nothing gets here. */
 ring0_entry_bad32:
 	ud2
 	.balign 4096
 
-/* uint32_t ring0_enter(struct ring0_cpu *cpu, struct user_context *uc, bool iret) */
-ENTRY(ring0_enter)
-	push	%rbp
-	push	%rbx
-	push	%r12
-	push	%r13
-	push	%r14
-	push	%r15
+	.section .text.hot, "ax"
+/* int64_t ring0_sysret(struct ring0_cpu *cpu, struct user_context *uc) */
+ENTRY(ring0_sysret)
+	PUSH_CALLEE_SAVED
 	mov	%rsp, R0_KRSP(%rdi)
-	mov	UC_R15(%rsi), %r15
-	mov	UC_R14(%rsi), %r14
-	mov	UC_R13(%rsi), %r13
-	mov	UC_R12(%rsi), %r12
-	mov	UC_RBP(%rsi), %rbp
-	mov	UC_RBX(%rsi), %rbx
-	mov	UC_R10(%rsi), %r10
-	mov	UC_R9(%rsi), %r9
-	mov	UC_R8(%rsi), %r8
-	mov	UC_RDI(%rsi), %rdi
-	test	%edx, %edx
-	mov	UC_RDX(%rsi), %rdx
-	jnz	1f
+	LOAD_USER
 	mov	UC_RAX(%rsi), %rax
 	mov	UC_RFLAGS(%rsi), %r11
 	mov	UC_RIP(%rsi), %rcx
 	mov	UC_RSP(%rsi), %rsp
 	mov	UC_RSI(%rsi), %rsi
 	sysretq
-1:	pushq	$SEL_UDATA
+END(ring0_sysret)
+
+/* int64_t ring0_iret(struct ring0_cpu *cpu, struct user_context *uc) */
+ENTRY(ring0_iret)
+	PUSH_CALLEE_SAVED
+	mov	%rsp, R0_KRSP(%rdi)
+	LOAD_USER
+	pushq	$SEL_UDATA
 	pushq	UC_RSP(%rsi)
 	pushq	UC_RFLAGS(%rsi)
 	pushq	$SEL_UCODE
@@ -113,14 +131,18 @@ ENTRY(ring0_enter)
 	.globl ring0_iretq
 ring0_iretq:
 	iretq
-	/* iretq faulted: the fault handler comes back here, with its frame still on the stack. */
+	/* iretq faulted: the fault handler comes back here, with iretq's frame still on the stack and rdi = struct ring0_cpu. */
 	.globl ring0_bad_iret
 ring0_bad_iret:
 	add	$40, %rsp
-	mov	$R0_BAD_IRET, %eax
-	RETURN_TO_SENTRY
-END(ring0_enter)
+	mov	$R0_BAD_IRET, %esi
+	xor	%eax, %eax
+	CLEAR_SCRATCH
+	POP_CALLEE_SAVED
+	jmp	ring0_trap
+END(ring0_iret)
 
+	.text
 /* Exceptions. Those without an error code get a zero, so that all frames are alike:
  * vector, error, rip, cs, rflags, rsp, ss. */
 	.balign R0_VECTOR_STRIDE
@@ -193,14 +215,16 @@ trap:
 	movq	$-1, UC_ORIG_RAX(%rdi)
 	movq	$SEL_UCODE, UC_CS(%rdi)
 	movq	$SEL_UDATA, UC_SS(%rdi)
-	mov	8(%rsp), %eax
-	mov	%rsp, %rcx
-	and	$-PAGE_SIZE, %rcx
-	mov	R0_KRSP(%rcx), %rsp
+	mov	8(%rsp), %esi
+	mov	%rsp, %rdi
+	and	$-PAGE_SIZE, %rdi
+	mov	R0_KRSP(%rdi), %rsp
 	pushq	$2			/* gates leave AC and DF as the application had them */
 	popfq
+	xor	%eax, %eax
 	CLEAR_SCRATCH
-	RETURN_TO_SENTRY
+	POP_CALLEE_SAVED
+	jmp	ring0_trap
 
 /* A fault-tolerant routine, or the end. A single step that an application smuggled in is let go. */
 trap_in_ring0:

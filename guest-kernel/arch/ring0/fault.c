@@ -19,6 +19,7 @@ void ring0_kernel_fault(struct fault_frame *f)
 {
 	if (f->rip == (uint64_t)ring0_iretq) {
 		f->rip = (uint64_t)ring0_bad_iret;
+		f->rdi = (uint64_t)ring0_cpu(this_vcpu());
 		return;
 	}
 	for (const struct ex_entry *e = __ex_start; e < __ex_end; e++) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * FPU state: loaded when another task enters ring 3, saved when the next one does. The rule of user_context.fpu_cpu
- * (abi/boot.h) says whose state the registers hold; fpu_owner alone is only a hint, as a context may have been freed.
+ * FPU state, and the segments with it: loaded when another task enters ring 3, saved when the next one does. The rule of
+ * user_context.fpu_cpu (abi/boot.h) says whose state the registers hold; ring0_cpu.uc alone is only a hint, as a context may
+ * have been freed.
  *
  * XSAVE, not XSAVEOPT: signal frames and tracers copy the area, and parts in their initial state must be written there.
  */
@@ -22,6 +23,7 @@ static void save(struct ring0_cpu *cpu, struct user_context *uc)
 		__asm__ volatile("fxsave64 (%0)" ::"r"(area) : "memory");
 		*(uint64_t *)((uint8_t *)area + XSAVE_HEADER) = 3;
 	}
+	ring0_segments_save(cpu, &uc->regs);
 	atomic_store(&uc->fpu_cpu, -1);
 }
 
@@ -43,18 +45,19 @@ static int load(struct ring0_cpu *cpu, const struct user_context *uc)
 
 int ring0_fpu_switch(struct ring0_cpu *cpu, struct user_context *uc)
 {
-	struct user_context *owner = cpu->fpu_owner;
+	struct user_context *owner = cpu->uc;
 	int err;
 
 	if (owner == uc && uc->fpu_cpu == (int32_t)cpu->id)
 		return 0;
 	if (owner && owner != uc && owner->fpu_cpu == (int32_t)cpu->id)
 		save(cpu, owner);
-	cpu->fpu_owner = NULL;
+	cpu->uc = NULL;
 	err = load(cpu, uc);
 	if (err)
 		return err;
-	cpu->fpu_owner = uc;
+	ring0_segments_load(cpu, &uc->regs);
+	cpu->uc = uc;
 	atomic_store(&uc->fpu_cpu, (int32_t)cpu->id);
 	return 0;
 }
@@ -63,10 +66,10 @@ int64_t ring0_fpu_save(struct vcpu *v, struct user_context *uc)
 {
 	struct ring0_cpu *cpu = ring0_cpu(v);
 
-	if (cpu->fpu_owner == uc) {
+	if (cpu->uc == uc) {
 		if (uc->fpu_cpu == (int32_t)cpu->id)
 			save(cpu, uc);
-		cpu->fpu_owner = NULL;
+		cpu->uc = NULL;
 	}
 	return 0;
 }

@@ -24,7 +24,8 @@
 #define CR4_SMAP     (1UL << 21)
 
 _Static_assert(offsetof(struct ring0_cpu, krsp) == R0_KRSP && offsetof(struct ring0_cpu, user_rsp) == R0_USER_RSP &&
-               offsetof(struct ring0_cpu, uc) == R0_UC && offsetof(struct ring0_cpu, boot_stack) == R0_BOOT_STACK, "entry.S");
+               offsetof(struct ring0_cpu, uc) == R0_UC && offsetof(struct ring0_cpu, boot_stack) == R0_BOOT_STACK &&
+               offsetof(struct ring0_cpu, v) == R0_VCPU && offsetof(struct vcpu, guest_mode) == VCPU_GUEST_MODE, "entry.S");
 #define UC_CHECK(f, n) _Static_assert(offsetof(struct user_context, f) == n, "entry.S")
 UC_CHECK(regs.r15, UC_R15);
 UC_CHECK(regs.rbx, UC_RBX);
@@ -36,7 +37,9 @@ UC_CHECK(regs.rip, UC_RIP);
 UC_CHECK(regs.rflags, UC_RFLAGS);
 UC_CHECK(regs.ss, UC_SS);
 UC_CHECK(regs.fs_base, UC_FS_BASE);
+UC_CHECK(trap_kind, UC_TRAP_KIND);
 UC_CHECK(trap_error, UC_TRAP_ERROR);
+_Static_assert(TRAP_SYSCALL == UC_TRAP_SYSCALL && GUEST_MODE_KERNEL == 0, "entry.S");
 
 struct ring0_cpu ring0_cpus[BOOT_VCPU_MAX];
 

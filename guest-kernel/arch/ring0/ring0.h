@@ -18,6 +18,12 @@
 #define R0_USER_RSP   8
 #define R0_UC         16
 #define R0_BOOT_STACK 24
+#define R0_VCPU       32
+
+/* Of struct vcpu and struct user_context. */
+#define VCPU_GUEST_MODE 44
+#define UC_TRAP_KIND    240
+#define UC_TRAP_SYSCALL 1
 
 /* Offsets into struct user_context. */
 #define UC_R15 0
@@ -44,9 +50,8 @@
 #define UC_FS_BASE 168
 #define UC_TRAP_ERROR 248
 
-/* Results of ring0_enter besides exception vectors. */
-#define R0_SYSCALL  256
-#define R0_BAD_IRET 257
+/* What ring0_trap gets besides exception vectors. */
+#define R0_BAD_IRET 256
 
 #define R0_VECTORS 34 /* 32 exceptions, GUEST_VECTOR_KICK, GUEST_VECTOR_EFAULT */
 #define R0_VECTOR_STRIDE 16
@@ -81,20 +86,16 @@ struct pcid_slot {
 /* One page per vCPU. The exception stubs find it from the stack pointer, since the stacks at its end lie in it; the
  * system-call stub finds it RIP-relative, since it is mapped a second time behind a page of that code (ENTRY_BASE). */
 struct ring0_cpu {
-	uint64_t krsp;           /* where ring0_enter's frame is while ring 3 runs */
+	uint64_t krsp;           /* where the frame of ring0_sysret or ring0_iret is while ring 3 runs */
 	uint64_t user_rsp;       /* scratch of the system-call stub */
-	struct user_context *uc; /* whose registers a trap stores */
+	struct user_context *uc; /* whose registers a trap stores; and whose FPU state and segments are in the registers, if its
+	                            fpu_cpu names this vCPU (else it may be gone) */
 	uint64_t boot_stack;     /* for the last words of a vCPU whose stack is gone */
 
 	struct vcpu *v;          /* immutable */
 	uint32_t id;             /* immutable */
 	uint32_t online;         /* set once, released */
 	bool has_xsave, has_fsgsbase, has_pcid;
-
-	/* Own vCPU only: what the registers hold. */
-	uint64_t fs_base, gs_base;
-	uint16_t ds, es, fs, gs;
-	struct user_context *fpu_owner; /* counts only while its fpu_cpu names this vCPU */
 
 	/* Which root is loaded: root_next is stored before CR3, root after it; a root that is neither cannot be in use. */
 	uint64_t root, root_next;
@@ -126,9 +127,10 @@ void ring0_vcpu_init(struct vcpu *v);
 void ring0_boot_init(void);
 
 /* ---- entry.S ---- */
-/* Enters ring 3 with uc's registers, by sysret or iret; returns at the next trap, with the registers in uc: the vector
- * (trap_error is stored, CR2 still holds the address), R0_SYSCALL, or R0_BAD_IRET when iret refused. */
-uint32_t ring0_enter(struct ring0_cpu *cpu, struct user_context *uc, bool iret);
+/* Enter ring 3 with uc's registers, and return at the next trap with the registers in uc, as run_user does. sysret makes rcx
+ * and r11 of rip and rflags. */
+int64_t ring0_sysret(struct ring0_cpu *cpu, struct user_context *uc);
+int64_t ring0_iret(struct ring0_cpu *cpu, struct user_context *uc);
 extern const char ring0_entry_page[], ring0_entry_bad32[], ring0_vectors[], ring0_iretq[], ring0_bad_iret[];
 
 /* What the stubs leave on the stack of an exception in ring 0. */
@@ -143,6 +145,9 @@ NORETURN void ring0_fatal(const uint64_t *frame, uint64_t vector);
 
 /* ---- run_user.c, fpu.c, hostcall.c, clock.c ---- */
 int64_t ring0_run_user(struct vcpu *v, struct user_context *uc);
+/* What follows an exception of ring 3: its result is that of run_user. trap_error is stored, CR2 still holds the address.
+ * R0_BAD_IRET: iret refused. */
+int64_t ring0_trap(struct ring0_cpu *cpu, uint32_t vector);
 int ring0_fpu_switch(struct ring0_cpu *cpu, struct user_context *uc);
 int64_t ring0_fpu_save(struct vcpu *v, struct user_context *uc);
 int64_t ring0_hostcall(struct vcpu *v, uint64_t nr, const uint64_t args[6]);
@@ -150,6 +155,10 @@ int64_t ring0_hostcall(struct vcpu *v, uint64_t nr, const uint64_t args[6]);
 int64_t ring0_out(uint64_t nr, const uint64_t args[6]);
 
 uint64_t ring0_clock(struct ring0_cpu *cpu);
+
+/* ---- segments.c ---- */
+void ring0_segments_load(const struct ring0_cpu *cpu, const struct user_regs *r);
+void ring0_segments_save(const struct ring0_cpu *cpu, struct user_regs *r);
 
 /* ---- flush.c ---- */
 /* Loads a root unless it is loaded. */
