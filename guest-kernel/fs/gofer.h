@@ -61,6 +61,9 @@ struct gofer_inode {
 	spinlock_t lock;
 	struct gofer_handle *rd, *rw, *wo; /* open handles, kept for the next open; lock */
 	bool stale;                        /* attributes changed on the host by our own doing; lock */
+	bool no_caps;                      /* it had no file capabilities when ctime was this; lock */
+	struct timespec64 no_caps_ctime;
+	struct timespec64 read_ctime;      /* ctime when it was last read through a handle; lock */
 	char *target;                      /* of a symbolic link, once read; lock */
 	struct list_node handle_link;      /* handle cache's lock */
 
@@ -168,6 +171,8 @@ ssize_t_ gofer_transfer(struct gofer_handle *h, struct iter *it, uint64_t off, b
 
 /* ---- gofer_mmap.c ---- */
 int gofer_mmap(struct file *file, struct vma *vma);
+/* Bytes of the file from a window that exists; false: there is none for all of them, or the file ended. */
+bool gofer_mmap_peek(struct gofer_inode *gi, void *buf, size_t n, uint64_t off);
 /* Writes changed copies back where the host could not map the file. */
 int gofer_mmap_sync(struct gofer_inode *gi);
 /* The inode goes away: unmap every window. */

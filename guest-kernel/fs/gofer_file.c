@@ -52,6 +52,29 @@ static bool time_before(const struct timespec64 *a, const struct timespec64 *b)
 	return a->tv_sec != b->tv_sec ? a->tv_sec < b->tv_sec : a->tv_nsec <= b->tv_nsec;
 }
 
+/* The first read after a change moves the host's atime, as relatime does: others may be peeks. */
+static bool read_since_change(struct gofer_inode *gi)
+{
+	const struct timespec64 *a = &gi->read_ctime, *b = &gi->inode->ctime;
+	spin_lock(&gi->lock);
+	bool yes = a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+	spin_unlock(&gi->lock);
+	return yes;
+}
+
+static void note_read(struct gofer_inode *gi)
+{
+	spin_lock(&gi->lock);
+	gi->read_ctime = gi->inode->ctime;
+	spin_unlock(&gi->lock);
+}
+
+static bool gofer_peek(struct file *file, void *buf, size_t n, uint64_t off)
+{
+	struct gofer_inode *gi = gofer_i(file->inode);
+	return read_since_change(gi) && gofer_mmap_peek(gi, buf, n, off);
+}
+
 static ssize_t_ gofer_read(struct file *file, struct iter *to, uint64_t *pos)
 {
 	struct inode *inode = file->inode;
@@ -72,6 +95,7 @@ static ssize_t_ gofer_read(struct file *file, struct iter *to, uint64_t *pos)
 		if (!(file->flags & O_NOATIME) &&
 		    (time_before(&inode->atime, &inode->mtime) || time_before(&inode->atime, &inode->ctime)))
 			gofer_mark_stale(inode);
+		note_read(gofer_i(inode));
 	}
 	return n;
 }
@@ -199,6 +223,7 @@ const struct file_ops gofer_file_fops = {
 	.open = gofer_open,
 	.release = gofer_release,
 	.read = gofer_read,
+	.peek = gofer_peek,
 	.write = gofer_write,
 	.llseek = gofer_llseek,
 	.mmap = gofer_mmap,

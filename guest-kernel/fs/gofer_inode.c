@@ -8,9 +8,16 @@
  */
 #include "fs/gofer.h"
 
+#include <linux/xattr.h>
+
+#include "fs/xattr_caps.h"
 #include "lib/string.h"
+#include "time/timer.h"
+#include "time/timespec.h"
 
 #define NO_DEV UINT64_MAX
+/* A file's change time this long ago will be another one after the next change, however coarse its clock. */
+#define CTIME_SETTLED_SEC 2
 
 static struct list_node *hash_head(struct gofer_sb *gsb, uint64_t dev, uint64_t ino)
 {
@@ -416,13 +423,48 @@ static ssize_t_ xattr_call(struct inode *inode, uint32_t op, const char *name, c
 	}
 	rwsem_read_unlock(&gsb->names);
 	kfree(x);
-	if (r >= 0 && (op == HC_XATTR_SET || op == HC_XATTR_REMOVE))
-		gofer_mark_stale(inode);
+	if (r >= 0 && (op == HC_XATTR_SET || op == HC_XATTR_REMOVE)) {
+		spin_lock(&gi->lock);
+		gi->no_caps = false;
+		gi->stale = true;
+		spin_unlock(&gi->lock);
+	}
 	return r;
+}
+
+static bool same_time(const struct timespec64 *a, const struct timespec64 *b)
+{
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+/* Capabilities are asked for by each execve(2), and hardly a file has any: that is remembered together with the change
+ * time, which is cheaper to ask for and moves when somebody sets some. */
+static ssize_t_ get_caps(struct inode *inode, void *value, size_t size)
+{
+	struct gofer_inode *gi = gofer_i(inode);
+	bool ask = gofer_s(inode->sb)->shared || READ_ONCE(gi->stale);
+	bool current_ctime = !ask || !gofer_refresh(inode);
+	spin_lock(&gi->lock);
+	struct timespec64 ctime = inode->ctime;
+	bool none = current_ctime && gi->no_caps && same_time(&ctime, &gi->no_caps_ctime);
+	spin_unlock(&gi->lock);
+	if (none)
+		return -ENODATA;
+	ssize_t_ n = xattr_call(inode, HC_XATTR_GET, XATTR_NAME_CAPS, value, size, 0);
+	if (n == -ENODATA && current_ctime &&
+	    ctime.tv_sec + CTIME_SETTLED_SEC < (int64_t)(clock_realtime() / NSEC_PER_SEC)) {
+		spin_lock(&gi->lock);
+		gi->no_caps = true;
+		gi->no_caps_ctime = ctime;
+		spin_unlock(&gi->lock);
+	}
+	return n;
 }
 
 ssize_t_ gofer_getxattr(struct inode *inode, const char *name, void *value, size_t size)
 {
+	if (caps_xattr_name(name) && S_ISREG(inode->mode) && !gofer_i(inode)->synthetic)
+		return get_caps(inode, value, size);
 	return xattr_call(inode, HC_XATTR_GET, name, value, size, 0);
 }
 

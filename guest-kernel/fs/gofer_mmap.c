@@ -284,6 +284,24 @@ static int gofer_fault(struct vma *vma, uint64_t pgoff, bool write, struct vm_fr
 	return r;
 }
 
+bool gofer_mmap_peek(struct gofer_inode *gi, void *buf, size_t n, uint64_t off)
+{
+	uint64_t size = READ_ONCE(gi->inode->size);
+	bool ok = false;
+	if (off > size || n > size - off)
+		return false;
+	mutex_lock(&gi->map_lock);
+	struct gofer_chunk *c = NULL;
+	if (gi->chunk_pages)
+		c = chunk_find(gi, ROUND_DOWN(off >> PAGE_SHIFT, gi->chunk_pages));
+	if (c) {
+		uint64_t in = off - (c->first << PAGE_SHIFT), room = (c->npages << PAGE_SHIFT) - in;
+		ok = n <= room && !arch_copy_fault(buf, (char *)direct(c->pa) + in, n);
+	}
+	mutex_unlock(&gi->map_lock);
+	return ok;
+}
+
 static void gofer_vma_open(struct vma *vma)
 {
 	struct gofer_inode *gi = gofer_i(vma->mapping->host);

@@ -102,6 +102,12 @@ static ssize_t_ ovl_read(struct file *file, struct iter *to, uint64_t *pos)
 	return real->ops->read ? real->ops->read(real, to, pos) : -EINVAL;
 }
 
+static bool ovl_peek(struct file *file, void *buf, size_t n, uint64_t off)
+{
+	struct file *real = real_file(file);
+	return real->ops->peek && real->ops->peek(real, buf, n, off);
+}
+
 static void copy_size(struct file *file, struct file *real)
 {
 	struct inode *i = file->inode;
@@ -168,6 +174,7 @@ const struct file_ops ovl_file_fops = {
 	.open = ovl_open,
 	.release = ovl_release,
 	.read = ovl_read,
+	.peek = ovl_peek,
 	.write = ovl_write,
 	.llseek = ovl_llseek,
 	.mmap = ovl_mmap,

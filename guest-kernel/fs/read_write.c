@@ -168,6 +168,8 @@ ssize_t_ file_read_kernel(struct file *f, void *buf, size_t n, uint64_t off)
 	size_t done = 0;
 	if (!f->ops || !f->ops->read)
 		return -EINVAL;
+	if (f->ops->peek && f->ops->peek(f, buf, n, off))
+		done = n;
 	while (done < n) {
 		struct iter it;
 		iter_kernel(&it, (char *)buf + done, n - done, true);

@@ -125,6 +125,9 @@ struct file_ops {
 	/* pos: the offset to use and advance (file->pos or a pread offset). Non-blocking when file->flags & O_NONBLOCK or
 	 * the caller says so in nonblock. Bytes or -errno. */
 	ssize_t_ (*read)(struct file *file, struct iter *to, uint64_t *pos);
+	/* All n bytes at off into kernel memory, only if that needs nobody's help (they are mapped anyway) and leaves no
+	 * trace that read would; optional. */
+	bool (*peek)(struct file *file, void *buf, size_t n, uint64_t off);
 	/* Appends when file->flags has O_APPEND or *pos is POS_APPEND; *pos is then the end of what was written. */
 	ssize_t_ (*write)(struct file *file, struct iter *from, uint64_t *pos);
 	int64_t (*llseek)(struct file *file, int64_t off, int whence); /* default: by inode size; -ESPIPE if no_seek */

@@ -7,7 +7,8 @@
  * stack. A waker turns the state into TASK_RUNNING under the lock; the one who did so enqueues it.
  *
  * Where a woken task runs: waking a sleeping host thread costs far more than most system calls, so a waker that itself
- * sleeps again soon (avg_burst) keeps the woken task on its own vCPU; otherwise an idle vCPU is woken. A vCPU that
+ * sleeps again soon (avg_burst), or is ending, keeps the woken task on its own vCPU; otherwise an idle vCPU is woken. A
+ * child starts on its parent's vCPU if the parent waits as a rule soon after it has forked (fork_gap). A vCPU that
  * returns to ring 3 and leaves tasks waiting lets idle vCPUs steal them (sched_share). A task whose FPU state is live in
  * a vCPU's registers stays there until another one ran there.
  */
@@ -143,6 +144,13 @@ static uint64_t slice_of(struct rq *rq, struct task *t)
 	return MAX(SLICE_NS / (rq->nr_queued + 1), SLICE_MIN_NS);
 }
 
+/* How long t ran on after its last fork, at most that which counts as long. */
+static void note_fork_gap(struct task *t, uint64_t gap)
+{
+	t->sched.fork_gap = (t->sched.fork_gap * 3 + MIN(gap, 2 * SHORT_BURST_NS)) / 4;
+	t->sched.forked_at = 0;
+}
+
 static void account_leave(struct rq *rq, struct task *t, uint64_t now)
 {
 	if (t == rq->idle)
@@ -152,6 +160,8 @@ static void account_leave(struct rq *rq, struct task *t, uint64_t now)
 	if (t->sched.state != TASK_RUNNING) {
 		/* Bounded: a burst that the host prolonged, by running something else, is not to count for long. */
 		t->sched.avg_burst = (t->sched.avg_burst * 3 + MIN(MAX(now, t->sched.burst_start) - t->sched.burst_start, 2 * SHORT_BURST_NS)) / 4;
+		if (t->sched.forked_at)
+			note_fork_gap(t, MAX(now, t->sched.forked_at) - t->sched.forked_at);
 		t->sched.nvcsw++;
 	} else {
 		t->sched.nivcsw++;
@@ -243,7 +253,7 @@ static uint32_t select_cpu(struct task *t)
 	}
 	if (waker == sched.rq[here]->idle)
 		return here;
-	if (waker->sched.avg_burst < SHORT_BURST_NS || waker == t)
+	if (waker->sched.avg_burst < SHORT_BURST_NS || waker == t || waker->sig.exiting)
 		return here;
 	idle = sched_claim_idle(t, t->sched.cpu);
 	if (idle >= 0)
@@ -252,9 +262,9 @@ static uint32_t select_cpu(struct task *t)
 }
 
 /* t is RUNNING, off its stack, on no queue, and ours alone. */
-static void activate(struct task *t, bool woken)
+static void activate(struct task *t, uint32_t cpu, bool woken)
 {
-	uint32_t old = (uint32_t)t->sched.cpu, cpu = select_cpu(t);
+	uint32_t old = (uint32_t)t->sched.cpu;
 	struct rq *rq = sched.rq[cpu];
 
 	spin_lock(&rq->lock);
@@ -295,13 +305,31 @@ bool task_wake_state(struct task *t, uint32_t mask)
 	atomic_store(&t->sched.state, TASK_RUNNING);
 	spin_unlock(&rq->lock);
 	if (!queued)
-		activate(t, true);
+		activate(t, select_cpu(t), true);
 	return true;
+}
+
+/* Has t forked just now, to wait for the child or for something else soon, as far as one can tell? */
+static bool forked_to_wait(const struct task *t)
+{
+	return t->sched.forked_at && t->sched.fork_gap < SHORT_BURST_NS;
 }
 
 void task_start(struct task *t)
 {
-	activate(t, false);
+	activate(t, select_cpu(t), false);
+}
+
+void task_start_child(struct task *t)
+{
+	struct task *me = current;
+	struct rq *rq = this_rq();
+
+	if (me->sched.forked_at)
+		note_fork_gap(me, UINT64_MAX); /* it did not sleep since the last time */
+	me->sched.forked_at = clock_sched();
+	bool waits = t->vfork_parent == me || (forked_to_wait(me) && !READ_ONCE(rq->nr_queued));
+	activate(t, waits && cpu_allowed(t, rq->cpu) ? rq->cpu : select_cpu(t), false);
 }
 
 void task_kick(struct task *t)
@@ -400,10 +428,14 @@ bool sched_before_user(void)
 			schedule();
 			return false;
 		}
-		if (t->sched.avg_burst >= SHORT_BURST_NS || clock_sched() >= t->sched.burst_start + SHORT_BURST_NS)
+		/* Who has forked to wait for the child does so before its slice is over: a timer for less would mostly be for nothing. */
+		bool forked = forked_to_wait(t);
+		uint64_t look = (forked ? t->sched.forked_at : t->sched.burst_start) + SHORT_BURST_NS;
+
+		if ((!forked && t->sched.avg_burst >= SHORT_BURST_NS) || clock_sched() >= look)
 			sched_share(rq);
-		else if (any_idle() || atomic_load(&sched.nr_online) < sched.nr_cpus)
-			recheck = t->sched.burst_start + SHORT_BURST_NS;
+		else if (!forked && (any_idle() || atomic_load(&sched.nr_online) < sched.nr_cpus))
+			recheck = look;
 	}
 	arm_timer(rq, t, recheck);
 	rq->fpu_task = t;

@@ -37,6 +37,8 @@ struct task_sched {
 	uint64_t vruntime;
 	uint64_t burst_start;  /* when it was last switched in after a sleep */
 	uint64_t avg_burst;    /* ns it usually runs between two sleeps */
+	uint64_t forked_at;    /* when it made a task, if it did not sleep since; else 0 */
+	uint64_t fork_gap;     /* ns from there to its next sleep, as a rule */
 	uint64_t utime_ns, stime_ns; /* own task only writes */
 	uint64_t nvcsw, nivcsw;
 	uint64_t last_stamp;   /* up to where user and system time are accounted (task/cpu_account.h) */
@@ -58,8 +60,9 @@ bool task_wake_state(struct task *t, uint32_t mask);
 static inline bool task_wake(struct task *t) { return task_wake_state(t, 1u << TASK_INTERRUPTIBLE | 1u << TASK_UNINTERRUPTIBLE); }
 /* Makes t leave ring 3 soon if it is running there, so that it sees pending signals. */
 void task_kick(struct task *t);
-/* Puts a newly created task on a run queue. */
+/* Puts a newly created task on a run queue; one that the current task has forked. */
 void task_start(struct task *t);
+void task_start_child(struct task *t);
 /* First code of a new task: ends the switch that led here, then runs fn(arg) given by arch_new_context. */
 void sched_first_switch(void);
 /* Current task is about to exit for good: no more schedule() returns. The reference of the running task is dropped on

@@ -79,6 +79,7 @@ void sched_fork(struct task *child, const struct task *parent)
 	memcpy(c->affinity, p->affinity, sizeof(c->affinity));
 	c->vruntime = p->vruntime;
 	c->avg_burst = p->avg_burst;
+	c->fork_gap = p->fork_gap;
 	c->burst_start = clock_sched();
 	if (p->reset_on_fork) {
 		c->policy = 0;

@@ -404,7 +404,7 @@ static int64_t start_task(struct task *t, const struct clone_params *p)
 		task_get(t);
 	if (!(p->flags & CLONE_THREAD))
 		process_timers_limit(t->proc);
-	task_start(t);
+	task_start_child(t);
 	if (unlikely(event))
 		ptrace_event(event, message);
 	if (vfork) {

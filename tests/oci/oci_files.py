@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Files of the host: mapped and cut short by others, too many of them, single ones, mount points that the root lacks."""
 import os
+import shutil
+import struct
 import subprocess
+import time
 
 from harness import check, contains, equal, finish, read_until
 
@@ -184,3 +187,30 @@ def test_made_up_mount_points(t):
         contains(r.err, "Read-only file system", "writing beside made-up mount points")
         equal((d / "y").read_text(), "y\n", "a write through such a mount")
         equal(sorted(str(p) for p in rootfs.rglob("*")), before, "the host's root")
+
+
+def test_programs_changed_by_host(t):
+    """What the Sentry remembers of a program from one execve(2) to the next follows what others do to the file."""
+    d = t.tmp / "programs"
+    d.mkdir()
+    program = d / "busybox"
+    shutil.copy(t.rootfs / "bin/busybox", program)
+    time.sleep(3.2)  # the Sentry trusts no change time of the last two seconds
+
+    name = t.start(change=lambda c: c["mounts"].append(bind(d, "/programs", "ro")))
+
+    def permitted():
+        out = t.ok("exec", "--user", "1000:1000", name, "/programs/busybox", "grep", "CapPrm", "/proc/self/status").out
+        return int(out.split()[1], 16)
+
+    kill = 1 << 5
+    base = [permitted() & kill for _ in range(3)]
+    equal(base, [0, 0, 0], "capabilities of a program without any")
+    os.setxattr(program, "security.capability", struct.pack("<IIIII", 0x02000001, kill, 0, 0, 0))
+    equal([permitted() & kill for _ in range(2)], [kill, kill], "capabilities that the host gave it")
+    os.removexattr(program, "security.capability")
+    equal([permitted() & kill for _ in range(2)], [0, 0], "when the host has taken them")
+    with open(program, "r+b") as f:
+        f.write(b"#!/bin/sh\necho changed\nexit\n")
+    equal(t.ok("exec", name, "/programs/busybox").out, "changed\n", "a program whose first bytes were overwritten")
+    t.ok("delete", "--force", name)
