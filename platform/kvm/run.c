@@ -130,16 +130,20 @@ static int decode(struct platform_vcpu *pv, struct user_context *uc)
 	return unexpected(pv);
 }
 
-/* At an instruction boundary of ring 3, with nothing half delivered? */
+/*
+ * At an instruction boundary of ring 3, with nothing half delivered? Where an interrupt could be injected it is. Else an
+ * exception may be on its way: KVM_GET_VCPU_EVENTS keeps INT3 and INTO to itself, which a software KVM does not repeat. So
+ * only the shadow of a MOV SS is innocent.
+ */
 static bool at_boundary(const struct platform_vcpu *pv)
 {
 	struct kvm_vcpu_events ev;
 
 	if ((pv->run->s.regs.sregs.cs.selector & 3) != 3)
 		return false;
-	if (ioctl(pv->fd, KVM_GET_VCPU_EVENTS, &ev))
+	if (pv->run->ready_for_interrupt_injection || ioctl(pv->fd, KVM_GET_VCPU_EVENTS, &ev))
 		return true;
-	return !ev.exception.injected && !ev.exception.pending;
+	return !ev.exception.injected && !ev.exception.pending && ev.interrupt.shadow;
 }
 
 static inline void leave_guest(struct platform_vcpu *pv)
@@ -151,19 +155,28 @@ enum { RUN_TRAP, RUN_AGAIN, RUN_INTERRUPTED, RUN_EFAULT };
 
 static int run_once(struct platform_vcpu *pv)
 {
+	struct kvm_run *run = pv->run;
+
 	for (;;) {
-		if (!ioctl(pv->fd, KVM_RUN, 0)) {
-			kvm_count_exit(pv, pv->run->exit_reason);
+		int err = ioctl(pv->fd, KVM_RUN, 0) ? errno : 0;
+
+		run->request_interrupt_window = 0;
+		if (!err) {
+			kvm_count_exit(pv, run->exit_reason);
+			if (run->exit_reason == KVM_EXIT_IRQ_WINDOW_OPEN)
+				return RUN_INTERRUPTED;
 			return RUN_TRAP;
 		}
-		kvm_count_exit(pv, errno == EFAULT ? EXIT_EFAULT_RING3 : EXIT_KICK);
-		if (errno == EFAULT)
-			return (pv->run->s.regs.sregs.cs.selector & 3) == 3 ? RUN_EFAULT : -EFAULT;
-		if (errno != EINTR && errno != EAGAIN)
-			return -errno;
+		kvm_count_exit(pv, err == EFAULT ? EXIT_EFAULT_RING3 : EXIT_KICK);
+		if (err == EFAULT)
+			return (run->s.regs.sregs.cs.selector & 3) == 3 ? RUN_EFAULT : -EFAULT;
+		if (err != EINTR && err != EAGAIN)
+			return -err;
 		if (at_boundary(pv))
 			return RUN_INTERRUPTED;
-		pv->run->immediate_exit = 0; /* let the stub finish; kick_pending remembers the kick */
+		/* Let the stub finish, or stop as soon as ring 3 goes on. kick_pending remembers the kick. */
+		run->request_interrupt_window = 1;
+		run->immediate_exit = 0;
 	}
 }
 
