@@ -82,6 +82,8 @@ static void fill_templates(struct platform_vcpu *pv, const struct kvm_sregs *res
 	s->gdt.limit = sizeof(pv->tables->gdt) - 1;
 	s->idt.base = tramp_va(TRAMP_PG_IDT);
 	s->idt.limit = PAGE_SIZE - 1;
+	/* At reset it is a table of 64 KiB at address 0, where an application might have memory one day. */
+	s->ldt = (struct kvm_segment){ .unusable = 1, .type = 2 };
 	s->tr = (struct kvm_segment){ .base = base + offsetof(struct tramp_vcpu, tss), .limit = 0x67, .selector = SEL_TSS,
 		.type = 0xb, .present = 1 };
 	pv->user_sregs = *s;
