@@ -67,6 +67,23 @@ void pt_vcpu_signal(struct platform_vcpu *pv)
 	pt_affinity_tick(pv);
 }
 
+#define NO_BASE (WINDOW_BASE + PAGE_SIZE) /* where the application has nothing */
+
+/* A program may load selectors of another privilege level, and bases of the kernel's half, that PTRACE_SETREGS would not put
+ * back: what serves as well instead. */
+static void tame(struct user_regs_struct *r)
+{
+	unsigned long long *const sel[] = { &r->ds, &r->es, &r->fs, &r->gs };
+
+	for (unsigned i = 0; i < sizeof(sel) / sizeof(sel[0]); i++)
+		if (*sel[i])
+			*sel[i] |= 3;
+	if (r->fs_base >= USER_END)
+		r->fs_base = NO_BASE;
+	if (r->gs_base >= USER_END)
+		r->gs_base = NO_BASE;
+}
+
 /* Lets the thread run until its next stop. 1: it stopped, *status says why; 0: a kick came first; -errno. */
 static int ring3(struct platform_vcpu *pv, struct stub_thread *t, struct user_context *uc, int *status)
 {
@@ -75,6 +92,7 @@ static int ring3(struct platform_vcpu *pv, struct stub_thread *t, struct user_co
 
 	memcpy(&regs, &uc->regs, sizeof(regs));
 	regs.orig_rax = ~0UL; /* else the kernel might restart a system call of the stub's */
+	tame(&regs);
 	if (ptrace(PTRACE_SETREGS, t->tid, 0, &regs))
 		return -errno;
 	__atomic_store_n(&pv->kick_sent, 0, __ATOMIC_SEQ_CST);
@@ -88,6 +106,10 @@ static int ring3(struct platform_vcpu *pv, struct stub_thread *t, struct user_co
 	if (r > 0) {
 		if (ptrace(PTRACE_GETREGS, t->tid, 0, &regs))
 			return -errno;
+		if (regs.fs_base == NO_BASE)
+			regs.fs_base = uc->regs.fs_base;
+		if (regs.gs_base == NO_BASE)
+			regs.gs_base = uc->regs.gs_base;
 		memcpy(&uc->regs, &regs, sizeof(regs));
 	}
 	return r;
@@ -126,7 +148,7 @@ static int visit(struct platform_vcpu *pv, struct address_space *as, struct user
 	pt_affinity_enter(pv, t);
 	r = ring3(pv, t, uc, &status);
 	pt_affinity_leave(pv);
-	if (r == -EIO) { /* PTRACE_SETREGS refuses selectors and bases that would fault in the kernel's hands */
+	if (r == -EIO) { /* PTRACE_SETREGS refuses what would fault in the kernel's hands */
 		pt_trap_exception(uc, 13, 0);
 		r = 1;
 	} else if (r == -ESRCH) {
