@@ -243,6 +243,17 @@ static int writable_vma(struct mm *mm, uint64_t addr)
 	return w;
 }
 
+/* What the application is told: the kernel's half is forbidden, as it is on Linux, and the window is a hole. What the page
+ * tables really hold there is nobody's business. */
+static uint64_t shown_error(uint64_t addr, uint64_t error_code)
+{
+	uint64_t e = error_code & 0xffff;
+
+	if (addr >= USER_MAX)
+		return e | PF_PRESENT;
+	return in_window(addr) ? e & ~(uint64_t)PF_PRESENT : e;
+}
+
 void mm_handle_fault(uint64_t addr, uint64_t error_code)
 {
 	struct task *t = current;
@@ -271,10 +282,10 @@ void mm_handle_fault(uint64_t addr, uint64_t error_code)
 	case 0:
 		return;
 	case -EACCES:
-		signal_fault(SIGSEGV, SEGV_ACCERR, addr, 14, error_code & 0xffff);
+		signal_fault(SIGSEGV, SEGV_ACCERR, addr, 14, shown_error(addr, error_code));
 		return;
 	case -ENXIO:
-		signal_fault(SIGBUS, BUS_ADRERR, addr, 14, error_code & 0xffff);
+		signal_fault(SIGBUS, BUS_ADRERR, addr, 14, shown_error(addr, error_code));
 		return;
 	case -ENOMEM:
 		/* The OOM killer had its chance; if it was not this task, the instruction tries again. */
@@ -284,7 +295,7 @@ void mm_handle_fault(uint64_t addr, uint64_t error_code)
 		return;
 	default:
 		signal_fault(SIGSEGV, in_window(addr) && has_vma(mm, addr) ? SEGV_ACCERR : SEGV_MAPERR, addr, 14,
-		             error_code & 0xffff);
+		             shown_error(addr, error_code));
 		return;
 	}
 }

@@ -100,7 +100,7 @@ static bool header_valid(const uint8_t *x)
 {
 	if (load64(x + XSAVE_HEADER) & ~fpstate_features())
 		return false;
-	for (size_t i = 8; i < XSAVE_HEADER_SIZE; i += 8) /* xcomp_bv and the reserved bytes */
+	for (size_t i = 8; i < 24; i += 8) /* xcomp_bv, and what XRSTOR wants to be zero too; of the rest it takes no notice */
 		if (load64(x + XSAVE_HEADER + i))
 			return false;
 	return true;
@@ -122,6 +122,7 @@ int fpstate_load(struct task *t, uint8_t *buf, bool extended)
 		memcpy(x, buf, FX_SIZE);
 	} else {
 		memcpy(x, buf, t->uc.fpu_size);
+		memset(x + XSAVE_HEADER + 24, 0, XSAVE_HEADER_SIZE - 24);
 	}
 	store32(x + FX_MXCSR_MASK, mask);
 	memset(x + FPX_SW_OFFSET, 0, sizeof(struct fpx_sw_bytes));

@@ -73,8 +73,8 @@ static void fault_of_rip(uint64_t rip)
 {
 	bool canonical = (uint64_t)((int64_t)(rip << 16) >> 16) == rip;
 
-	if (canonical && rip >= 1UL << 47)
-		signal_fault(SIGSEGV, SEGV_MAPERR, rip, 14, PF_USER | PF_INSTR);
+	if (canonical)
+		signal_fault(SIGSEGV, SEGV_MAPERR, rip, 14, PF_PRESENT | PF_USER | PF_INSTR);
 	else
 		signal_fault(SIGSEGV, SI_KERNEL, 0, 13, 0);
 }

@@ -3,6 +3,7 @@
  * The main loop of every application task: enter ring 3, handle the trap, look at signals and the scheduler, again.
  * A trap is a return of run_user, in both placements.
  */
+#include "arch/umip.h"
 #include "boot/boot.h"
 #include "lib/log.h"
 #include "mm/mm.h"
@@ -63,6 +64,19 @@ static int fpe_code(const struct task *t, unsigned vector)
 	return 0;
 }
 
+/* What Linux takes from the debug status: a step, unless the instruction before was INT1. (TF of now says little: the step
+ * may have been a POPF that cleared it.) */
+static int debug_code(const struct task *t)
+{
+	uint8_t before = 0, at = 0; /* a software KVM stops before it */
+
+	if (t->uc.regs.rflags & 0x100)
+		return TRAP_TRACE;
+	(void)copy_in_partial(&before, uva(t->uc.regs.rip - 1), 1);
+	(void)copy_in_partial(&at, uva(t->uc.regs.rip), 1);
+	return before == 0xf1 || at == 0xf1 ? TRAP_BRKPT : TRAP_TRACE;
+}
+
 /* A software KVM has no INT n: it raises #UD where the CPU finds that the gate is not for ring 3. */
 static void undefined_int(struct task *t)
 {
@@ -80,6 +94,8 @@ static void handle_exception(struct task *t)
 		undefined_int(t);
 	unsigned vector = t->uc.trap_vector;
 
+	if (vector == 13 && !t->uc.trap_error && umip_emulate(t))
+		return;
 	if (vector >= ARRAY_SIZE(exception_signals) || !exception_signals[vector].signo) {
 		signal_fault(SIGSEGV, SI_KERNEL, 0, (int)vector, t->uc.trap_error);
 		return;
@@ -92,8 +108,8 @@ static void handle_exception(struct task *t)
 		if (!code)
 			return; /* a spurious one, as Linux says */
 	}
-	if (vector == 1 && !(t->uc.regs.rflags & 0x100))
-		code = TRAP_BRKPT; /* int1 or a debug register */
+	if (vector == 1)
+		code = debug_code(t);
 	signal_fault(e.signo, code, e.addr_is_rip ? t->uc.regs.rip : 0, (int)vector, t->uc.trap_error);
 }
 
