@@ -17,6 +17,7 @@
 #include "vmm/clock.h"
 #include "vmm/crash.h"
 #include "vmm/memory.h"
+#include "vmm/preempt.h"
 #include "vmm/vcpu.h"
 #include "vmm/vmm_impl.h"
 
@@ -41,6 +42,11 @@ int64_t hc_TIMER(struct vmm_vcpu *v, const uint64_t a[6])
 {
 	clock_refresh();
 	return vcpu_set_timer(v, a[0]);
+}
+
+int64_t hc_WATCH(struct vmm_vcpu *v, const uint64_t a[6])
+{
+	return preempt_watch();
 }
 
 int64_t hc_YIELD(struct vmm_vcpu *v, const uint64_t a[6])

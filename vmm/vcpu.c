@@ -62,6 +62,7 @@ int vcpu_init_all(unsigned nr)
 		vcpus[i].timer_deadline = ~0UL;
 		v->id = i;
 		v->nr_vcpus = nr;
+		v->preempt_at = v->watch_at = ~0UL;
 		v->stack_top = DIRECT_BASE + BOOT_STACK_PA + i * KSTACK_SIZE + KSTACK_TASK_OFF;
 		if (vmm.info.guest)
 			continue; /* the Sentry sets the pointers itself */

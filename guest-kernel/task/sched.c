@@ -9,7 +9,8 @@
  * Where a woken task runs: waking a sleeping host thread costs far more than most system calls, so a waker that itself
  * sleeps again soon (avg_burst), or is ending, keeps the woken task on its own vCPU; otherwise an idle vCPU is woken. A
  * child starts on its parent's vCPU if the parent waits as a rule soon after it has forked (fork_gap). A vCPU that
- * returns to ring 3 and leaves tasks waiting lets idle vCPUs steal them (sched_share). A task whose FPU state is live in
+ * returns to ring 3 and leaves tasks waiting lets idle vCPUs steal them (sched_share), or states by when it is to be interrupted to
+ * look again (set_preemption). A task whose FPU state is live in
  * a vCPU's registers stays there until another one ran there.
  */
 #include "task/sched_impl.h"
@@ -393,26 +394,37 @@ static bool any_idle(void)
 	return false;
 }
 
-/* recheck: when to look again whether waiting tasks should be shared. */
-static void arm_timer(struct rq *rq, struct task *t, uint64_t recheck)
+static void arm_timer(struct rq *rq, uint64_t at)
 {
-	/* As a rule the earliest timer is looked after already. */
-	uint64_t promise = timers_next() >= atomic_load(&sched.timer_guard) ? rq->promise : sched_timer_promise(rq);
-	uint64_t want = MIN(promise, recheck);
-
-	if (READ_ONCE(rq->nr_queued))
-		want = MIN(want, t->sched.slice_end);
-	if (want >= rq->armed)
+	if (at >= rq->armed)
 		return;
-	rq->armed = want;
-	(void)hostcall1(HC_TIMER, want);
+	rq->armed = at;
+	(void)hostcall1(HC_TIMER, at);
+}
+
+/* The VMM is to kick this vCPU at that time, a little later at most. It looks by itself as long as such deadlines come. */
+static void set_preemption(struct rq *rq, uint64_t at)
+{
+	struct vcpu *v = rq->vcpu;
+
+	if (READ_ONCE(v->preempt_at) == at)
+		return;
+	if (at == DEADLINE_NEVER) {
+		WRITE_ONCE(v->preempt_at, at);
+		return;
+	}
+	WRITE_ONCE(v->preempt_uses, v->preempt_uses + 1);
+	(void)atomic_xchg(&v->preempt_at, at); /* before the look at watch_at */
+	uint64_t next = READ_ONCE(v->watch_at);
+	if (unlikely(next > at && next - at > PREEMPT_SLACK_NS) && hostcall0(HC_WATCH) < 0)
+		arm_timer(rq, at);
 }
 
 bool sched_before_user(void)
 {
 	struct task *t = current;
 	struct rq *rq = this_rq();
-	uint64_t recheck = DEADLINE_NEVER;
+	uint64_t preempt = DEADLINE_NEVER;
 
 	if (unlikely(t->sched.migrate)) {
 		task_fpu_save();
@@ -428,16 +440,19 @@ bool sched_before_user(void)
 			schedule();
 			return false;
 		}
-		/* Who has forked to wait for the child does so before its slice is over: a timer for less would mostly be for nothing. */
+		preempt = t->sched.slice_end;
+		/* Who has forked to wait for the child does so before its slice is over. */
 		bool forked = forked_to_wait(t);
 		uint64_t look = (forked ? t->sched.forked_at : t->sched.burst_start) + SHORT_BURST_NS;
 
 		if ((!forked && t->sched.avg_burst >= SHORT_BURST_NS) || clock_sched() >= look)
 			sched_share(rq);
 		else if (!forked && (any_idle() || atomic_load(&sched.nr_online) < sched.nr_cpus))
-			recheck = look;
+			preempt = MIN(preempt, look); /* then it is decided again whether to share */
 	}
-	arm_timer(rq, t, recheck);
+	set_preemption(rq, preempt);
+	/* As a rule the earliest timer is looked after already. */
+	arm_timer(rq, timers_next() >= atomic_load(&sched.timer_guard) ? rq->promise : sched_timer_promise(rq));
 	rq->fpu_task = t;
 	atomic_store(&rq->mode, RQ_USER);
 	return true;

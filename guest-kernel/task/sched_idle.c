@@ -278,6 +278,7 @@ static void idle_wait(struct rq *rq)
 
 	if (reclaim)
 		deadline = MIN(deadline, start + RECLAIM_DELAY_NS);
+	WRITE_ONCE(rq->vcpu->preempt_at, DEADLINE_NEVER);
 	rq->idle_since = start;
 	(void)hostcall1(HC_IDLE, deadline);
 	uint64_t now = clock_sched();

@@ -32,7 +32,7 @@ struct rq {
 	uint32_t mode;           /* enum rq_mode; atomic */
 	/* This vCPU only: */
 	uint64_t promise;        /* timer deadline that this vCPU looks after */
-	uint64_t armed;          /* deadline given to HC_TIMER */
+	uint64_t armed;          /* deadline given to HC_TIMER, for timers; when tasks wait, struct vcpu's preempt_at says so */
 	struct task *fpu_task;   /* whose FPU state may be live here; compared, never dereferenced unless it is current */
 	bool reclaimed;
 	uint64_t idle_ns, idle_since, switches; /* read racily for statistics */

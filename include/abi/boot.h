@@ -88,6 +88,9 @@ typedef int64_t (*run_user_fn)(struct vcpu *v, struct user_context *uc);
  * the owner's vCPU only. */
 typedef int64_t (*fpu_save_fn)(struct vcpu *v, struct user_context *uc);
 
+/* A deadline is kept at most so much later than stated. Only one that is earlier than watch_at by more needs WATCH. */
+#define PREEMPT_SLACK_NS 1000000UL
+
 struct vcpu {
 	uint32_t id;          /* 0 .. nr_vcpus-1; immutable */
 	uint32_t nr_vcpus;    /* immutable */
@@ -99,6 +102,11 @@ struct vcpu {
 	                          at its work (atomic exchange); run_user and IDLE return at once while it is set */
 	uint32_t guest_mode;   /* guest placement: GUEST_MODE_* of abi/guest.h */
 	uint64_t host_ns;      /* guest placement without a usable TSC: CLOCK_MONOTONIC when the vCPU last entered the guest */
+	/* CLOCK_MONOTONIC ns at which the vCPU is to be kicked because tasks wait for it, ~0: none do. The Sentry states it whenever
+	   it enters ring 3; the VMM takes it back when it kicks. */
+	uint64_t preempt_at;
+	uint64_t watch_at;     /* when the VMM looks at that next, ~0: not before WATCH; the VMM's */
+	uint32_t preempt_uses; /* how many deadlines the Sentry has stated: whether there is anything to look at */
 	uint64_t sentry_data;  /* the Sentry's own per-CPU pointer */
 	uint64_t host_data;    /* the VMM's own; never trusted by it */
 };

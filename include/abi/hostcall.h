@@ -58,6 +58,7 @@
 	H(40, FS_ACCESS_SEQ, file,  "mount",                 "counter of changes seen from outside, for --file-access=shared; 0 if not watched") \
 	H(41, FS_COPY_RANGE, file,  "in, in_off, out, out_off, len", "copy_file_range(2) between two open handles") \
 	H(42, FS_UNMOUNT,  file,    "mount",                 "the gofer mount is not used any more; its handles stay valid") \
+	H(43, WATCH,       machine, "",                      "look at preempt_at of the vCPUs, which is earlier than watch_at says (boot.h)") \
 	H(44, IO_STAT,     stdio,   "io, attr*",             "what an inherited descriptor is") \
 	H(45, IO_READ,     stdio,   "io, hc_iov*, n",        "non-blocking read; EAGAIN") \
 	H(46, IO_WRITE,    stdio,   "io, hc_iov*, n",        "non-blocking write; EAGAIN") \
