@@ -88,12 +88,8 @@ void fpstate_reset(struct task *t)
 
 	fpstate_sync(t);
 	mask = load32(x + FX_MXCSR_MASK);
-	memset(x, 0, t->uc.fpu_size);
-	store16(x + FX_FCW, 0x37f);
-	store32(x + FX_MXCSR, 0x1f80);
+	task_fpu_reset(t);
 	store32(x + FX_MXCSR_MASK, mask);
-	if (t->uc.fpu_size >= XSAVE_MIN)
-		store64(x + XSAVE_HEADER, XFEATURE_FP | XFEATURE_SSE);
 }
 
 static bool header_valid(const uint8_t *x)

@@ -34,17 +34,39 @@ struct process kernel_process = {
 #define XSAVE_MXCSR      24
 #define XSAVE_MXCSR_MASK 28
 #define XSAVE_HEADER     512
+#define XFEATURE_PKRU    0x200UL
+/* Protection keys: none but the first may be used, as Linux starts programs. It has no effect without CR4.PKE, but KVM
+ * exchanges a guest's value for the host's at each exit and entry, unless they are the same. */
+#define PKRU_INIT        0x55555554U
+
+/* Where the standard format has PKRU. */
+static uint32_t pkru_offset(void)
+{
+	static uint32_t offset;
+	uint32_t a = 0xd, c = 9, b, d;
+
+	if (!READ_ONCE(offset)) {
+		__asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+		WRITE_ONCE(offset, b);
+	}
+	return offset;
+}
 
 void task_fpu_reset(struct task *t)
 {
 	uint8_t *area = (uint8_t *)t->uc.fpu;
+	uint64_t present = 3; /* x87 and SSE; the rest is in its initial state */
 
 	memset(area, 0, t->uc.fpu_size);
 	*(uint16_t *)(area + XSAVE_FCW) = 0x37f;
 	*(uint32_t *)(area + XSAVE_MXCSR) = 0x1f80;
 	*(uint32_t *)(area + XSAVE_MXCSR_MASK) = 0xffff;
+	if (boot.xcr0 & XFEATURE_PKRU && pkru_offset() + sizeof(uint32_t) <= t->uc.fpu_size) {
+		*(uint32_t *)(area + pkru_offset()) = PKRU_INIT;
+		present |= XFEATURE_PKRU;
+	}
 	if (t->uc.fpu_size >= XSAVE_HEADER + 64)
-		*(uint64_t *)(area + XSAVE_HEADER) = 3; /* x87 and SSE are present, the rest in its initial state */
+		*(uint64_t *)(area + XSAVE_HEADER) = present;
 }
 
 /* ---- tasks ---- */

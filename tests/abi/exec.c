@@ -2,6 +2,7 @@
 /* execve: arguments, environment, auxiliary vector, what is kept and what is not, scripts, errors. */
 #include "abi.h"
 
+#include <cpuid.h>
 #include <elf.h>
 #include <sys/auxv.h>
 #include <sys/resource.h>
@@ -169,15 +170,42 @@ static void by_descriptor(void)
 	close(fd);
 }
 
+/* Protection keys of a new program: only the first may be used (pkeys(7)). Seen by XSAVE, which needs no CR4.PKE. */
+static int child_pkru(void)
+{
+	static uint8_t area[8192] __attribute__((aligned(64)));
+	unsigned a, b, c, d, lo, hi;
+	uint32_t pkru;
+
+	if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_OSXSAVE))
+		return 43;
+	__asm__("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0));
+	if (!(lo & 0x200))
+		return 43;
+	__asm__ volatile("xsave64 (%0)" ::"r"(area), "a"(0x200), "d"(0) : "memory");
+	__cpuid_count(0xd, 9, a, b, c, d);
+	memcpy(&pkru, area + b, sizeof(pkru));
+	return pkru == 0x55555554 ? 43 : 1;
+}
+
+static void protection_keys(void)
+{
+	char *argv[] = {"x", "--child-pkru", NULL}, *envp[] = {NULL};
+
+	CHECK_EQ(WEXITSTATUS(run(self, argv, envp)), 43);
+}
+
 static void scratch(void) { abi_scratch(); }
 
 int main(int argc, char **argv)
 {
 	static const struct abi_test tests[] = {ABI_TEST(scratch), ABI_TEST(arguments), ABI_TEST(inheritance),
-	    ABI_TEST(scripts), ABI_TEST(errors), ABI_TEST(too_big), ABI_TEST(by_descriptor)};
+	    ABI_TEST(scripts), ABI_TEST(errors), ABI_TEST(too_big), ABI_TEST(by_descriptor), ABI_TEST(protection_keys)};
 
 	if (argc > 1 && !strcmp(argv[1], "--child-args"))
 		return child_args(argc, argv);
+	if (argc > 1 && !strcmp(argv[1], "--child-pkru"))
+		return child_pkru();
 	if (argc > 2 && !strcmp(argv[1], "--child-inherit"))
 		return child_inherit(argv[2]);
 	if (argc > 1 && !strcmp(argv[1], "--child-script"))
