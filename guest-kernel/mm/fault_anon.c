@@ -4,9 +4,11 @@
  * write). A trap is dear on some platforms, so both do several pages at once: windows that double while faults follow
  * each other, up to one page table's worth.
  */
+#include "boot/boot.h"
 #include "mm/mm_impl.h"
 
 #define ANON_FIRST 16
+#define ANON_FIRST_CHEAP 4 /* in guest placement a fault costs less than the zeroing of a page or two */
 #define ANON_MAX   512
 #define COW_FIRST  1
 #define COW_MAX    32
@@ -66,7 +68,7 @@ int fault_anon(struct vma *v, uint64_t page, unsigned how)
 	if (!(how & (FAULT_WRITE | FAULT_POPULATE)) && (!(v->prot & PROT_WRITE) || (v->flags & VMA_NORESERVE)))
 		return map_zero(v, page);
 
-	fault_window(v, page, how, ANON_FIRST, ANON_MAX, &lo, &hi);
+	fault_window(v, page, how, boot.guest_placement ? ANON_FIRST_CHEAP : ANON_FIRST, ANON_MAX, &lo, &hi);
 	chain = page_alloc_bulk((hi - lo) >> PAGE_SHIFT, &got);
 	if (!chain) {
 		chain = page_alloc(0, PAGE_ALLOC_ZERO | PAGE_ALLOC_USER);
