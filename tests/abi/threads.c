@@ -2,12 +2,17 @@
 /* Threads and futexes. */
 #include "abi.h"
 
+#include <asm/prctl.h>
 #include <limits.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
+#include <stddef.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/user.h>
 #include <time.h>
 
 static long futex(uint32_t *word, int op, uint32_t value, const struct timespec *timeout, uint32_t *word2, uint32_t v3)
@@ -256,6 +261,82 @@ static void floating_point(void)
 	}
 }
 
+/* ---- the GS base, which no system call has to tell of ---- */
+#define FSGSBASE_USABLE 2 /* AT_HWCAP2: WRGSBASE works in ring 3 */
+
+static void set_gs(unsigned long v)
+{
+	if (getauxval(AT_HWCAP2) & FSGSBASE_USABLE)
+		__asm__ volatile("wrgsbase %0" ::"r"(v));
+	else
+		syscall(SYS_arch_prctl, ARCH_SET_GS, v);
+}
+
+static unsigned long get_gs(void)
+{
+	unsigned long v = 0;
+
+	syscall(SYS_arch_prctl, ARCH_GET_GS, &v);
+	return v;
+}
+
+static void *gs_thread(void *arg)
+{
+	unsigned long v = (unsigned long)arg << 20;
+
+	for (int i = 0; i < 100; i++) {
+		set_gs(v + (unsigned)i);
+		if (i % 2)
+			sched_yield();
+		if (get_gs() != v + (unsigned)i)
+			return (void *)1;
+		syscall(SYS_arch_prctl, ARCH_SET_GS, v);
+		sched_yield();
+		if (get_gs() != v)
+			return (void *)1;
+	}
+	return NULL;
+}
+
+static void gs_stops(void)
+{
+	CHECK_EQ(get_gs(), 0x123000);
+	ptrace(PTRACE_TRACEME, 0, 0, 0);
+	set_gs(0x456000);
+	raise(SIGSTOP);
+	CHECK_EQ(get_gs(), 0x789000);
+	_exit(abi_failures ? 1 : 0);
+}
+
+static void gs_base(void)
+{
+	pthread_t t[6];
+	void *r;
+	int status;
+
+	for (long i = 0; i < 6; i++)
+		REQUIRE(CHECK_OK(pthread_create(&t[i], NULL, gs_thread, (void *)(i + 1))));
+	for (int i = 0; i < 6; i++) {
+		CHECK_OK(pthread_join(t[i], &r));
+		CHECK(r == NULL);
+	}
+	set_gs(0x123000); /* a child inherits it */
+	pid_t pid = fork();
+	if (!pid)
+		gs_stops();
+	set_gs(0x321000);
+	REQUIRE(waitpid(pid, &status, 0) == pid);
+	REQUIRE(WIFSTOPPED(status));
+	CHECK_EQ(get_gs(), 0x321000);
+	CHECK_EQ(ptrace(PTRACE_PEEKUSER, pid, offsetof(struct user_regs_struct, gs_base), 0), 0x456000);
+	CHECK_OK(ptrace(PTRACE_POKEUSER, pid, offsetof(struct user_regs_struct, gs_base), 0x789000));
+	CHECK_OK(ptrace(PTRACE_CONT, pid, 0, 0));
+	REQUIRE(waitpid(pid, &status, 0) == pid);
+	CHECK(WIFEXITED(status));
+	CHECK_EQ(WEXITSTATUS(status), 0);
+	set_gs(0);
+}
+
 static void exit_from_thread(void);
 static void *exits(void *arg) { _exit(21); }
 static void exit_from_thread(void)
@@ -276,4 +357,4 @@ static void exit_group(void)
 
 ABI_MAIN(ABI_TEST(mutual_exclusion), ABI_TEST(conditions), ABI_TEST(futex_errors), ABI_TEST(requeue),
     ABI_TEST(between_processes), ABI_TEST(robust_mutex), ABI_TEST(priority_inheritance), ABI_TEST(thread_local_storage),
-    ABI_TEST(preemption), ABI_TEST(floating_point), ABI_TEST(exit_group))
+    ABI_TEST(preemption), ABI_TEST(floating_point), ABI_TEST(gs_base), ABI_TEST(exit_group))
