@@ -55,7 +55,7 @@ static void kick_and_wait(const struct cpu_set *set)
 		seen[cpu] = 0;
 		if (!(set->bits[cpu / 64] >> cpu % 64 & 1) || cpu == self)
 			continue;
-		seen[cpu] = atomic_load(&user_passages[cpu]);
+		seen[cpu] = sched_passages(cpu);
 		if (!(seen[cpu] & 1))
 			continue;
 		(void)atomic_xchg(&vcpu_of(cpu)->kick_pending, 1);
@@ -63,7 +63,7 @@ static void kick_and_wait(const struct cpu_set *set)
 	}
 	for (unsigned cpu = 0; cpu < BOOT_VCPU_MAX; cpu++) {
 		/* cond_resched may move this task to the very vCPU it waits for, which then has left ring 3. */
-		while ((seen[cpu] & 1) && atomic_load(&user_passages[cpu]) == seen[cpu]) {
+		while ((seen[cpu] & 1) && sched_passages(cpu) == seen[cpu]) {
 			hostcall0(HC_YIELD);
 			cond_resched();
 		}

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From a TRAP_SYSCALL to its handler. Calls that we do not have answer ENOSYS and are logged once each, with their
- * name, so that an operator sees what a program wanted.
+ * From a TRAP_SYSCALL to its handler, where somebody looks on. Calls that we do not have answer ENOSYS and are logged once
+ * each, with their name, so that an operator sees what a program wanted.
  */
 #include "arch/cpu.h"
 #include "boot/boot.h"
 #include "lib/atomic.h"
 #include "lib/log.h"
-#include "syscall/table_impl.h"
+#include "syscall/dispatch.h"
 #include "task/seccomp.h"
 #include "task/task.h"
 
@@ -37,45 +37,37 @@ static int64_t traced(syscall_fn fn, uint64_t nr, const struct sysargs *a)
 	return r;
 }
 
-void syscall_dispatch(void)
+void syscall_dispatch_watched(struct task *t)
 {
-	struct task *t = current;
 	struct user_regs *r = &t->uc.regs;
-	struct sysargs a = {{r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9}};
+	const struct sysargs *a = (const struct sysargs *)r;
 	uint64_t nr = (uint32_t)r->orig_rax;
 
 	r->rax = (uint64_t)-ENOSYS;
-	t->syscall_nr = (int64_t)nr;
-	t->syscall_arg0 = a.a[0];
-	if (unlikely(t->ptrace.tracer)) {
+	if (t->ptrace.tracer) {
 		if (!ptrace_syscall_enter(t))
 			return;
-		a = (struct sysargs){{r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9}};
 		nr = (uint32_t)r->orig_rax;
 		t->syscall_nr = (int64_t)nr;
-		t->syscall_arg0 = a.a[0];
 		if ((int32_t)r->orig_rax == -1) { /* skipped: rax is what the tracer made it */
 			ptrace_syscall_exit(t);
 			return;
 		}
 	}
-	if (unlikely(t->seccomp_mode)) {
-		bool go = seccomp_check(nr, &a);
-		if (unlikely(t->ptrace.tracer)) {
-			a = (struct sysargs){{r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9}};
+	if (t->seccomp_mode) {
+		bool go = seccomp_check(nr, a);
+		if (t->ptrace.tracer) {
 			nr = (uint32_t)r->orig_rax;
 			t->syscall_nr = (int64_t)nr;
-			t->syscall_arg0 = a.a[0];
 		}
 		if (!go) { /* the filter's answer is in the registers */
-			if (unlikely(t->ptrace.tracer))
+			if (t->ptrace.tracer)
 				ptrace_syscall_exit(t);
 			return;
 		}
 	}
-	syscall_fn fn = nr < SYSCALL_MAX && syscall_table[nr].fn ? syscall_table[nr].fn : sys_enosys;
-	int64_t result = unlikely(boot.strace) ? traced(fn, nr, &a) : fn(&a);
-	r->rax = (uint64_t)result;
-	if (unlikely(t->ptrace.tracer))
+	syscall_fn fn = syscall_handler(nr);
+	r->rax = (uint64_t)(boot.strace ? traced(fn, nr, a) : fn(a));
+	if (t->ptrace.tracer)
 		ptrace_syscall_exit(t);
 }

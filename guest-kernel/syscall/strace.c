@@ -93,14 +93,14 @@ static int put_buffer(char *out, size_t size, uint64_t at, uint64_t len)
 
 static int put_arg(char *out, size_t size, char kind, const struct sysargs *a, int i)
 {
-	uint64_t v = a->a[i];
+	uint64_t v = arg_u64(a, i);
 
 	switch (kind) {
 	case 'd': return snprintf(out, size, "%d", (int)v);
 	case 'u': return snprintf(out, size, "%lu", v);
 	case 'o': return snprintf(out, size, "0%o", (unsigned)v);
 	case 's': return put_string(out, size, v);
-	case 'b': return put_buffer(out, size, v, a->a[i + 1]);
+	case 'b': return put_buffer(out, size, v, arg_u64(a, i + 1));
 	case 'f': return (int)v == -100 ? snprintf(out, size, "AT_FDCWD") : snprintf(out, size, "%d", (int)v);
 	default: return v ? snprintf(out, size, "0x%lx", v) : snprintf(out, size, kind == 'p' ? "NULL" : "0");
 	}

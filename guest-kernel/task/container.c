@@ -339,11 +339,12 @@ int container_freeze(struct container *c)
 {
 	uint64_t deadline = clock_monotonic() + FREEZE_LIMIT_NS;
 
-	/* Before ring 3 a task first counts its passage and then looks here (user_loop.c). */
+	/* Whoever takes a kick looks here before it enters ring 3, and so does a task that is switched to (user_loop.c). */
 	(void)atomic_xchg(&c->frozen, true);
+	sched_kick_all();
 	for (unsigned cpu = 0; cpu < sched_nr_cpus(); cpu++) {
-		uint32_t seen = atomic_load(&user_passages[cpu]);
-		while ((seen & 1) && atomic_load(&user_passages[cpu]) == seen) {
+		uint32_t seen = sched_passages(cpu);
+		while ((seen & 1) && sched_passages(cpu) == seen) {
 			(void)hostcall1(HC_KICK, cpu);
 			sleep_ns(FREEZE_STEP_NS);
 			if (clock_monotonic() > deadline) {

@@ -11,7 +11,6 @@ void cpu_account_span(struct task *t, uint64_t now)
 
 	if (!s->stamped) {
 		sys = MIN(passed, (uint64_t)s->skipped_ns);
-		s->skipped = 0;
 		s->skipped_ns = 0;
 	}
 	s->last_stamp = now;
@@ -28,11 +27,17 @@ void cpu_account_sync(void)
 		cpu_account_span(current, clock_sched());
 }
 
+void cpu_account_enter_slow(struct task *t, uint64_t syscall_nr)
+{
+	cpu_account_span(t, clock_sched());
+	t->sched.measured_nr = syscall_nr < SYSCALL_MAX ? (int32_t)syscall_nr : -1;
+}
+
 static void learn(int32_t nr, uint64_t ns)
 {
 	uint64_t old = quick_ns[nr];
 
-	ns = MIN(ns, (uint64_t)UINT16_MAX - 1);
+	ns = MAX(MIN(ns, (uint64_t)UINT16_MAX - 1), (uint64_t)QUICK_MIN);
 	quick_ns[nr] = (uint16_t)(old == UINT16_MAX ? ns : (old * 7 + ns) / 8);
 }
 

@@ -3,7 +3,7 @@
  * User and system time of tasks.
  *
  * Reading a clock twice per system call would cost more than a short system call itself. So calls that are known to be short
- * (measured: quick_ns) pass without a look at the clock, up to SKIP_MAX in a row; the next look divides what passed: their
+ * (measured: quick_ns) pass without a look at the clock, up to SKIP_NS in a row; the next look divides what passed: their
  * usual duration is system time, the rest is user time. Anything else, and every switch of tasks, is measured exactly, and so
  * is the sum of both. Whoever reads the times of the current task calls cpu_account_sync() first.
  */
@@ -13,8 +13,8 @@
 #include "syscall/table_impl.h"
 #include "task/task.h"
 
-#define QUICK_LIMIT_NS 4000
-#define SKIP_MAX       15
+#define SKIP_NS     16000
+#define QUICK_MIN   64 /* no call counts as shorter: what bounds the number of calls in a row */
 
 extern uint16_t quick_ns[SYSCALL_MAX]; /* usual system time of each call, UINT16_MAX: not known; racy, a guess in any case */
 
@@ -22,18 +22,21 @@ extern uint16_t quick_ns[SYSCALL_MAX]; /* usual system time of each call, UINT16
 void cpu_account_span(struct task *t, uint64_t now);
 /* The same, now. */
 void cpu_account_sync(void);
+void cpu_account_enter_slow(struct task *t, uint64_t syscall_nr);
 void cpu_account_leave_slow(struct task *t);
 
 /* Back from ring 3. syscall_nr: of a plain system call, or anything else above the last one. */
 static inline void cpu_account_enter(struct task *t, uint64_t syscall_nr)
 {
-	if (likely(syscall_nr < SYSCALL_MAX && quick_ns[syscall_nr] < QUICK_LIMIT_NS && t->sched.skipped < SKIP_MAX)) {
-		t->sched.skipped++;
-		t->sched.skipped_ns += quick_ns[syscall_nr];
-		return;
+	if (likely(syscall_nr < SYSCALL_MAX)) {
+		uint32_t ns = t->sched.skipped_ns + quick_ns[syscall_nr];
+
+		if (likely(ns < SKIP_NS)) {
+			t->sched.skipped_ns = ns;
+			return;
+		}
 	}
-	cpu_account_span(t, clock_sched());
-	t->sched.measured_nr = syscall_nr < SYSCALL_MAX ? (int32_t)syscall_nr : -1;
+	cpu_account_enter_slow(t, syscall_nr);
 }
 
 /* About to enter ring 3. */

@@ -5,7 +5,7 @@
 
 #include "task/task.h"
 
-/* Before ring 3, when the task was preempted, migrated or got a signal since it was there: writes the vCPU number and
+/* Before ring 3, when the task was preempted, migrated or registered its area since it was there (rseq_event): writes the vCPU number and
  * moves rip to the abort handler if it was inside a critical section. A bad area is SIGSEGV, as on Linux. */
 void rseq_update(struct task *t);
 /* Before a signal frame is built: aborts a critical section, so that the handler returns to the abort address. */

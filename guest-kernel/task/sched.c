@@ -350,8 +350,22 @@ void rq_kick(struct rq *rq)
 {
 	if (atomic_xchg(&rq->vcpu->kick_pending, 1))
 		return; /* whoever set it kicks */
-	if (atomic_load(&rq->mode) != RQ_KERNEL)
+	if ((atomic_load(&rq->passages) & 1) || atomic_load(&rq->mode) == RQ_IDLE)
 		(void)hostcall1(HC_KICK, rq->cpu);
+}
+
+uint32_t sched_passages(unsigned cpu)
+{
+	const struct rq *rq = sched.rq[cpu];
+
+	return rq ? atomic_load(&rq->passages) : 0;
+}
+
+void sched_kick_all(void)
+{
+	for (unsigned cpu = 0; cpu < sched.nr_cpus; cpu++)
+		if (sched.rq[cpu])
+			rq_kick(sched.rq[cpu]);
 }
 
 /* ---- leaving and entering ring 3 ---- */
@@ -454,17 +468,7 @@ bool sched_before_user(void)
 	/* As a rule the earliest timer is looked after already. */
 	arm_timer(rq, timers_next() >= atomic_load(&sched.timer_guard) ? rq->promise : sched_timer_promise(rq));
 	rq->fpu_task = t;
-	atomic_store(&rq->mode, RQ_USER);
 	return true;
-}
-
-void sched_after_user(bool kicked)
-{
-	struct rq *rq = this_rq();
-
-	atomic_store(&rq->mode, RQ_KERNEL);
-	if (kicked)
-		sched_handle_kick(rq);
 }
 
 void task_fpu_drop(void)

@@ -43,8 +43,7 @@ struct task_sched {
 	uint64_t nvcsw, nivcsw;
 	uint64_t last_stamp;   /* up to where user and system time are accounted (task/cpu_account.h) */
 	bool stamped;          /* last_stamp was taken in the Sentry: what passed since is system time */
-	uint8_t skipped;       /* short system calls since last_stamp */
-	uint32_t skipped_ns;   /* and how long they take as a rule */
+	uint32_t skipped_ns;   /* how long the short system calls since last_stamp take as a rule */
 	int32_t measured_nr;   /* the system call that is being measured, or -1 */
 	uint64_t exec_start;   /* up to where vruntime is accounted */
 	uint64_t acct_user, acct_sys; /* not yet told to process_timers_account */
@@ -71,8 +70,6 @@ NORETURN void sched_exit(void);
 /* Everything to do between the last look at signals and run_user: preemption, timers, waking idle vCPUs. Returns
  * false when it slept or switched, so signals must be looked at again. */
 bool sched_before_user(void);
-/* run_user is over: was it a kick, look at events, timers and the slice. */
-void sched_after_user(bool kicked);
 int32_t sched_weight(const struct task *t);
 /* What a container's description asks for, checked as sched_setscheduler(2) and setpriority(2) would; sys_sched.c. */
 int sched_set_for_container(struct task *t, int policy, int priority, int nice);
@@ -85,9 +82,12 @@ uint64_t sched_rr_interval(const struct task *t); /* ns */
 /* vCPUs that exist: bit mask. */
 void sched_cpu_mask(uint64_t mask[4]);
 
-/* Per vCPU, counted up by the user loop at each way into ring 3 and back: odd while ring 3 may run. Both steps are full
- * memory barriers. */
-extern uint32_t user_passages[];
+/* Counted up by the user loop at each way of a vCPU into ring 3 and back: odd while ring 3 may run. Behind the step to odd
+ * run_user has a full memory barrier and looks at kick_pending, then; the step to even is a release. So whoever stores
+ * something, kicks, and finds an even number, knows that the vCPU sees it before it is in ring 3 again. */
+uint32_t sched_passages(unsigned cpu);
+/* Kicks every vCPU: each handles its work, and its task takes the long way, before it enters ring 3. */
+void sched_kick_all(void);
 /* The main loop of every application task: run_user, handle the trap, deliver signals. Never returns. */
 NORETURN void task_user_loop(void *task);
 

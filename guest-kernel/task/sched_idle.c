@@ -309,7 +309,7 @@ NORETURN void sched_idle_loop(void)
 		/* Announced: a task queued elsewhere from now on finds this vCPU idle; one queued before is stolen here. */
 		if (!READ_ONCE(rq->nr_queued) && !steal(rq) && !READ_ONCE(rq->vcpu->kick_pending))
 			idle_wait(rq);
-		(void)atomic_xchg(&rq->mode, RQ_KERNEL);
+		(void)atomic_xchg(&rq->mode, RQ_BUSY);
 		sched_mark_idle(rq->cpu, false);
 	}
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Run queues: shared by sched*.c only. */
+/* Run queues: shared by sched*.c and user_loop.c only. */
 #ifndef TASK_SCHED_IMPL_H
 #define TASK_SCHED_IMPL_H
 
@@ -14,8 +14,8 @@
 #define SHORT_BURST_NS  500000UL  /* tasks that sleep again so soon share their vCPU with whom they wake */
 #define LOAD_PERIOD_NS  5000000000UL
 
-/* Where a vCPU is; stored with full barriers, so that a kicker either sees USER or IDLE or is seen by kick_pending. */
-enum rq_mode { RQ_KERNEL, RQ_USER, RQ_IDLE };
+/* Stored with full barriers, so that a kicker either sees IDLE or is seen by kick_pending. */
+enum rq_mode { RQ_BUSY, RQ_IDLE };
 
 struct rq {
 	spinlock_t lock;
@@ -30,6 +30,7 @@ struct rq {
 	struct task *prev;       /* during a switch: who left; lock */
 	uint64_t min_vruntime;   /* lock; read racily */
 	uint32_t mode;           /* enum rq_mode; atomic */
+	uint32_t passages;       /* sched_passages(); this vCPU writes */
 	/* This vCPU only: */
 	uint64_t promise;        /* timer deadline that this vCPU looks after */
 	uint64_t armed;          /* deadline given to HC_TIMER, for timers; when tasks wait, struct vcpu's preempt_at says so */
@@ -50,6 +51,13 @@ struct sched_global {
 	uint64_t load[3];
 };
 extern struct sched_global sched;
+
+/* Is there nothing to do before ring 3? For what sched_before_user does, told at a glance. */
+static inline bool sched_is_ready(const struct rq *rq, const struct task *t)
+{
+	return rq->fpu_task == t && !t->sched.migrate && !READ_ONCE(rq->nr_queued) &&
+	       timers_next() >= atomic_load(&sched.timer_guard) && rq->promise >= rq->armed;
+}
 
 static inline struct rq *this_rq(void) { return sched.rq[current->sched.cpu]; }
 static inline bool cpu_allowed(const struct task *t, uint32_t cpu) { return t->sched.affinity[cpu / 64] >> (cpu % 64) & 1; }

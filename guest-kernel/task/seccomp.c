@@ -328,7 +328,8 @@ bool seccomp_check(uint64_t nr, const struct sysargs *a)
 	if (is_cached(READ_ONCE(t->seccomp), nr))
 		return true;
 	struct seccomp_data d = {.nr = (int)nr, .arch = AUDIT_ARCH_X86_64, .instruction_pointer = r->rip};
-	memcpy(d.args, a->a, sizeof(d.args));
+	for (int i = 0; i < 6; i++)
+		d.args[i] = arg_u64(a, i);
 	uint32_t answer = run_all(READ_ONCE(t->seccomp), &d, &log);
 	uint16_t data = answer & SECCOMP_RET_DATA;
 	if (log && (answer & SECCOMP_RET_ACTION_FULL) != SECCOMP_RET_ALLOW)

@@ -81,12 +81,12 @@ static void fix_up(struct task *t)
 
 void rseq_update(struct task *t)
 {
-	bool event = t->rseq_event;
 	int32_t cpu = t->sched.cpu;
 
 	t->rseq_event = false;
-	if (event)
-		fix_up(t);
+	if (!t->rseq_addr)
+		return;
+	fix_up(t);
 	if (t->rseq_cpu != cpu) {
 		t->rseq_cpu = cpu;
 		if (write_ids(t, (uint32_t)cpu, (uint32_t)cpu))
@@ -143,6 +143,6 @@ int64_t sys_rseq(const struct sysargs *a)
 	t->rseq_len = len;
 	t->rseq_sig = sig;
 	t->rseq_cpu = -1; /* the ids are written before ring 3 */
-	t->rseq_event = false;
+	t->rseq_event = true;
 	return 0;
 }

@@ -70,7 +70,7 @@ struct task {
 	uint32_t pdeath_signal;         /* prctl(PR_SET_PDEATHSIG) */
 	uint32_t ioprio;
 	int32_t rseq_cpu;               /* vCPU last written to the rseq area, -1 none */
-	bool rseq_event;                /* preempted, migrated or signalled since it last entered ring 3 */
+	bool rseq_event;                /* preempted, migrated or registered since it last entered ring 3: rseq_update is due */
 	uint32_t seccomp_mode;          /* 0, SECCOMP_MODE_STRICT, SECCOMP_MODE_FILTER */
 	struct seccomp_filter *seccomp; /* newest filter, a reference; own task only, or under tasklist_lock */
 	bool no_new_privs;              /* never cleared; another thread sets it under tasklist_lock (TSYNC) */
@@ -88,8 +88,7 @@ struct task {
 	bool fault_spurious;            /* the last fault changed nothing */
 
 	/* system call in progress */
-	int64_t syscall_nr;             /* -1 outside */
-	uint64_t syscall_arg0;          /* first argument, for restarts (rax is overwritten) */
+	int64_t syscall_nr;             /* of the last trap; -1: it was none, or the call is not to be restarted */
 	int64_t (*restart_fn)(struct task *t);  /* ERESTART_RESTARTBLOCK */
 	uint64_t restart_data[6];
 	void *futex_state;              /* signal/… see task/futex.c: PI state held */

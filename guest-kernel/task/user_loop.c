@@ -8,9 +8,10 @@
 #include "lib/log.h"
 #include "mm/mm.h"
 #include "signal/signal.h"
-#include "syscall/syscall.h"
+#include "syscall/dispatch.h"
 #include "task/cpu_account.h"
 #include "task/rseq.h"
+#include "task/sched_impl.h"
 #include "task/task.h"
 
 /* Linux's signals and codes of exceptions (arch/x86/kernel/traps.c). */
@@ -113,12 +114,9 @@ static void handle_exception(struct task *t)
 	signal_fault(e.signo, code, e.addr_is_rip ? t->uc.regs.rip : 0, (int)vector, t->uc.trap_error);
 }
 
-static void handle_trap(struct task *t)
+static void handle_other_trap(struct task *t)
 {
 	switch (t->uc.trap_kind) {
-	case TRAP_SYSCALL:
-		syscall_dispatch();
-		break;
 	case TRAP_PAGE_FAULT:
 		mm_handle_fault(t->uc.trap_addr, t->uc.trap_error);
 		break;
@@ -149,32 +147,54 @@ static void account_timers(struct task *t, bool kicked)
 	process_timers_account(user, sys);
 }
 
-static bool syscall_wants_restart(const struct task *t)
-{
-	int64_t rax = (int64_t)t->uc.regs.rax;
+/* A result of a system call, or the like of it, that never reaches ring 3. */
+static inline bool is_restart(uint64_t rax) { return rax - (uint64_t)-ERESTART_RESTARTBLOCK <= ERESTART_RESTARTBLOCK - ERESTARTSYS; }
 
-	return t->syscall_nr >= 0 && rax <= -ERESTARTSYS && rax >= -ERESTART_RESTARTBLOCK;
-}
-
-/* Everything that must be done before ring 3, until nothing is left to do. */
-static void prepare_user(struct task *t)
+/* The long way to ring 3: everything that must be done before, until nothing is left to do. */
+static NOINLINE void prepare_user(struct task *t)
 {
+	account_timers(t, false);
 	for (;;) {
-		if (signal_pending(t) || t->sig.restore_mask || syscall_wants_restart(t))
+		if (signal_pending(t) || t->sig.restore_mask || (t->syscall_nr >= 0 && is_restart(t->uc.regs.rax)))
 			signal_deliver();
 		t->syscall_nr = -1;
-		if (unlikely(t->rseq_addr) && (t->rseq_event || t->rseq_cpu != t->sched.cpu))
+		if (t->rseq_event)
 			rseq_update(t);
-		if (signal_pending(t))
-			continue;
-		if (sched_before_user())
-			return;
+		if (unlikely(READ_ONCE(t->proc->container->frozen)))
+			container_wait_thawed();
+		else if (!signal_pending(t) && sched_before_user())
+			break;
 	}
+	cpu_account_leave(t);
 }
 
-uint32_t user_passages[BOOT_VCPU_MAX];
+/* Needs the task not go the long way? It does after each switch of tasks and each kick, which stamp the clock: what is set
+ * together with a kick, as the freezing of a container, is not looked at here. */
+static inline bool is_ready(struct task *t, const struct rq *rq)
+{
+	return !signal_pending(t) && !t->sig.restore_mask && !is_restart(t->uc.regs.rax) && !t->rseq_event &&
+	       !t->sched.stamped && sched_is_ready(rq, t);
+}
 
-NORETURN void task_user_loop(void *task)
+static NOINLINE void other_trap(struct task *t, int64_t err)
+{
+	bool kicked = !err && t->uc.trap_kind == TRAP_KICK;
+
+	t->syscall_nr = -1;
+	cpu_account_enter(t, UINT64_MAX);
+	if (unlikely(err)) {
+		pr_warn("%s[%d]: the platform could not run it (error %ld) at rip %lx", t->comm, t->vtid, -err, t->uc.regs.rip);
+		signal_fault(SIGSEGV, SI_KERNEL, 0, 0, 0);
+		return;
+	}
+	if (kicked)
+		sched_handle_kick(this_rq());
+	handle_other_trap(t);
+	if (kicked)
+		account_timers(t, true);
+}
+
+HOT_PATH NORETURN void task_user_loop(void *task)
 {
 	struct task *t = task;
 
@@ -182,28 +202,18 @@ NORETURN void task_user_loop(void *task)
 	t->sched.stamped = true;
 	t->sched.measured_nr = -1;
 	for (;;) {
-		prepare_user(t);
-		cpu_account_leave(t);
-		struct vcpu *v = boot_vcpu((uint32_t)t->sched.cpu);
-		(void)atomic_xchg(&user_passages[v->id], user_passages[v->id] + 1);
-		if (unlikely(READ_ONCE(t->proc->container->frozen))) {
-			(void)atomic_xchg(&user_passages[v->id], user_passages[v->id] + 1);
-			container_wait_thawed();
+		if (unlikely(!is_ready(t, sched.rq[t->sched.cpu])))
+			prepare_user(t);
+		struct rq *rq = sched.rq[t->sched.cpu];
+		/* run_user's barrier follows; the release is for what ring 3 stored (sched_passages). */
+		WRITE_ONCE(rq->passages, rq->passages + 1);
+		int64_t err = rq->vcpu->run_user(rq->vcpu, &t->uc);
+		atomic_store(&rq->passages, rq->passages + 1);
+		if (unlikely(err || t->uc.trap_kind != TRAP_SYSCALL)) {
+			other_trap(t, err);
 			continue;
 		}
-		int64_t r = v->run_user(v, &t->uc);
-		/* Whoever sees it sees all that ring 3 stored; before the next passage is a full barrier again. */
-		atomic_store(&user_passages[v->id], user_passages[v->id] + 1);
-		cpu_account_enter(t, r == 0 && t->uc.trap_kind == TRAP_SYSCALL ? (uint32_t)t->uc.regs.orig_rax : UINT64_MAX);
-		bool kicked = r == 0 && t->uc.trap_kind == TRAP_KICK;
-		sched_after_user(kicked);
-		if (unlikely(r < 0)) {
-			pr_warn("%s[%d]: the platform could not run it (error %ld) at rip %lx", t->comm, t->vtid, -r,
-			        t->uc.regs.rip);
-			signal_fault(SIGSEGV, SI_KERNEL, 0, 0, 0);
-			continue;
-		}
-		handle_trap(t);
-		account_timers(t, kicked);
+		cpu_account_enter(t, (uint32_t)t->uc.regs.orig_rax);
+		syscall_dispatch(t);
 	}
 }

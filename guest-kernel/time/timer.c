@@ -12,8 +12,8 @@
 static struct {
 	spinlock_t lock;
 	struct rb_root root;   /* lock */
-	uint64_t next;         /* earliest deadline; written under lock, read by anyone */
-} timers = {.next = DEADLINE_NEVER};
+} timers;
+uint64_t timers_earliest = DEADLINE_NEVER;
 
 void timer_init(struct ktimer *t, void (*fn)(struct ktimer *))
 {
@@ -25,7 +25,7 @@ static void update_next(void)
 {
 	struct rb_node *first = rb_first(&timers.root);
 
-	atomic_store(&timers.next, first ? rb_entry(first, struct ktimer, node)->deadline : DEADLINE_NEVER);
+	atomic_store(&timers_earliest, first ? rb_entry(first, struct ktimer, node)->deadline : DEADLINE_NEVER);
 }
 
 /* Caller holds timers.lock. */
@@ -79,8 +79,6 @@ bool timer_cancel(struct ktimer *t)
 	spin_unlock(&timers.lock);
 	return was;
 }
-
-uint64_t timers_next(void) { return atomic_load(&timers.next); }
 
 uint64_t timers_run(void)
 {

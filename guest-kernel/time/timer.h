@@ -36,7 +36,8 @@ bool timer_cancel(struct ktimer *t);
 /* Runs what is due; called by the scheduler when a vCPU enters the kernel for a kick, and from idle.
  * Returns the next deadline (DEADLINE_NEVER if none). */
 uint64_t timers_run(void);
-uint64_t timers_next(void);
+extern uint64_t timers_earliest; /* deadline; written under the timer lock, read by anyone through: */
+static inline uint64_t timers_next(void) { return __atomic_load_n(&timers_earliest, __ATOMIC_ACQUIRE); }
 void clock_init(void);
 
 /* Itimers and POSIX timers of a process (time/itimer.c, time/posix_timer.c, time/cpu_clock.c). lock is innermost but

@@ -78,7 +78,8 @@ struct user_context {
 /* hostcall: result >= 0 or -errno; args is an array of six in window memory. Runs on the host thread's own stack in
  * host placement. */
 typedef int64_t (*hostcall_fn)(struct vcpu *v, uint64_t nr, const uint64_t args[6]);
-/* run_user: enter ring 3 with uc and return at the next trap, described in uc. Saves the FPU state of whatever
+/* run_user: enter ring 3 with uc and return at the next trap, described in uc. Before ring 3 it has a full memory barrier and
+ * looks at kick_pending after it. Saves the FPU state of whatever
  * other context was live on this vCPU and loads uc's when uc->fpu_cpu != v->id. Returns 0 or -errno (the platform
  * failed: the task is killed with SIGSEGV and the reason logged). */
 typedef int64_t (*run_user_fn)(struct vcpu *v, struct user_context *uc);

@@ -297,7 +297,7 @@ static void op_protect(struct model *s, unsigned i, unsigned n)
 
 static void op_dontneed(struct model *s, unsigned i, unsigned n)
 {
-	struct sysargs a = {{at(i), n * PAGE_SIZE, MADV_DONTNEED}};
+	struct sysargs a = {{.rdi = at(i), .rsi = n * PAGE_SIZE, .rdx = MADV_DONTNEED}};
 	bool hole = false;
 
 	env_set_mm(s->mm);
@@ -312,7 +312,8 @@ static void op_dontneed(struct model *s, unsigned i, unsigned n)
 
 static void op_remap(struct model *s, unsigned i, unsigned n, unsigned to)
 {
-	struct sysargs a = {{at(i), n * PAGE_SIZE, n * PAGE_SIZE, MREMAP_MAYMOVE | MREMAP_FIXED, at(to)}};
+	struct sysargs a = {{.rdi = at(i), .rsi = n * PAGE_SIZE, .rdx = n * PAGE_SIZE, .r10 = MREMAP_MAYMOVE | MREMAP_FIXED,
+	                     .r8 = at(to)}};
 	struct vma *v;
 
 	if (i + n > to && to + n > i)

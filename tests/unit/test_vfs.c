@@ -43,7 +43,7 @@ static int64_t lin(long nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint
 
 static int64_t ours(syscall_fn fn, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e)
 {
-	struct sysargs s = {{a, b, c, d, e, 0}};
+	struct sysargs s = {{.rdi = a, .rsi = b, .rdx = c, .r10 = d, .r8 = e}};
 	int64_t r = fn(&s);
 	if (env_locks_held) {
 		printf("step %lu: a lock is still held\n", step_nr);
@@ -387,7 +387,7 @@ static void op_data(void)
 		uint64_t lo = off, oo = off, lw = rnd(30000), ow = lw;
 		snprintf(what, sizeof(what), "copy_file_range(%d, %ld, %d, %ld, %u)", (int)l, (long)off, lin_fd[j], (long)lw, n);
 		int64_t a = lin(__NR_copy_file_range, l, (uint64_t)&lo, lin_fd[j], (uint64_t)&lw, n);
-		struct sysargs s = {{o, (uint64_t)&oo, our_fd[j], (uint64_t)&ow, n, 0}};
+		struct sysargs s = {{.rdi = o, .rsi = (uint64_t)&oo, .rdx = our_fd[j], .r10 = (uint64_t)&ow, .r8 = n}};
 		same("result", a, sys_copy_file_range(&s));
 		break;
 	}
