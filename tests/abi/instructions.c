@@ -571,6 +571,8 @@ static void frames(void)
 	for (unsigned i = 0; i < sizeof(fp) / sizeof(fp[0]); i++) {
 		int signo = frame_with(fp[i].part, 0);
 
+		if (fp[i].part == FP_MXCSR && cpu_is_tcg() && !signo)
+			continue; /* its XRSTOR does not look */
 		if (!CHECK_EQ(signo, fp[i].signo))
 			printf("part %d of the frame\n", fp[i].part);
 	}
