@@ -31,6 +31,7 @@ struct platform_config {
 struct guest_call {
 	uint64_t nr, args[6];
 	uint64_t rip, rbp; /* for backtraces; valid after an error too */
+	char why[120];     /* after an error: what the Sentry did, in words */
 };
 
 #define PLATFORM_EXITS 64 /* kinds of exits that are counted */
@@ -65,7 +66,7 @@ struct platform_ops {
 	void (*vcpu_signal)(struct platform_vcpu *pv); /* in the signal handler, on the vCPU's thread: async-signal-safe */
 	/* Guest placement, if info->guest says so; else these may be NULL. Runs the vCPU until its next hostcall, which the
 	 * caller answers by guest_return. -EINTR: a signal came, look whether the sandbox ends and call again. Other errors
-	 * are final, and were logged. */
+	 * are final; call->why says what it was. */
 	int (*guest_run)(struct platform_vcpu *pv, struct guest_call *call);
 	void (*guest_return)(struct platform_vcpu *pv, int64_t result);
 	/* How often the vCPU left the guest, per kind; names by exit_name, NULL where there is none. Any thread. */

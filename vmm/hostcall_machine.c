@@ -155,8 +155,9 @@ int64_t hc_RAM_RECLAIM(struct vmm_vcpu *v, const uint64_t a[6]) { return memory_
 
 int64_t hc_STACK_GUARD(struct vmm_vcpu *v, const uint64_t a[6])
 {
-	/* The boot data and the other vCPUs' structures stay accessible. */
-	if (a[0] < BOOT_STACK_PA)
+	/* The boot data and the other vCPUs' structures stay accessible. In guest placement the Sentry's own tables do it, and
+	 * what hostcalls name must be there. */
+	if (vmm.info.guest || a[0] < BOOT_STACK_PA)
 		return -EINVAL;
 	return memory_guard(a[0], a[1] != 0);
 }

@@ -136,7 +136,7 @@ static const struct {
 	{ KVM_GET_VCPU_EVENTS, KVM }, { KVM_INTERRUPT, GUEST }, { KVM_SET_VCPU_EVENTS, GUEST }, /* kicks, files that shrank */
 	{ KVM_SET_USER_MEMORY_REGION, KVM }, /* RAM_GROW, first use of a file window */
 	{ KVM_CREATE_VCPU, KVM }, { KVM_SET_CPUID2, KVM }, { KVM_GET_SREGS, KVM }, { KVM_SET_SREGS, KVM },
-	{ KVM_SET_XCRS, KVM }, { KVM_SET_MSRS, KVM }, { KVM_GET_MSRS, KVM }, { KVM_SET_DEVICE_ATTR, KVM }, /* a new vCPU */
+	{ KVM_SET_XCRS, KVM }, { KVM_SET_MSRS, KVM }, { KVM_GET_MSRS, KVM }, { KVM_SET_DEVICE_ATTR, KVM }, { KVM_ENABLE_CAP, GUEST }, /* a new vCPU */
 };
 
 /* clone makes threads only. */

@@ -15,11 +15,11 @@
 #include "vmm/hostcall.h"
 #include "vmm/vmm_impl.h"
 
-static void __attribute__((noreturn)) broken(const struct vmm_vcpu *vv, const struct guest_call *c, int rc)
+static void __attribute__((noreturn)) broken(const struct vmm_vcpu *vv, const struct guest_call *c)
 {
-	vmm_log(LOG_CRIT, "vCPU %u cannot go on", vv->id);
+	vmm_log(LOG_CRIT, "the Sentry failed on vCPU %u: %s, rip %#lx", vv->id, c->why, c->rip);
 	crash_backtrace(c->rip, c->rbp);
-	vmm_fail("vCPU %u cannot go on: %s", vv->id, strerror(-rc));
+	vmm_fail("the Sentry failed on vCPU %u: %s, rip %#lx", vv->id, c->why, c->rip);
 	vcpu_park();
 }
 
@@ -40,7 +40,7 @@ void vcpu_guest_loop(struct vmm_vcpu *vv)
 		if (rc == -EINTR)
 			continue;
 		if (rc)
-			broken(vv, &c, rc);
+			broken(vv, &c);
 		vv->sentry_rbp = c.rbp;
 		vcpu_count_hostcall(vv, c.nr);
 		result = hostcall_dispatch(vv, c.nr, c.args);

@@ -5,6 +5,7 @@
  */
 #include "platform/kvm/kvm_impl.h"
 
+#include <asm/kvm_para.h>
 #include <cpuid.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -13,6 +14,8 @@
 #include <syslog.h>
 
 #define CPUID_MAX 256
+#define CPUID_1_ECX_VMX        (1u << 5)
+#define CPUID_80000001_ECX_SVM (1u << 2)
 /* x87, SSE, AVX, AVX-512 (three), PKRU. Not the MPX pair (gone) and not AMX (needs a permission per process). */
 #define XCR0_WANTED 0x2e7UL
 
@@ -70,6 +73,25 @@ static void add_brand(void)
 	}
 }
 
+/* Who has taken the Sentry over shall find as little as possible of KVM itself: no virtual machines inside this one, none of
+ * KVM's own registers and hypercalls (kvm_guest_vcpu_init makes them follow the leaf). */
+static void hide_virtualization(void)
+{
+	struct kvm_cpuid_entry2 *e = find_leaf(1, 0);
+
+	if (e)
+		e->ecx &= ~CPUID_1_ECX_VMX;
+	e = find_leaf(0x80000001, 0);
+	if (e)
+		e->ecx &= ~CPUID_80000001_ECX_SVM;
+	e = find_leaf(0x8000000a, 0);
+	if (e)
+		e->eax = e->ebx = e->ecx = e->edx = 0;
+	e = find_leaf(KVM_CPUID_FEATURES, 0);
+	if (e)
+		e->eax = e->edx = 0;
+}
+
 int kvm_cpu_model_init(void)
 {
 	struct kvm_cpuid_entry2 *e;
@@ -85,6 +107,7 @@ int kvm_cpu_model_init(void)
 		return rc;
 	}
 	add_brand();
+	hide_virtualization();
 	kvm.has_xcrs = ioctl(kvm.vm_fd, KVM_CHECK_EXTENSION, KVM_CAP_XCRS) > 0 && host_has_xsave();
 	e = find_leaf(0xd, 0);
 	kvm.xcr0 = 3;

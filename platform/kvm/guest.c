@@ -11,6 +11,8 @@
 #include "platform/kvm/kvm_impl.h"
 
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <syslog.h>
@@ -26,8 +28,12 @@ static int fail(const char *what)
 
 int kvm_guest_vcpu_init(struct platform_vcpu *pv)
 {
+	struct kvm_enable_cap hide = { .cap = KVM_CAP_ENFORCE_PV_FEATURE_CPUID, .args = { 1 } };
 	struct kvm_sregs s = pv->kernel_sregs;
 
+	/* Before Linux 5.10 KVM's own registers and hypercalls are only not announced. */
+	if (ioctl(pv->fd, KVM_ENABLE_CAP, &hide) && vmm_debug)
+		vmm_log(LOG_DEBUG, "kvm: no KVM_CAP_ENFORCE_PV_FEATURE_CPUID");
 	pv->run->s.regs.regs = (struct kvm_regs){
 		.rip = kvm.image->entry,
 		.rsp = DIRECT_BASE + BOOT_STACK_PA + pv->id * KSTACK_SIZE + KSTACK_TASK_OFF,
@@ -97,35 +103,72 @@ static int window_fault(struct platform_vcpu *pv)
 	}
 	kvm_count_exit(pv, EXIT_EFAULT_RING0);
 	fixup = kvm.image_fixup(r->rip);
-	if (!fixup) {
-		vmm_log(LOG_ERR, "kvm: the Sentry touched memory that is not there, rip %#llx", r->rip);
+	if (!fixup)
 		return -EFAULT;
-	}
 	r->rip = fixup;
 	pv->run->kvm_dirty_regs = KVM_SYNC_X86_REGS;
 	return 0;
 }
 
-static int unexpected(struct platform_vcpu *pv)
+static void say(struct guest_call *call, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void say(struct guest_call *call, const char *fmt, ...)
 {
-	const struct kvm_run *run = pv->run;
-	const struct kvm_regs *r = &run->s.regs.regs;
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(call->why, sizeof(call->why), fmt, ap);
+	va_end(ap);
+}
+
+static void say_exit(const struct kvm_run *run, struct guest_call *call)
+{
+	switch (run->exit_reason) {
+	case KVM_EXIT_IO:
+		say(call, "port %#x, %u times %u bytes %s: no hostcall", run->io.port, run->io.count, run->io.size,
+		    run->io.direction == KVM_EXIT_IO_OUT ? "out" : "in");
+		break;
+	case KVM_EXIT_HLT:
+		say(call, "HLT");
+		break;
+	case KVM_EXIT_SHUTDOWN:
+		say(call, "triple fault");
+		break;
+	case KVM_EXIT_MMIO:
+		say(call, "no memory at guest-physical %#llx, %u bytes %s", run->mmio.phys_addr, run->mmio.len,
+		    run->mmio.is_write ? "to write" : "to read");
+		break;
+	case KVM_EXIT_INTERNAL_ERROR:
+		say(call, "KVM cannot emulate it (internal error %u, %#llx %#llx %#llx)", run->internal.suberror, run->internal.data[0],
+		    run->internal.data[1], run->internal.data[2]);
+		break;
+	case KVM_EXIT_FAIL_ENTRY:
+		say(call, "the CPU refuses the vCPU's state (%#llx)", run->fail_entry.hardware_entry_failure_reason);
+		break;
+	default:
+		say(call, "exit %u of KVM", run->exit_reason);
+		break;
+	}
+}
+
+static int unexpected(struct platform_vcpu *pv, struct guest_call *call)
+{
+	const struct kvm_regs *r = &pv->run->s.regs.regs;
 	struct kvm_sregs s = { 0 };
 
-	ioctl(pv->fd, KVM_GET_SREGS, &s); /* only for the message */
-	vmm_log(LOG_ERR, "kvm: unexpected exit %u (%s): rip %#llx rsp %#llx rflags %#llx cs %#x cr2 %#llx cr3 %#llx",
-		run->exit_reason, run->exit_reason == KVM_EXIT_SHUTDOWN ? "triple fault" : "no hostcall", r->rip, r->rsp, r->rflags,
-		s.cs.selector, s.cr2, s.cr3);
-	if (run->exit_reason == KVM_EXIT_MMIO)
-		vmm_log(LOG_ERR, "kvm: guest-physical %#llx, %u bytes, %s: no memory there", run->mmio.phys_addr,
-			run->mmio.len, run->mmio.is_write ? "write" : "read");
-	else if (run->exit_reason == KVM_EXIT_INTERNAL_ERROR)
-		vmm_log(LOG_ERR, "kvm: internal error %u: data %#llx %#llx %#llx", run->internal.suberror,
-			run->internal.data[0], run->internal.data[1], run->internal.data[2]);
-	else if (run->exit_reason == KVM_EXIT_FAIL_ENTRY)
-		vmm_log(LOG_ERR, "kvm: the CPU refuses the vCPU's state: %#llx",
-			run->fail_entry.hardware_entry_failure_reason);
+	say_exit(pv->run, call);
+	ioctl(pv->fd, KVM_GET_SREGS, &s); /* only for the debug log */
+	vmm_log(LOG_WARNING, "kvm: unexpected exit %u: rip %#llx rsp %#llx rflags %#llx cs %#x cr2 %#llx cr3 %#llx", pv->run->exit_reason,
+		r->rip, r->rsp, r->rflags, s.cs.selector, s.cr2, s.cr3);
 	return -EIO;
+}
+
+/* One byte, once, by ring 0: anything else that leaves the guest is none. */
+static bool is_hostcall(const struct platform_vcpu *pv)
+{
+	const struct kvm_run *run = pv->run;
+
+	return run->exit_reason == KVM_EXIT_IO && run->io.port == GUEST_PORT_HOSTCALL && run->io.direction == KVM_EXIT_IO_OUT &&
+	       run->io.size == 1 && run->io.count == 1 && !in_ring3(pv);
 }
 
 static void take_call(const struct platform_vcpu *pv, struct guest_call *c)
@@ -152,21 +195,18 @@ int kvm_guest_run(struct platform_vcpu *pv, struct guest_call *call)
 			}
 			if (rc == -EFAULT)
 				rc = window_fault(pv);
-			else
-				vmm_log(LOG_ERR, "kvm: KVM_RUN: %s", strerror(-rc));
 			if (!rc)
 				continue;
 		}
 		take_call(pv, call);
-		if (rc)
+		if (rc) {
+			say(call, rc == -EFAULT ? "it touched memory that is not there" : "KVM_RUN: %s", strerror(-rc));
 			return rc;
+		}
 		kvm_count_exit(pv, run->exit_reason);
 		if (run->exit_reason == KVM_EXIT_IRQ_WINDOW_OPEN || run->exit_reason == KVM_EXIT_INTR)
 			continue;
-		if (run->exit_reason != KVM_EXIT_IO || run->io.port != GUEST_PORT_HOSTCALL ||
-		    run->io.direction != KVM_EXIT_IO_OUT || in_ring3(pv))
-			return unexpected(pv);
-		return 0;
+		return is_hostcall(pv) ? 0 : unexpected(pv, call);
 	}
 }
 

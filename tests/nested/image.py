@@ -102,7 +102,8 @@ def make(build, debian, version, tests, out, extra=()):
         (root / "bb" / applet).symlink_to("busybox")
     copy_modules(version, root)
     copy_with_libraries(str(build / "runsc"), root, "usr/local/bin/runsc")
-    copy_with_libraries(str(build / "tests/kvm/page_tables"), root, "tests/page_tables")
+    for program in ["page_tables", "hostile_guest"]:
+        copy_with_libraries(str(build / "tests/kvm" / program), root, "tests/" + program)
     for program in (build / "tests/abi").glob("abi_*"):
         if program.is_file():
             shutil.copy2(program, root / "tests")
