@@ -24,6 +24,7 @@
 #define ENTRY   (1UL | 4UL | 0x20UL) /* present, user, accessed */
 
 bool vmm_debug;
+void vmm_tsc_unusable(const char *why) {}
 void vmm_log(int level, const char *fmt, ...)
 {
 	va_list ap;

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * runsc debug: what a sandbox is doing. Always says on which platform it runs, where its Sentry is and why; --stats prints
- * how often each vCPU left the virtual machine, by reason, and the Sentry's hostcalls.
+ * runsc debug: what a sandbox is doing. Always says on which platform it runs, where its Sentry is and why, and what clocks go
+ * by; --stats prints how often each vCPU left the virtual machine, by reason, and the Sentry's hostcalls, since the start and
+ * until the application's first instruction, and how long that took.
  */
 #include <libfdt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "oci/command.h"
 #include "oci/control_client.h"
@@ -40,18 +42,31 @@ static void print_counts(const void *t, int vcpu, const char *kind)
 	putchar('\n');
 }
 
+static void print_start(const void *t, int node)
+{
+	const char *from = launch_string(t, node, "from");
+
+	printf("start: %.3f ms from %s to the first instruction of the application%s\n", launch_u64(t, node, "ns", 0) / 1e6,
+	       from ? from : "?", launch_flag(t, node, "held") ? ", which was held meanwhile" : "");
+}
+
 static void print(const void *t)
 {
 	const char *platform = launch_string(t, 0, "platform"), *placement = launch_string(t, 0, "placement");
-	const char *why = launch_string(t, 0, "why");
+	const char *why = launch_string(t, 0, "why"), *tsc_why = launch_string(t, 0, "tsc-why");
 	int node;
 
-	printf("platform %s, Sentry in the %s%s%s, clocks %s the TSC\n", platform ? platform : "?", placement ? placement : "?",
-	       why && *why ? ": " : "", why ? why : "", launch_u32(t, 0, "tsc", 0) ? "by" : "without");
+	printf("platform %s, Sentry in the %s%s%s, clocks %s the TSC%s%s\n", platform ? platform : "?", placement ? placement : "?",
+	       why && *why ? ": " : "", why ? why : "", tsc_why ? "without" : "by", tsc_why ? ": " : "", tsc_why ? tsc_why : "");
 	if (!values.stats)
 		return;
 	fdt_for_each_subnode(node, t, 0) {
-		printf("%s\n", fdt_get_name(t, node, NULL));
+		const char *name = fdt_get_name(t, node, NULL);
+
+		if (strcmp(name, "start") == 0)
+			print_start(t, node);
+		else
+			printf("%s\n", name);
 		print_counts(t, node, "exits");
 		print_counts(t, node, "hostcalls");
 	}

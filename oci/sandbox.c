@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One container, one sandbox: a gofer process that prepares the mounts and a boot process that runs VMM and Sentry.
- * Both talk to us over one status socket: "E<text>" is an error, any other message says that the container is set up (it
- * waits for sandbox_start) or that its first program is about to run.
+ * Both talk to us over one status socket: "E<text>" is an error, "W<text>" a warning, any other message says that the
+ * container is set up (it waits for sandbox_start) or that its first program is about to run.
  *
  * In the foreground the boot process dies with us (PR_SET_PDEATHSIG); the gofer dies with the boot process.
  */

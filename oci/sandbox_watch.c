@@ -70,7 +70,10 @@ static struct error *read_status(struct sandbox *sb, bool *closed)
 	buf[n] = 0;
 	if (n > 1 && buf[0] == 'E')
 		return error_new("%s", buf + 1);
-	sb->ready = true;
+	if (n > 1 && buf[0] == 'W')
+		log_warn("%s", buf + 1);
+	else
+		sb->ready = true;
 	return NULL;
 }
 

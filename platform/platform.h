@@ -42,11 +42,13 @@ struct platform_info {
 	uint32_t fpu_size;        /* bytes of an XSAVE area in user_context.fpu */
 	uint64_t xcr0;
 	/* The TSC that ring 3 reads. The VMM sets tsc_ok before init when the host's is invariant; a platform whose
-	 * ring 3 sees another one clears it. tsc_khz: 0 if the platform does not know better than the VMM. */
+	 * ring 3 sees another one clears it and sets tsc_why. tsc_khz: 0 if the platform does not know better than the VMM. */
 	bool tsc_ok;
 	uint32_t tsc_khz;
 	bool guest;               /* the Sentry runs in the guest: guest_run instead of run_user and as_* */
 	char placement_why[128];  /* in words, where there was a choice */
+	const char *tsc_why;      /* in words: why the TSC is not used; NULL if it is */
+	uint64_t first_run_ns;    /* CLOCK_MONOTONIC of init's first KVM_RUN; 0: it made none */
 };
 
 struct platform_ops {
@@ -98,6 +100,8 @@ int platform_ptrace_probe(const char **why);
 /* What backs a guest-physical address: a descriptor and an offset that can be mapped MAP_SHARED, for at most *len bytes
  * from there. prot: PROT_* that the backing allows. -EFAULT if nothing does. */
 int vmm_memory_backing(uint64_t pa, int *fd, uint64_t *offset, uint64_t *len, int *prot);
+/* The TSC of a vCPU that was made after init is not the others': clocks go on without. why: a sentence, static. */
+void vmm_tsc_unusable(const char *why);
 void vmm_log(int level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 extern bool vmm_debug;
 

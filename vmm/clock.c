@@ -12,6 +12,7 @@
 #include <cpuid.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <syslog.h>
 #include <time.h>
@@ -28,7 +29,7 @@
 
 static struct {
 	pthread_mutex_t lock;
-	bool ok;
+	const char *_Atomic why; /* NULL: by the TSC */
 	uint64_t tsc0, mono0;    /* where the rate's measurement began; protected by lock */
 	int64_t span;            /* ns until the next refresh; protected by lock */
 	struct clock_params p;   /* our own copy of what is shown; protected by lock */
@@ -43,21 +44,23 @@ int64_t clock_read(int clockid)
 	return ts.tv_sec * NS_PER_SEC + ts.tv_nsec;
 }
 
-bool clock_host_tsc_ok(void)
+const char *clock_host_tsc(void)
 {
 	char name[16] = "";
 	unsigned a, b, c, d;
 	int fd;
 
 	if (!__get_cpuid(0x80000007, &a, &b, &c, &d) || !(d & 1u << 8))
-		return false;
+		return "the CPU does not call its TSC invariant";
 	fd = open("/sys/devices/system/clocksource/clocksource0/current_clocksource", O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return true; /* not visible here: the CPU's word counts */
+		return NULL; /* not visible here: the CPU's word counts */
 	if (read(fd, name, sizeof(name) - 1) < 0)
 		name[0] = 0;
 	close(fd);
-	return !strncmp(name, "tsc", 3) || !strncmp(name, "kvm-clock", 9) || !strncmp(name, "hyperv", 6);
+	if (!strncmp(name, "tsc", 3) || !strncmp(name, "kvm-clock", 9) || !strncmp(name, "hyperv", 6))
+		return NULL;
+	return "the host keeps its own time by something else";
 }
 
 /* A TSC value and the monotonic time that belong together: the tightest of a few tries. */
@@ -112,8 +115,22 @@ static void set_due(uint64_t tsc)
 	__atomic_store_n((uint64_t *)&clk.due_tsc, tsc + ticks, __ATOMIC_RELAXED);
 }
 
-void clock_start(bool tsc_ok, uint32_t tsc_khz)
+const char *clock_without_tsc(void) { return atomic_load_explicit(&clk.why, memory_order_relaxed); }
+
+void clock_stop_tsc(const char *why)
 {
+	pthread_mutex_lock(&clk.lock);
+	if (!clock_without_tsc()) {
+		atomic_store(&clk.why, why);
+		clk.p.tsc_ok = 0;
+		publish();
+	}
+	pthread_mutex_unlock(&clk.lock);
+}
+
+void clock_start(const char *why, uint32_t tsc_khz)
+{
+	bool tsc_ok = !why;
 	uint64_t tsc = 0, mono = 0;
 
 	sample(&clk.tsc0, &clk.mono0);
@@ -126,7 +143,7 @@ void clock_start(bool tsc_ok, uint32_t tsc_khz)
 		clk.p.mult = rate(mono - clk.mono0, tsc - clk.tsc0);
 		tsc_khz = 1000000UL * (tsc - clk.tsc0) / (mono - clk.mono0);
 	}
-	clk.ok = tsc_ok;
+	atomic_store(&clk.why, why);
 	clk.p.tsc_ok = tsc_ok;
 	clk.p.tsc_khz = tsc_khz;
 	clk.p.tsc_base = tsc;
@@ -172,11 +189,11 @@ static void refresh_locked(void)
 
 void clock_refresh(void)
 {
-	if (!clk.ok || __rdtsc() < __atomic_load_n((uint64_t *)&clk.due_tsc, __ATOMIC_RELAXED))
+	if (clock_without_tsc() || __rdtsc() < __atomic_load_n((uint64_t *)&clk.due_tsc, __ATOMIC_RELAXED))
 		return;
 	if (pthread_mutex_trylock(&clk.lock))
 		return;
-	if (__rdtsc() >= __atomic_load_n((uint64_t *)&clk.due_tsc, __ATOMIC_RELAXED))
+	if (!clock_without_tsc() && __rdtsc() >= __atomic_load_n((uint64_t *)&clk.due_tsc, __ATOMIC_RELAXED))
 		refresh_locked();
 	pthread_mutex_unlock(&clk.lock);
 }

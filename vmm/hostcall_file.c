@@ -159,7 +159,7 @@ int64_t hc_FS_OPEN(struct vmm_vcpu *v, const uint64_t a[6])
 	struct fs_request req = {.op = HC_FS_OPEN, .flags = a[3]};
 	int64_t err = copy_name(req.name, a[1], a[2]);
 
-	return err ? err : opening(&req, a[0], (a[3] & O_ACCMODE) != O_RDONLY || a[3] & O_TRUNC, 0, true, a[4]);
+	return err ? err : opening(&req, a[0], (a[3] & O_ACCMODE) != O_RDONLY || a[3] & O_TRUNC, a[5], true, a[4]);
 }
 
 /* Request from a struct hc_create in the Sentry's memory. */

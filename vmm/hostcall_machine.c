@@ -18,6 +18,7 @@
 #include "vmm/crash.h"
 #include "vmm/memory.h"
 #include "vmm/preempt.h"
+#include "vmm/stats.h"
 #include "vmm/vcpu.h"
 #include "vmm/vmm_impl.h"
 
@@ -84,6 +85,12 @@ int64_t hc_EXIT(struct vmm_vcpu *v, const uint64_t a[6])
 int64_t hc_CREATED(struct vmm_vcpu *v, const uint64_t a[6])
 {
 	vcpu_tell_ready();
+	if (!a[0])
+		stats_held();
+	else if (vmm.info.guest && !stats_application_runs()) {
+		stats_application_entered();
+		stats_application_began();
+	}
 	return 0;
 }
 

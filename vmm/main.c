@@ -31,6 +31,7 @@
 #include "vmm/io.h"
 #include "vmm/memory.h"
 #include "vmm/sandbox.h"
+#include "vmm/stats.h"
 #include "vmm/terminal.h"
 #include "vmm/thread.h"
 #include "vmm/vcpu.h"
@@ -101,6 +102,20 @@ static int check_config(void)
 	return 0;
 }
 
+/* Whoever forced the TSC is told that it is not to be had. */
+static void distrust(const char *why)
+{
+	vcpu_tell_warning("--tsc=trust has no effect: %s, so clocks of the container do without (slower, and right). Where the host's "
+			  "kernel distrusts its TSC, its KVM shifts the guest's: see the host's clocksource; tsc=reliable on the "
+			  "host's kernel command line makes it trust the TSC too", why);
+}
+
+void vmm_tsc_unusable(const char *why)
+{
+	vmm_log(LOG_WARNING, "clocks go on without the TSC: %s", why);
+	clock_stop_tsc(why);
+}
+
 /* Each step logs its own failure or leaves it to the caller, who names the step. */
 static int make_machine(void)
 {
@@ -116,7 +131,11 @@ static int make_machine(void)
 	pc.ram_fd = memory_ram_fd();
 	pc.image = image_header();
 	pc.image_fixup = image_fixup;
-	vmm.info.tsc_ok = !strcmp(vmm.cfg.tsc, "trust") || (strcmp(vmm.cfg.tsc, "never") && clock_host_tsc_ok());
+	if (!strcmp(vmm.cfg.tsc, "never"))
+		vmm.info.tsc_why = "--tsc=never";
+	else if (strcmp(vmm.cfg.tsc, "trust"))
+		vmm.info.tsc_why = clock_host_tsc();
+	vmm.info.tsc_ok = !vmm.info.tsc_why;
 	rc = vmm.ops->init(&pc, &vmm.info);
 	if (vmm.cfg.kvm_fd >= 0)
 		close(vmm.cfg.kvm_fd); /* one machine is enough */
@@ -133,7 +152,9 @@ static int make_machine(void)
 	}
 	vmm_log(LOG_DEBUG, "placement: %s%s%s", vmm.info.guest ? "guest" : "host", *vmm.info.placement_why ? ": " : "",
 		vmm.info.placement_why);
-	clock_start(vmm.info.tsc_ok, vmm.info.tsc_khz);
+	if (!strcmp(vmm.cfg.tsc, "trust") && vmm.info.tsc_why)
+		distrust(vmm.info.tsc_why);
+	clock_start(vmm.info.tsc_why, vmm.info.tsc_khz);
 	rc = boot_fdt_write();
 	return rc ? rc : vcpu_init_all(vmm.cfg.nr_cpus);
 }
@@ -196,6 +217,7 @@ int vmm_run(const struct vmm_config *cfg)
 	}
 	events_run();
 	vcpu_kick_all(); /* they see that the sandbox ends, and park */
+	stats_log();
 	terminal_restore();
 	vmm.ops->shutdown();
 	return atomic_load(&vmm.result);

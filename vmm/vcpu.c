@@ -7,6 +7,7 @@
 #include <linux/futex.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@
 #include "vmm/hostcall.h"
 #include "vmm/image.h"
 #include "vmm/memory.h"
+#include "vmm/stats.h"
 #include "vmm/thread.h"
 #include "vmm/vmm_impl.h"
 
@@ -91,6 +93,8 @@ static void *thread_main(void *arg)
 	}
 	atomic_store(&vv->state, VCPU_SENTRY);
 	atomic_store(&vv->tid, (pid_t)syscall(SYS_gettid));
+	if (!vv->id)
+		stats_sentry_starts();
 	if (vmm.info.guest)
 		vcpu_guest_loop(vv);
 	vcpu_enter(vv, vv->shared, DIRECT_BASE + stack + KSTACK_TASK_OFF, image_header()->entry);
@@ -253,6 +257,20 @@ void vcpu_tell_ready(void)
 		vmm_log(LOG_WARNING, "nobody listens for the start of the container");
 }
 
+void vcpu_tell_warning(const char *fmt, ...)
+{
+	char text[1024] = "W";
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = 1 + vsnprintf(text + 1, sizeof(text) - 1, fmt, ap);
+	va_end(ap);
+	vmm_log(LOG_WARNING, "%s", text + 1);
+	if (vmm.cfg.ready_fd >= 0 && write(vmm.cfg.ready_fd, text, n < (int)sizeof(text) ? n : (int)sizeof(text) - 1) < 0)
+		vmm_log(LOG_WARNING, "nobody listens for warnings");
+}
+
 void vcpu_tell_refused(const char *reason)
 {
 	char text[1024];
@@ -266,12 +284,17 @@ void vcpu_tell_refused(const char *reason)
 
 int64_t vcpu_do_run_user(struct vmm_vcpu *vv, struct user_context *uc)
 {
+	bool starting = !stats_application_runs();
+	uint64_t rip = 0;
 	int64_t rc;
 
 	if (!memory_is_ram((uint64_t)uc, sizeof(*uc)))
 		return -EFAULT;
-	if (!atomic_load_explicit(&told_ready, memory_order_relaxed))
+	if (starting) {
 		vcpu_tell_ready();
+		rip = __atomic_load_n(&uc->regs.rip, __ATOMIC_RELAXED);
+		stats_application_entered();
+	}
 	if (atomic_load(&vmm.stopping)) {
 		uc->trap_kind = TRAP_STOPPED;
 		return 0;
@@ -281,6 +304,9 @@ int64_t vcpu_do_run_user(struct vmm_vcpu *vv, struct user_context *uc)
 	atomic_store(&vv->state, VCPU_SENTRY);
 	if (atomic_load_explicit(&vmm.stopping, memory_order_relaxed))
 		vcpu_park();
+	/* A fault or a kick at its first instruction is none of its own yet. */
+	if (starting && !rc && (uc->trap_kind == TRAP_SYSCALL || uc->regs.rip != rip))
+		stats_application_began();
 	return rc;
 }
 

@@ -76,6 +76,8 @@ int64_t vcpu_fpu_save_thunk(struct vcpu *v, struct user_context *uc);
 void vcpu_tell_ready(void);
 /* The container cannot be started: the waiting runsc is told why. Nothing happens once it runs. */
 void vcpu_tell_refused(const char *reason);
+/* Before the container runs: something that whoever starts it should know. */
+void vcpu_tell_warning(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 int64_t vcpu_do_hostcall(struct vmm_vcpu *vv, uint64_t nr, const uint64_t args[6]);
 int64_t vcpu_do_run_user(struct vmm_vcpu *vv, struct user_context *uc);
 int64_t vcpu_do_fpu_save(struct vmm_vcpu *vv, struct user_context *uc);

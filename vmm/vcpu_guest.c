@@ -30,7 +30,7 @@ void vcpu_guest_loop(struct vmm_vcpu *vv)
 		int64_t result;
 		int rc;
 
-		if (!vmm.info.tsc_ok)
+		if (clock_without_tsc())
 			__atomic_store_n(&vv->shared->host_ns, (uint64_t)clock_read(CLOCK_MONOTONIC), __ATOMIC_RELAXED);
 		atomic_store(&vv->state, VCPU_USER);
 		rc = vmm.ops->guest_run(vv->pv, &c);

@@ -23,7 +23,7 @@ void container_hold(struct container *c)
 	if (c->create_request)
 		container_tell_started(c->create_request);
 	else
-		(void)hostcall0(HC_CREATED);
+		(void)hostcall1(HC_CREATED, false);
 	/* There are no handlers yet, so a signal is ignored, stops us, or is the end. */
 	while (wait_event_interruptible(&c->start_wait, atomic_load(&c->start_state) >= START_GO))
 		signal_deliver();

@@ -47,8 +47,9 @@
  *   update: limits as in a container node; those that are absent stay
  *   processes: the reply: host-pids = <u32>* as told by exec; pids, ppids, uids, ttys (major << 20 | minor), starts (seconds
  *           of uptime), cpu-ms = <u32>*; names = stringlist; uptime = <u32>
- *   stats:  answered by the VMM: platform; placement = "host" | "guest"; why; tsc = <u32>; vcpu@N { exits { NAME = <u64> }
- *           hostcalls { NAME = <u64> } }
+ *   stats:  answered by the VMM: platform; placement = "host" | "guest"; why; tsc-why: why clocks do without the TSC, if they do;
+ *           vcpu@N { exits { NAME = <u64> } hostcalls { NAME = <u64> } }; once the application runs, start: from, what happened
+ *           ns = <u64> before its first instruction; held, if it was held for its start meanwhile; exits and hostcalls as above
  *   closed: request = <u32>: its connection has closed; from the VMM, without an id, not answered
  */
 #ifndef ABI_CONTROL_H

@@ -140,6 +140,7 @@ int kvm_cpu_model_init(void);
 int kvm_cpu_model_apply(int vcpu_fd, unsigned id);
 
 /* vcpu.c */
+#define KVM_TSC_SHIFTED "the host's KVM shows the guest another TSC than the host's"
 int kvm_vcpu_create(unsigned id, struct platform_vcpu **out);
 int kvm_vcpu_init(unsigned id, struct vcpu *v, struct platform_vcpu **out);
 /* Runs ring-0 code at rip with rsi and rcx until its PORT_DONE, in the address space cr3. */

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <syslog.h>
+#include <time.h>
 
 #define PROBE_VA  0x1000UL
 #define PTE_USER  0x27UL /* P W U A */
@@ -51,6 +52,7 @@ static int syscall_enters_ring0(struct platform_vcpu *pv)
 			return -errno;
 		run->immediate_exit = 0;
 	}
+	kvm_count_exit(pv, run->exit_reason);
 	return run->exit_reason == KVM_EXIT_IO && run->io.port == PORT_SYSCALL && !(run->s.regs.sregs.cs.selector & 3);
 }
 
@@ -74,6 +76,14 @@ static int64_t time_ring0(struct platform_vcpu *pv)
 	return (int64_t)best;
 }
 
+static uint64_t now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000UL + ts.tv_nsec;
+}
+
 static int look(struct platform_vcpu *pv, struct platform_info *info)
 {
 	int64_t ns;
@@ -83,6 +93,7 @@ static int look(struct platform_vcpu *pv, struct platform_info *info)
 		snprintf(info->placement_why, sizeof(info->placement_why), "this KVM has no read-only memory slots");
 		return 0;
 	}
+	info->first_run_ns = now();
 	rc = syscall_enters_ring0(pv);
 	if (rc < 0)
 		return rc;

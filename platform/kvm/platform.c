@@ -74,6 +74,8 @@ static int init(const struct platform_config *cfg, struct platform_info *info)
 	kvm_vm_kernel_pml4(info->kernel_pml4);
 	info->fpu_size = kvm.fpu_size;
 	info->xcr0 = kvm.xcr0;
+	if (info->tsc_ok && !kvm.tsc_ok)
+		info->tsc_why = KVM_TSC_SHIFTED;
 	info->tsc_ok = kvm.tsc_ok;
 	rc = ioctl(kvm.vcpu[0]->fd, KVM_GET_TSC_KHZ, 0);
 	info->tsc_khz = rc > 0 ? (uint32_t)rc : 0;

@@ -146,6 +146,8 @@ static void align_tsc(struct platform_vcpu *pv)
 			return;
 	}
 	kvm.tsc_ok = false;
+	if (pv->id)
+		vmm_tsc_unusable(KVM_TSC_SHIFTED);
 }
 
 int kvm_vcpu_create(unsigned id, struct platform_vcpu **out)

@@ -40,6 +40,7 @@
 #define VA_MOVE  0xa00000UL
 
 bool vmm_debug;
+void vmm_tsc_unusable(const char *why) {}
 void vmm_log(int level, const char *fmt, ...)
 {
 	va_list ap;

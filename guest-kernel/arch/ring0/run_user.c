@@ -73,10 +73,10 @@ HOT_PATH int64_t ring0_trap(struct ring0_cpu *cpu, uint32_t vector)
 static void tell_ready(void)
 {
 	static uint32_t told;
-	static const uint64_t none[6];
+	static const uint64_t running[6] = {true};
 
 	if (!READ_ONCE(told) && !atomic_xchg(&told, 1))
-		(void)ring0_out(HC_CREATED, none);
+		(void)ring0_out(HC_CREATED, running);
 }
 
 /* Another context was here before, or none. */
