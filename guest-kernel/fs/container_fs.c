@@ -442,10 +442,11 @@ void container_drop_io(const struct fdt *f, int node, uint32_t first)
 
 static int open_io(uint32_t io, int number, bool terminal)
 {
-	struct hostio *h = hostio_get(io);
+	struct hc_attr a;
+	struct hostio *h = hostio_get(io, &a);
 	if (IS_ERR(h))
 		return PTR_ERR(h);
-	struct file *file = terminal && hostio_is_tty(h) ? tty_host_open(h) : hostio_open(h, number);
+	struct file *file = terminal && hostio_is_tty(h) ? tty_host_open(h) : hostio_open(h, &a, number);
 	if (IS_ERR(file))
 		return PTR_ERR(file);
 	if (terminal && number == 0)

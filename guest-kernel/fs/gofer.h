@@ -64,7 +64,8 @@ struct gofer_inode {
 	bool no_caps;                      /* it had no file capabilities when ctime was this; lock */
 	struct timespec64 no_caps_ctime;
 	struct timespec64 read_ctime;      /* ctime when it was last read through a handle; lock */
-	char *target;                      /* of a symbolic link, once read; lock */
+	char *target;                      /* of a symbolic link, once read; shared mode: while its change time is this; lock */
+	struct timespec64 target_ctime;    /* lock */
 	struct list_node handle_link;      /* handle cache's lock */
 
 	struct mutex io_lock;              /* appends and size changes */

@@ -445,7 +445,7 @@ static int dir_prepare(struct inode *inode, struct gofer_dir *d)
 		return 0;
 	uint32_t flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
 	struct gofer_handle *h =
-		gofer_handle_new(GOFER_FD_CALL(hostcall5(HC_FS_OPEN, dir_handle(inode)->h, 0, 0, flags, hc_reserve)));
+		gofer_handle_new(GOFER_FD_CALL(hostcall6(HC_FS_OPEN, dir_handle(inode)->h, 0, 0, flags, hc_reserve, 0)));
 	if (IS_ERR(h))
 		return PTR_ERR(h);
 	d->handle = h;

@@ -132,14 +132,14 @@ bool gofer_may_use_reserve(void)
 	return current->proc->from_host;
 }
 
-static int64_t handle_open_host(struct gofer_inode *gi, uint32_t accmode)
+static int64_t handle_open_host(struct gofer_inode *gi, uint32_t accmode, struct hc_attr *a)
 {
 	struct gofer_sb *gsb = gofer_s(gi->inode->sb);
 	struct gofer_target t;
 	rwsem_read_lock(&gsb->names);
 	int64_t r = gofer_target(gi, &t, GOFER_BY_NAME);
 	if (!r) {
-		r = GOFER_FD_CALL(hostcall5(HC_FS_OPEN, t.handle->h, t.name, t.len, accmode | O_NOFOLLOW | O_CLOEXEC, hc_reserve));
+		r = GOFER_FD_CALL(hostcall6(HC_FS_OPEN, t.handle->h, t.name, t.len, accmode | O_NOFOLLOW | O_CLOEXEC, hc_reserve, a));
 		gofer_handle_put(t.handle);
 	}
 	rwsem_read_unlock(&gsb->names);
@@ -147,17 +147,13 @@ static int64_t handle_open_host(struct gofer_inode *gi, uint32_t accmode)
 }
 
 /* Shared mode: the name may mean another file than the inode by now. */
-static int handle_verify(struct gofer_inode *gi, struct gofer_handle *h)
+static int handle_verify(struct gofer_inode *gi, const struct hc_attr *a)
 {
-	struct hc_attr a;
 	if (!gofer_s(gi->inode->sb)->shared)
 		return 0;
-	int64_t r = hostcall4(HC_FS_STAT, h->h, 0, 0, &a);
-	if (r < 0)
-		return (int)r;
-	if (a.ino != gi->host_ino || a.dev != gi->host_dev)
+	if (a->ino != gi->host_ino || a->dev != gi->host_dev)
 		return -ESTALE;
-	gofer_set_attr(gi, &a);
+	gofer_set_attr(gi, a);
 	return 0;
 }
 
@@ -172,15 +168,16 @@ struct gofer_handle *gofer_handle_open(struct gofer_inode *gi, uint32_t accmode)
 	}
 	/* A writer gets a handle that can read too, so that later files can share it; the host may refuse that. */
 	uint32_t mode = accmode == O_WRONLY ? O_RDWR : accmode;
-	int64_t r = handle_open_host(gi, mode);
+	struct hc_attr a;
+	int64_t r = handle_open_host(gi, mode, &a);
 	if ((r == -EACCES || r == -EPERM) && mode != accmode) {
 		mode = accmode;
-		r = handle_open_host(gi, mode);
+		r = handle_open_host(gi, mode, &a);
 	}
 	h = gofer_handle_new(r);
 	if (IS_ERR(h))
 		return h;
-	int err = handle_verify(gi, h);
+	int err = handle_verify(gi, &a);
 	if (err) {
 		gofer_handle_put(h);
 		return ERR_PTR(err);

@@ -483,6 +483,34 @@ int gofer_removexattr(struct inode *inode, const char *name)
 	return (int)xattr_call(inode, HC_XATTR_REMOVE, name, NULL, 0, 0);
 }
 
+/* Shared mode: what was read is still right while the link is the same one; whoever walked here has just asked. */
+static char *known_target(struct gofer_inode *gi, char *buf)
+{
+	bool known;
+	spin_lock(&gi->lock);
+	known = gi->target && same_time(&gi->target_ctime, &gi->inode->ctime);
+	if (known)
+		strlcpy(buf, gi->target, PATH_MAX_ + 1);
+	spin_unlock(&gi->lock);
+	return known ? kstrdup(buf) : NULL;
+}
+
+/* ctime: that of the link when target was read. */
+static void know_target(struct gofer_inode *gi, const char *target, struct timespec64 ctime)
+{
+	if (ctime.tv_sec + CTIME_SETTLED_SEC >= (int64_t)(clock_realtime() / NSEC_PER_SEC))
+		return;
+	char *keep = kstrdup(target), *old = keep;
+	spin_lock(&gi->lock);
+	if (keep && same_time(&ctime, &gi->inode->ctime)) {
+		old = gi->target;
+		gi->target = keep;
+		gi->target_ctime = ctime;
+	}
+	spin_unlock(&gi->lock);
+	kfree(old);
+}
+
 static char *gofer_readlink(struct inode *inode)
 {
 	struct gofer_inode *gi = gofer_i(inode);
@@ -493,6 +521,14 @@ static char *gofer_readlink(struct inode *inode)
 	char *buf = kmalloc(PATH_MAX_ + 1);
 	if (!buf)
 		return ERR_PTR(-ENOMEM);
+	char *known = gsb->shared ? known_target(gi, buf) : NULL;
+	if (known) {
+		kfree(buf);
+		return known;
+	}
+	spin_lock(&gi->lock);
+	struct timespec64 ctime = inode->ctime;
+	spin_unlock(&gi->lock);
 	rwsem_read_lock(&gsb->names);
 	int64_t r = gofer_target(gi, &t, GOFER_BY_NAME);
 	if (!r) {
@@ -504,6 +540,8 @@ static char *gofer_readlink(struct inode *inode)
 	kfree(buf);
 	if (!out)
 		return ERR_PTR(-ENOMEM);
+	if (!IS_ERR(out) && gsb->shared)
+		know_target(gi, out, ctime);
 	if (!IS_ERR(out) && !gsb->shared) {
 		char *keep = kstrdup(out);
 		spin_lock(&gi->lock);

@@ -388,28 +388,26 @@ static struct hostio *object_of(uint32_t io)
 	return hostios.io[io];
 }
 
-struct hostio *hostio_get(uint32_t io)
+struct hostio *hostio_get(uint32_t io, struct hc_attr *a)
 {
-	struct hc_attr a;
 	if (io >= HOSTIO_MAX)
 		return ERR_PTR(-EBADF);
-	struct hostio *h = hostios.io[io];
-	if (h && READ_ONCE(h->used))
-		return h;
-	int64_t r = hostcall2(HC_IO_STAT, io, &a);
+	int64_t r = hostcall2(HC_IO_STAT, io, a);
 	if (r < 0)
 		return ERR_PTR(r);
-	h = object_of(io);
+	struct hostio *h = object_of(io);
 	if (!h)
 		return ERR_PTR(-ENOMEM);
+	if (READ_ONCE(h->used))
+		return h;
 	spin_lock(&h->lock);
 	h->armed = h->ready = 0;
 	h->private = NULL;
 	h->last_pos = 0;
-	h->mode = a.mode;
-	h->host_rdev = MKDEV(a.rdev_major, a.rdev_minor);
-	h->host_dev = a.dev;
-	h->host_ino = a.ino;
+	h->mode = a->mode;
+	h->host_rdev = MKDEV(a->rdev_major, a->rdev_minor);
+	h->host_dev = a->dev;
+	h->host_ino = a->ino;
 	spin_unlock(&h->lock);
 	atomic_store(&h->used, true);
 	return h;
@@ -447,21 +445,19 @@ static struct inode *new_inode(struct hostio *h, const struct hc_attr *a)
 	return inode;
 }
 
-struct file *hostio_open(struct hostio *h, int fd)
+struct file *hostio_open(struct hostio *h, const struct hc_attr *a, int fd)
 {
-	struct hc_attr a;
 	char name[16];
-	int64_t r = hostcall2(HC_IO_STAT, h->io, &a);
-	struct inode *inode = r < 0 ? NULL : new_inode(h, &a);
+	struct inode *inode = new_inode(h, a);
 	if (!inode) {
 		hostio_release(h);
-		return ERR_PTR(r < 0 ? r : -ENOMEM);
+		return ERR_PTR(-ENOMEM);
 	}
 	/* The VFS adds "[ino]" to a name with a colon. */
-	const char *kind = S_ISFIFO(a.mode) ? "pipe" : S_ISSOCK(a.mode) ? "socket" : S_ISREG(a.mode) ? "file" : "host";
+	const char *kind = S_ISFIFO(a->mode) ? "pipe" : S_ISSOCK(a->mode) ? "socket" : S_ISREG(a->mode) ? "file" : "host";
 	snprintf(name, sizeof(name), "%s:", kind);
-	bool mem = S_ISCHR(a.mode) && a.rdev_major == MEM_MAJOR;
-	inode->fops = mem ? NULL : S_ISREG(a.mode) ? &regular_fops : &stream_fops;
+	bool mem = S_ISCHR(a->mode) && a->rdev_major == MEM_MAJOR;
+	inode->fops = mem ? NULL : S_ISREG(a->mode) ? &regular_fops : &stream_fops;
 	inode->private = mem ? NULL : h;
 	struct file *f = mem ? open_mem_device(inode, name)
 	                     : file_from_inode(inode, name, inode->fops, NULL, open_mode(h, fd));
@@ -471,7 +467,7 @@ struct file *hostio_open(struct hostio *h, int fd)
 		inode_put(inode);
 		return ERR_PTR(-ENOMEM);
 	}
-	if (S_ISREG(a.mode)) {
+	if (S_ISREG(a->mode)) {
 		int64_t at = hostcall3(HC_IO_SEEK, h->io, 0, SEEK_CUR);
 		f->pos = h->last_pos = at > 0 ? (uint64_t)at : 0;
 	}

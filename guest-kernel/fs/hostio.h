@@ -23,9 +23,9 @@ struct hostio {
 	void *private;           /* of on_event, which knows its lock */
 };
 
-/* The descriptor's object, or ERR_PTR. It lives until hostio_release; after that the same object may stand for another
+/* The descriptor's object, and its attributes now; or ERR_PTR. It lives until hostio_release; after that the same object may stand for another
  * descriptor with this number. */
-struct hostio *hostio_get(uint32_t io);
+struct hostio *hostio_get(uint32_t io, struct hc_attr *a);
 /* Closes it. */
 void hostio_release(struct hostio *h);
 /* Asks to be told of events (EPOLL*); adds to what is asked for already. */
@@ -37,8 +37,8 @@ int64_t hostio_read_ram(struct hostio *h, void *buf, size_t n);
 int64_t hostio_write_ram(struct hostio *h, const void *buf, size_t n);
 /* Is the descriptor a terminal? */
 bool hostio_is_tty(struct hostio *h);
-/* An open file of it for descriptor number fd: plain files, pipes, sockets, and terminals that stay under the host's
+/* An open file of it, with these attributes, for descriptor number fd: plain files, pipes, sockets, and terminals that stay under the host's
  * line discipline. Takes h over, also on failure. */
-struct file *hostio_open(struct hostio *h, int fd);
+struct file *hostio_open(struct hostio *h, const struct hc_attr *a, int fd);
 
 #endif

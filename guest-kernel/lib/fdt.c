@@ -17,8 +17,10 @@
 
 uint32_t fdt_load32(const void *p)
 {
-	const uint8_t *b = p;
-	return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
+	uint32_t v;
+
+	__builtin_memcpy(&v, p, sizeof(v)); /* one load; memcpy would be a call */
+	return __builtin_bswap32(v);
 }
 
 uint64_t fdt_load64(const void *p)

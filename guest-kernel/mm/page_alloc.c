@@ -24,6 +24,7 @@
 #define ARRAY_BYTES (CHUNK_PAGES * sizeof(struct page))
 #define BATCH_MIN   4 /* 64 KiB */
 #define BATCH_MAX   9 /* 2 MiB */
+#define BATCH_START 6 /* 256 KiB: what every sandbox needs until its first program runs */
 #define RESERVE_PAGES 256          /* backed free memory that an idle sandbox keeps */
 #define RECLAIM_DELAY_NS 500000000UL
 #define OOM_TRIES   400
@@ -497,6 +498,7 @@ void page_init(uint64_t ram_bytes, uint64_t ram_limit)
 	add_range(BOOT_RESERVED_END, RAM_CHUNK_SIZE);
 	for (uint64_t c = RAM_CHUNK_SIZE; c < zone.ram_bytes; c += RAM_CHUNK_SIZE)
 		add_range(c + ARRAY_BYTES, c + RAM_CHUNK_SIZE);
+	(void)populate(BATCH_START, true);
 }
 
 void page_stats(struct page_stats *s)

@@ -23,24 +23,28 @@ static bool header_ok(const Elf64_Ehdr *e)
 	       e->e_machine == EM_X86_64;
 }
 
-static int read_exact(struct file *f, void *buf, size_t n, uint64_t off)
+static int read_exact(struct file *f, const struct exec_head *h, void *buf, size_t n, uint64_t off)
 {
 	if (off > INT64_MAX - n)
 		return -EINVAL;
+	if (off + n <= h->n) {
+		memcpy(buf, h->bytes + off, n);
+		return 0;
+	}
 	ssize_t_ r = file_read_kernel(f, buf, n, off);
 	if (r < 0)
 		return (int)r;
 	return (size_t)r == n ? 0 : -EIO;
 }
 
-static Elf64_Phdr *read_phdrs(struct file *f, const Elf64_Ehdr *e)
+static Elf64_Phdr *read_phdrs(struct file *f, const struct exec_head *h, const Elf64_Ehdr *e)
 {
 	size_t size = (size_t)e->e_phnum * sizeof(Elf64_Phdr);
 
 	if (e->e_phentsize != sizeof(Elf64_Phdr) || size == 0 || size > PHDRS_MAX || e->e_phoff > INT64_MAX - size)
 		return NULL;
 	Elf64_Phdr *p = kmalloc(size);
-	if (p && read_exact(f, p, size, e->e_phoff)) {
+	if (p && read_exact(f, h, p, size, e->e_phoff)) {
 		kfree(p);
 		return NULL;
 	}
@@ -48,14 +52,14 @@ static Elf64_Phdr *read_phdrs(struct file *f, const Elf64_Ehdr *e)
 }
 
 /* The interpreter's name from PT_INTERP; kmalloc'ed or ERR_PTR. */
-static char *read_interp_name(struct file *f, const Elf64_Phdr *ph)
+static char *read_interp_name(struct file *f, const struct exec_head *h, const Elf64_Phdr *ph)
 {
 	if (ph->p_filesz > PATH_MAX_ || ph->p_filesz < 2)
 		return ERR_PTR(-ENOEXEC);
 	char *name = kmalloc(ph->p_filesz);
 	if (!name)
 		return ERR_PTR(-ENOMEM);
-	int err = read_exact(f, name, ph->p_filesz, ph->p_offset);
+	int err = read_exact(f, h, name, ph->p_filesz, ph->p_offset);
 	if (!err && name[ph->p_filesz - 1] != 0)
 		err = -ENOEXEC;
 	if (err) {
@@ -65,9 +69,9 @@ static char *read_interp_name(struct file *f, const Elf64_Phdr *ph)
 	return name;
 }
 
-static int open_interp(struct exec_image *x, const Elf64_Phdr *ph)
+static int open_interp(struct exec_image *x, struct exec_head *h, const Elf64_Phdr *ph)
 {
-	char *name = read_interp_name(x->file, ph);
+	char *name = read_interp_name(x->file, h, ph);
 
 	if (IS_ERR(name))
 		return PTR_ERR(name);
@@ -77,27 +81,39 @@ static int open_interp(struct exec_image *x, const Elf64_Phdr *ph)
 	if (IS_ERR(f))
 		return PTR_ERR(f);
 	x->interp = f;
-	int err = read_exact(f, &x->interp_ehdr, sizeof(x->interp_ehdr), 0);
+	int err = exec_read_head(f, h);
+	if (!err)
+		err = read_exact(f, h, &x->interp_ehdr, sizeof(x->interp_ehdr), 0);
 	if (err)
 		return err;
 	if (!header_ok(&x->interp_ehdr))
 		return -ELIBBAD;
-	x->interp_phdrs = read_phdrs(f, &x->interp_ehdr);
+	x->interp_phdrs = read_phdrs(f, h, &x->interp_ehdr);
 	return x->interp_phdrs ? 0 : -ELIBBAD;
 }
 
-int elf_prepare(struct exec_image *x, const uint8_t *buf)
+int exec_read_head(struct file *f, struct exec_head *h)
 {
-	memcpy(&x->ehdr, buf, sizeof(x->ehdr));
+	memset(h, 0, sizeof(*h));
+	ssize_t_ n = file_read_kernel(f, h->bytes, sizeof(h->bytes), 0);
+	if (n < 0)
+		return (int)n;
+	h->n = (size_t)n;
+	return 0;
+}
+
+int elf_prepare(struct exec_image *x, struct exec_head *h)
+{
+	memcpy(&x->ehdr, h->bytes, sizeof(x->ehdr));
 	if (!header_ok(&x->ehdr) || !x->file->ops->mmap)
 		return -ENOEXEC;
-	x->phdrs = read_phdrs(x->file, &x->ehdr);
+	x->phdrs = read_phdrs(x->file, h, &x->ehdr);
 	if (!x->phdrs)
 		return -ENOEXEC;
 	for (int i = 0; i < x->ehdr.e_phnum; i++) {
 		const Elf64_Phdr *ph = &x->phdrs[i];
 		if (ph->p_type == PT_INTERP && !x->interp) {
-			int err = open_interp(x, ph);
+			int err = open_interp(x, h, ph);
 			if (err)
 				return err;
 		} else if (ph->p_type == PT_GNU_STACK) {
@@ -176,7 +192,7 @@ static int zero_range(struct mm *mm, uint64_t from, uint64_t n)
 	return 0;
 }
 
-/* The first page of every segment is sure to be used, and here it costs no trap. */
+/* The first page of every segment and that of the first instruction are sure to be used, and here it costs no trap. */
 static void touch(struct mm *mm, uint64_t addr, uint32_t prot)
 {
 	if (prot && mm_fault_in(mm, addr, prot & PROT_WRITE))
@@ -367,5 +383,8 @@ int elf_load(struct exec_image *x, struct mm *mm)
 	mm->start_data = m.start_data;
 	mm->end_data = m.end_data;
 	set_brk(x, mm, &m);
-	return x->entry >= USER_MAX ? -EINVAL : 0;
+	if (x->entry >= USER_MAX)
+		return -EINVAL;
+	touch(mm, x->entry, PROT_READ);
+	return 0;
 }

@@ -9,7 +9,14 @@
 #include <linux/elf.h> /* last: its EV_NONE is a macro */
 
 #define EXEC_BUF_SIZE 256 /* bytes of the file that decide what it is (BINPRM_BUF_SIZE) */
+#define EXEC_HEAD_SIZE 1024 /* bytes read at first: the headers of most programs, too */
 #define EXEC_ARG_STRLEN 131072UL
+
+/* The first bytes of a file, read once. */
+struct exec_head {
+	uint8_t bytes[EXEC_HEAD_SIZE]; /* zero behind n */
+	size_t n;
+};
 
 struct exec_image {
 	struct file *file;        /* the program (after #!); a reference; writes to it are denied */
@@ -35,8 +42,10 @@ struct exec_cred {
 struct file *exec_file_open(int dfd, const char *name, uint32_t lookup_flags);
 void exec_file_put(struct file *f);
 
-/* Reads and checks headers; opens the interpreter. 0 or -errno as execve(2). Buffer: the first EXEC_BUF_SIZE bytes. */
-int elf_prepare(struct exec_image *x, const uint8_t *buf) MUST_CHECK;
+/* 0 or -errno. */
+int exec_read_head(struct file *f, struct exec_head *h) MUST_CHECK;
+/* Reads and checks headers; opens the interpreter, whose head overwrites *h. 0 or -errno as execve(2). */
+int elf_prepare(struct exec_image *x, struct exec_head *h) MUST_CHECK;
 void elf_release(struct exec_image *x);
 /* Maps program and interpreter into a new mm. After an error the program cannot run. */
 int elf_load(struct exec_image *x, struct mm *mm) MUST_CHECK;

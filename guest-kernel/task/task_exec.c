@@ -30,9 +30,9 @@ void exec_args_free(struct exec_args *a)
 /* Follows "#!" until the file is a program whose headers are acceptable. a->file is the program's afterwards. */
 static int find_program(struct exec_args *a, struct exec_image *x)
 {
-	uint8_t *buf = kmalloc(EXEC_BUF_SIZE);
+	struct exec_head *h = kmalloc(sizeof(*h));
 
-	if (!buf)
+	if (!h)
 		return -ENOMEM;
 	int err;
 	for (int depth = 0;; depth++) {
@@ -40,22 +40,19 @@ static int find_program(struct exec_args *a, struct exec_image *x)
 			err = -ELOOP;
 			break;
 		}
-		memset(buf, 0, EXEC_BUF_SIZE);
-		ssize_t_ n = file_read_kernel(a->file, buf, EXEC_BUF_SIZE, 0);
-		if (n < 0) {
-			err = (int)n;
+		err = exec_read_head(a->file, h);
+		if (err)
 			break;
-		}
-		err = exec_script(a, buf);
+		err = exec_script(a, h->bytes);
 		if (err < 0)
 			break;
 		if (err == 0) {
 			x->file = a->file;
-			err = elf_prepare(x, buf);
+			err = elf_prepare(x, h);
 			break;
 		}
 	}
-	kfree(buf);
+	kfree(h);
 	return err;
 }
 

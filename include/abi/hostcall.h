@@ -34,7 +34,7 @@
 	H(16, FS_ROOT,     file,    "mount, attr*",          "handle and attributes of the root of a gofer mount") \
 	H(17, FS_WALK,     file,    "dir, name*, len, attr*, reserve","look a name up; result: a new handle for a directory, else HC_NO_HANDLE") \
 	H(18, FS_STAT,     file,    "handle, name*, len, attr*", "attributes of a name in a directory, or of the handle") \
-	H(19, FS_OPEN,     file,    "dir, name*, len, flags, reserve","open an existing file or directory; result: handle. Regular files, directories only unless the mount allows more") \
+	H(19, FS_OPEN,     file,    "dir, name*, len, flags, reserve, attr*","open an existing file or directory; result: handle. Regular files, directories only unless the mount allows more") \
 	H(20, FS_CREATE,   file,    "dir, hc_create*, attr*","create and open a regular file (O_EXCL); result: handle") \
 	H(21, FS_MKDIR,    file,    "dir, hc_create*, attr*","make a directory") \
 	H(22, FS_MKNOD,    file,    "dir, hc_create*, attr*","make a FIFO, socket, device (if permitted) or regular file") \

@@ -75,12 +75,12 @@ ssize_t_ mm_copy_out(struct mm *m, uint64_t dst, const void *src, size_t n, bool
 
 static void load(void)
 {
-	uint8_t buf[EXEC_BUF_SIZE] = {0};
 	struct exec_image x = {.file = &program};
+	struct exec_head h;
 
-	memcpy(buf, bytes, MIN(length, sizeof(buf)));
+	ENSURE(!exec_read_head(&program, &h));
 	mm = (struct mm){0};
-	if (elf_prepare(&x, buf) == 0 && elf_load(&x, &mm) == 0)
+	if (elf_prepare(&x, &h) == 0 && elf_load(&x, &mm) == 0)
 		ENSURE(mm.brk == mm.brk_start);
 	elf_release(&x);
 }
