@@ -21,11 +21,11 @@ def kernel():
     return images[-1], images[-1].removeprefix("/boot/vmlinuz-")
 
 
-def boot(vmlinuz, initramfs, npt, log, timeout, append=""):
-    """What the console showed. append: more of the kernel's command line."""
+def boot(vmlinuz, initramfs, npt, log, timeout, append="", options=()):
+    """What the console showed. append: more of the kernel's command line; options: more of QEMU's."""
     args = ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-m", "2048", "-smp", "3", "-nographic",
             "-nodefaults", "-serial", "stdio", "-no-reboot", "-kernel", vmlinuz, "-initrd", str(initramfs),
-            "-append", f"console=ttyS0 quiet panic=-1 npt={npt} {append}"]
+            "-append", f"console=ttyS0 quiet panic=-1 npt={npt} {append}", *options]
     with open(log, "wb") as console:
         try:
             subprocess.run(args, stdin=subprocess.DEVNULL, stdout=console, stderr=subprocess.STDOUT, timeout=timeout)
