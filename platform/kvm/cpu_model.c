@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What CPU the application sees: CPUID as KVM supports it, XCR0 with every state component that can be saved, and the
- * size of an XSAVE area that follows from it.
+ * What CPU the application sees: CPUID as KVM supports it, less what cpu_policy.c takes away, XCR0 with every state component
+ * that can be used, and the size of an XSAVE area that follows from it.
  */
 #include "platform/kvm/kvm_impl.h"
 
-#include <asm/kvm_para.h>
 #include <cpuid.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -13,10 +12,11 @@
 #include <sys/ioctl.h>
 #include <syslog.h>
 
+#include "platform/xsave.h"
+
 #define CPUID_MAX 256
-#define CPUID_1_ECX_VMX        (1u << 5)
-#define CPUID_80000001_ECX_SVM (1u << 2)
-/* x87, SSE, AVX, AVX-512 (three), PKRU. Not the MPX pair (gone) and not AMX (needs a permission per process). */
+/* x87, SSE, AVX, AVX-512 (three). PKRU, though CR4.PKE is off: where XCR0 is not the host's, KVM switches it at each entry and
+ * exit. Not the MPX pair (gone) and not AMX (needs a permission per process). */
 #define XCR0_WANTED 0x2e7UL
 
 static struct kvm_cpuid_entry2 *find_leaf(uint32_t function, uint32_t index)
@@ -44,20 +44,6 @@ static uint64_t host_xcr0(void)
 	return lo | (uint64_t)hi << 32;
 }
 
-static uint32_t area_size(uint64_t xcr0)
-{
-	uint32_t end = 512 + 64;
-
-	for (unsigned i = 2; i < 63; i++) {
-		unsigned a, b, c, d;
-		if (!(xcr0 >> i & 1) || !__get_cpuid_count(0xd, i, &a, &b, &c, &d))
-			continue;
-		if (a + b > end)
-			end = a + b;
-	}
-	return end;
-}
-
 /* KVM leaves the CPU's name out. */
 static void add_brand(void)
 {
@@ -71,25 +57,6 @@ static void add_brand(void)
 		if (e && !__get_cpuid(leaf, &e->eax, &e->ebx, &e->ecx, &e->edx))
 			return;
 	}
-}
-
-/* Who has taken the Sentry over shall find as little as possible of KVM itself: no virtual machines inside this one, none of
- * KVM's own registers and hypercalls (kvm_guest_vcpu_init makes them follow the leaf). */
-static void hide_virtualization(void)
-{
-	struct kvm_cpuid_entry2 *e = find_leaf(1, 0);
-
-	if (e)
-		e->ecx &= ~CPUID_1_ECX_VMX;
-	e = find_leaf(0x80000001, 0);
-	if (e)
-		e->ecx &= ~CPUID_80000001_ECX_SVM;
-	e = find_leaf(0x8000000a, 0);
-	if (e)
-		e->eax = e->ebx = e->ecx = e->edx = 0;
-	e = find_leaf(KVM_CPUID_FEATURES, 0);
-	if (e)
-		e->eax = e->edx = 0;
 }
 
 int kvm_cpu_model_init(void)
@@ -107,7 +74,6 @@ int kvm_cpu_model_init(void)
 		return rc;
 	}
 	add_brand();
-	hide_virtualization();
 	kvm.has_xcrs = ioctl(kvm.vm_fd, KVM_CHECK_EXTENSION, KVM_CAP_XCRS) > 0 && host_has_xsave();
 	e = find_leaf(0xd, 0);
 	kvm.xcr0 = 3;
@@ -118,7 +84,7 @@ int kvm_cpu_model_init(void)
 	kvm.xcr0 |= 3;
 	if ((kvm.xcr0 & 0xe0) != 0xe0)
 		kvm.xcr0 &= ~0xe0UL;
-	kvm.fpu_size = kvm.has_xcrs ? area_size(kvm.xcr0) : 512 + 64;
+	kvm.fpu_size = kvm.has_xcrs ? xsave_size(kvm.xcr0) : 512 + 64;
 	rc = ioctl(kvm.vm_fd, KVM_CHECK_EXTENSION, KVM_CAP_XSAVE2);
 	kvm.has_xsave2 = rc > (int)sizeof(struct kvm_xsave);
 	kvm.xsave_size = kvm.has_xsave2 ? (uint32_t)rc : sizeof(struct kvm_xsave);
@@ -126,6 +92,7 @@ int kvm_cpu_model_init(void)
 		return -EINVAL;
 	e = find_leaf(7, 0);
 	kvm.has_fsgsbase = e && (e->ebx & 1);
+	kvm_cpu_policy_apply(kvm.cpuid, kvm.xcr0, kvm.fpu_size);
 	return 0;
 }
 

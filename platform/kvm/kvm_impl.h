@@ -139,6 +139,9 @@ void kvm_vm_kernel_pml4(uint64_t out[16]);
 int kvm_cpu_model_init(void);
 int kvm_cpu_model_apply(int vcpu_fd, unsigned id);
 
+/* cpu_policy.c: takes away the features that the virtual machine shall not have; what xcr0 lacks, too. */
+void kvm_cpu_policy_apply(struct kvm_cpuid2 *c, uint64_t xcr0, uint32_t fpu_size);
+
 /* vcpu.c */
 #define KVM_TSC_SHIFTED "the host's KVM shows the guest another TSC than the host's"
 int kvm_vcpu_create(unsigned id, struct platform_vcpu **out);

@@ -56,7 +56,8 @@ static struct cpuid_regs cpuid(uint32_t leaf, uint32_t sub)
 	return r;
 }
 
-/* Names of the feature bits that programs look for, in the order of Linux's words. */
+/* Names of the feature bits that programs look for, in the order of Linux's words; of features that the Sentry offers, whatever
+ * the CPU has. */
 static const struct {
 	uint32_t leaf;
 	uint8_t sub, reg; /* reg: 0 eax .. 3 edx */
@@ -67,15 +68,15 @@ static const struct {
 	           "pbe"}},
 	{0x80000001, 0, 3, {[11] = "syscall", [19] = "mp", [20] = "nx", [22] = "mmxext", [25] = "fxsr_opt", [26] = "pdpe1gb",
 	                    [27] = "rdtscp", [29] = "lm", [30] = "3dnowext", [31] = "3dnow"}},
-	{1, 0, 2, {"pni", "pclmulqdq", "dtes64", "monitor", "ds_cpl", "vmx", "smx", "est", "tm2", "ssse3", "cid", 0, "fma", "cx16",
+	{1, 0, 2, {"pni", "pclmulqdq", "dtes64", "monitor", "ds_cpl", 0, 0, "est", "tm2", "ssse3", "cid", 0, "fma", "cx16",
 	           "xtpr", "pdcm", 0, "pcid", "dca", "sse4_1", "sse4_2", "x2apic", "movbe", "popcnt", "tsc_deadline_timer", "aes",
 	           "xsave", 0, "avx", "f16c", "rdrand", "hypervisor"}},
-	{0x80000001, 0, 2, {"lahf_lm", "cmp_legacy", "svm", "extapic", "cr8_legacy", "abm", "sse4a", "misalignsse",
+	{0x80000001, 0, 2, {"lahf_lm", "cmp_legacy", 0, "extapic", "cr8_legacy", "abm", "sse4a", "misalignsse",
 	                    "3dnowprefetch", "osvw", "ibs", "xop", "skinit", "wdt", 0, "lwp", "fma4"}},
-	{7, 0, 1, {"fsgsbase", "tsc_adjust", 0, "bmi1", "hle", "avx2", 0, "smep", "bmi2", "erms", "invpcid", "rtm", "cqm", 0, "mpx",
-	           "rdt_a", "avx512f", "avx512dq", "rdseed", "adx", "smap", "avx512ifma", 0, "clflushopt", "clwb", "intel_pt",
+	{7, 0, 1, {"fsgsbase", "tsc_adjust", 0, "bmi1", "hle", "avx2", 0, "smep", "bmi2", "erms", "invpcid", "rtm", 0, 0, 0,
+	           0, "avx512f", "avx512dq", "rdseed", "adx", "smap", "avx512ifma", 0, "clflushopt", "clwb", 0,
 	           "avx512pf", "avx512er", "avx512cd", "sha_ni", "avx512bw", "avx512vl"}},
-	{7, 0, 2, {[1] = "avx512vbmi", [2] = "umip", [3] = "pku", [4] = "ospke", [6] = "avx512_vbmi2", [8] = "gfni", [9] = "vaes",
+	{7, 0, 2, {[1] = "avx512vbmi", [2] = "umip", [6] = "avx512_vbmi2", [8] = "gfni", [9] = "vaes",
 	           [10] = "vpclmulqdq", [11] = "avx512_vnni", [12] = "avx512_bitalg", [14] = "avx512_vpopcntdq", [22] = "rdpid"}},
 	{7, 0, 3, {[4] = "fsrm", [8] = "avx512_vp2intersect", [10] = "md_clear", [14] = "serialize"}},
 };
