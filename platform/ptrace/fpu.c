@@ -25,13 +25,26 @@ static uint8_t *fpu_area(const struct user_context *uc)
 	return (uint8_t *)at;
 }
 
-static int move(struct stub_thread *t, int request, struct user_context *uc)
+static int get(struct stub_thread *t, struct user_context *uc)
 {
 	struct iovec iov = {.iov_base = fpu_area(uc), .iov_len = pt.fpu_size};
 
 	if (!iov.iov_base)
 		return -EFAULT;
-	return ptrace(request, t->tid, NT_X86_XSTATE, &iov) ? -errno : 0;
+	return ptrace(PTRACE_GETREGSET, t->tid, NT_X86_XSTATE, &iov) ? -errno : 0;
+}
+
+/* Linux takes all of its states or none. */
+static int set(const struct platform_vcpu *pv, struct stub_thread *t, const struct user_context *uc)
+{
+	uint8_t *area = fpu_area(uc);
+	struct iovec iov = {.iov_base = area, .iov_len = pt.xstate_size};
+
+	if (!area)
+		return -EFAULT;
+	if (pv->xstate)
+		iov.iov_base = memcpy(pv->xstate, area, pt.fpu_size);
+	return ptrace(PTRACE_SETREGSET, t->tid, NT_X86_XSTATE, &iov) ? -errno : 0;
 }
 
 /* The registers' content goes to its owner, unless the owner has been given another state meanwhile. */
@@ -42,7 +55,7 @@ static int evict(struct platform_vcpu *pv, struct stub_thread *t)
 
 	t->fpu_owner = NULL;
 	if (owner && owner->fpu_cpu == (int32_t)pv->id && !t->dead) {
-		r = move(t, PTRACE_GETREGSET, owner);
+		r = get(t, owner);
 		owner->fpu_cpu = -1;
 	}
 	return r;
@@ -86,7 +99,7 @@ int pt_fpu_load(struct platform_vcpu *pv, struct stub_thread *t, struct user_con
 		r = evict(pv, old);
 	if (r)
 		return r;
-	r = move(t, PTRACE_SETREGSET, uc);
+	r = set(pv, t, uc);
 	if (r == -EINVAL)
 		reset(fpu_area(uc));
 	if (r)

@@ -16,6 +16,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "xsave.h"
+
 struct ptrace_platform pt = {
 	.table_lock = PTHREAD_MUTEX_INITIALIZER,
 	.stub_lock = PTHREAD_MUTEX_INITIALIZER,
@@ -47,8 +49,11 @@ static int init(const struct platform_config *cfg, struct platform_info *info)
 	if (r)
 		return r;
 	memset(info->kernel_pml4, 0, sizeof(info->kernel_pml4));
+	info->xcr0 = read_xcr0() & ~XFEATURE_XTILEDATA;
+	pt.fpu_size = xsave_size(info->xcr0);
+	if (pt.fpu_size > pt.xstate_size)
+		pt.fpu_size = pt.xstate_size;
 	info->fpu_size = pt.fpu_size;
-	info->xcr0 = read_xcr0();
 	return 0;
 }
 

@@ -85,6 +85,7 @@ struct platform_vcpu {
 	struct address_space *as;        /* last looked up, valid while as_epoch is current */
 	uint64_t as_epoch;
 	struct stub_thread *threads;     /* all that this thread traces */
+	uint8_t *xstate;                 /* pt.xstate_size bytes, if that is more than a task's area */
 	uint64_t running;                /* tgid << 32 | tid of the thread in ring 3, or 0; atomic, read by kickers */
 	uint32_t kick_sent;              /* a signal was sent to it since it was set; atomic */
 	int cpu;                         /* host CPU this vCPU thread is bound to, or -1 */
@@ -102,7 +103,8 @@ struct platform_vcpu {
 
 struct ptrace_platform {
 	unsigned nr_vcpus;
-	uint32_t fpu_size;
+	uint32_t fpu_size;               /* of a task's XSAVE area */
+	uint32_t xstate_size;            /* of what PTRACE_SETREGSET takes; more where Linux has states that the Sentry has not */
 	bool stopping;                   /* atomic */
 	uint64_t ram_end;                /* atomic; grows */
 	cpu_set_t cpus;                  /* that we may use; immutable */
@@ -143,8 +145,8 @@ int pt_stub_wait(pid_t tid, int *status);
 extern const uint8_t pt_stub_code_begin[], pt_stub_code_end[], pt_stub_call_entry[], pt_stub_list_entry[], pt_stub_birth_entry[],
     pt_stub_park_entry[];
 static inline uint64_t pt_stub_address(const uint8_t *entry) { return STUB_CODE + (uint64_t)(entry - pt_stub_code_begin); }
-/* Starts the template: parked, untraced. *fpu_size: size of the XSAVE area that ptrace moves. */
-int pt_stub_template_start(int data_fd, pid_t *out, uint32_t *fpu_size);
+/* Starts the template: parked, untraced. *xstate_size: size of the XSAVE area that ptrace moves. */
+int pt_stub_template_start(int data_fd, pid_t *out, uint32_t *xstate_size);
 
 /* ---- address_space.c ---- */
 int pt_as_create(uint64_t cr3);

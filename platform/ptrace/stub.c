@@ -336,7 +336,7 @@ int pt_stub_init(void)
 	pt.data = mmap(NULL, SLOT_MAX * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, pt.data_fd, 0);
 	if (pt.data == MAP_FAILED)
 		return -errno;
-	r = pt_stub_template_start(pt.data_fd, &pt.template_pid, &pt.fpu_size);
+	r = pt_stub_template_start(pt.data_fd, &pt.template_pid, &pt.xstate_size);
 	pt.next_slot = 1; /* the template's is page 0 */
 	return r;
 }

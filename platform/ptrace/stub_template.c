@@ -112,7 +112,7 @@ static void template_main(int data_fd, pid_t parent)
 }
 
 /* The template stands at the int3 of pt_stub_birth_entry: check it, measure, and send it to its parking place. */
-static int template_adopt(pid_t pid, uint32_t *fpu_size)
+static int template_adopt(pid_t pid, uint32_t *xstate_size)
 {
 	const size_t max = 1 << 16;
 	struct user_regs_struct regs;
@@ -125,7 +125,7 @@ static int template_adopt(pid_t pid, uint32_t *fpu_size)
 	free(iov.iov_base);
 	if (r)
 		return r;
-	*fpu_size = (uint32_t)iov.iov_len;
+	*xstate_size = (uint32_t)iov.iov_len;
 	if (ptrace(PTRACE_GETREGS, pid, 0, &regs))
 		return -errno;
 	if (regs.rip != pt_stub_address(pt_stub_park_entry) || regs.r12)
@@ -133,7 +133,7 @@ static int template_adopt(pid_t pid, uint32_t *fpu_size)
 	return ptrace(PTRACE_DETACH, pid, 0, 0) ? -errno : 0;
 }
 
-int pt_stub_template_start(int data_fd, pid_t *out, uint32_t *fpu_size)
+int pt_stub_template_start(int data_fd, pid_t *out, uint32_t *xstate_size)
 {
 	pid_t parent = getpid(), pid;
 	int status, r;
@@ -149,7 +149,7 @@ int pt_stub_template_start(int data_fd, pid_t *out, uint32_t *fpu_size)
 		r = -EPROTO;
 	}
 	if (!r)
-		r = template_adopt(pid, fpu_size);
+		r = template_adopt(pid, xstate_size);
 	if (r) {
 		kill(pid, SIGKILL);
 		waitpid(pid, &status, __WALL);

@@ -32,6 +32,13 @@ int pt_vcpu_init(unsigned id, struct vcpu *v, struct platform_vcpu **out)
 	pv = calloc(1, sizeof(*pv));
 	if (!pv)
 		return -ENOMEM;
+	if (pt.xstate_size > pt.fpu_size) {
+		pv->xstate = calloc(1, pt.xstate_size);
+		if (!pv->xstate) {
+			free(pv);
+			return -ENOMEM;
+		}
+	}
 	pv->id = id;
 	pv->v = v;
 	pv->cpu = -1;
