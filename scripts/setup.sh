@@ -1,12 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Installs what building and testing runsc needs on Debian 12. `setup.sh build` leaves the test tools out, `setup.sh clients`
-# adds the engines.
+# adds the engines, `setup.sh bochs` what tests/nested/bochs needs.
 set -eu
 
 build="gcc libc6-dev meson ninja-build pkg-config libfdt-dev libcap-ng-dev libcjson-dev libseccomp-dev libsystemd-dev"
 tests="clang libclang-rt-14-dev libcmocka-dev python3 debootstrap busybox-static cpio qemu-system-x86 linux-image-cloud-amd64 kmod musl-tools dbus-daemon uidmap bubblewrap iproute2"
 clients="docker.io containerd podman conmon crun runc iptables uidmap slirp4netns catatonit fuse-overlayfs"
+bochs="bochs bochs-term bochsbios vgabios isolinux syslinux-common xorriso"
 
 . /etc/os-release
 if [ "${ID:-}" != debian ] || [ "${VERSION_ID:-}" != 12 ]; then
@@ -16,6 +17,7 @@ fi
 want=$build
 [ "${1:-all}" = build ] || want="$build $tests"
 [ "${1:-all}" != clients ] || want="$want $clients"
+[ "${1:-all}" != bochs ] || want="$want $bochs"
 missing=
 for p in $want; do
 	[ "$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null)" = installed ] || missing="$missing $p"

@@ -3,7 +3,7 @@
 # Everything, from a fresh Debian 12: installs, builds and runs all tests.
 #
 #   scripts/test.sh            all of them
-#   scripts/test.sh SUITE...   some of: unit abi oci fuzz programs nested cgroup2 clients
+#   scripts/test.sh SUITE...   some of: unit abi oci fuzz programs nested cgroup2 clients, and bochs, which only this runs
 #
 # The last line is `N passed, N failed`; the exit status is non-zero when anything failed. BUILD names the build directory
 # (default: build). Downloaded things are cached in $BUILD/cache.
@@ -71,6 +71,7 @@ for s in $suites; do
 	programs) suite programs tests/programs/run ;;
 	nested) suite nested tests/nested/run ;;
 	cgroup2) suite cgroup2 tests/nested/cgroup2 ;;
+	bochs) scripts/setup.sh bochs && suite bochs tests/nested/bochs ;;
 	clients) scripts/setup.sh clients && suite clients tests/clients/run ;;
 	*) echo "test.sh: no suite named $s" >&2 && exit 2 ;;
 	esac

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The initial root file system of the virtual machine of tests/nested: a slice of Debian, runsc, and what init runs.
+"""The initial root file system of the virtual machines of tests/nested: a slice of Debian, runsc, and what init runs.
 
-The slice is what a few packages and all that they depend on put into the root file system of tests/programs, without
+The slice, which a machine may do without, is what a few packages and all that they depend on put into the root file system of tests/programs, without
 documentation. It goes into an uncompressed cpio archive, since the emulated machine would need longer to unpack one.
 """
 import os
@@ -17,8 +17,10 @@ PACKAGES = ["bash", "coreutils", "dash", "grep", "sed", "gawk", "findutils", "di
             "libc-bin"]
 UNWANTED = re.compile(r"/usr/share/(doc|man|locale|info|bug|lintian|zoneinfo|i18n|bash-completion)/|/gconv/")
 APPLETS = ["sh", "mount", "insmod", "poweroff", "timeout", "cp", "mkdir", "switch_root", "cut", "sed", "cat", "ls", "taskset",
-           "unshare", "ip"]
-MODULES = ["virt/lib/irqbypass.ko", "arch/x86/kvm/kvm.ko", "arch/x86/kvm/kvm-amd.ko"]
+           "unshare", "ip", "ln"]
+MODULES = ["virt/lib/irqbypass.ko", "arch/x86/kvm/kvm.ko", "arch/x86/kvm/kvm-amd.ko", "arch/x86/kvm/kvm-intel.ko"]
+# That of machine.py.
+MACHINE = {"module": "kvm-amd", "cpus": "6", "hold": "1"}
 
 
 def closure(debian):
@@ -88,29 +90,38 @@ def copy_modules(version, root):
             (root / "modules" / source.name).write_bytes(subprocess.check_output(["xz", "-dc", str(source) + ".xz"]))
 
 
-def make(build, debian, version, tests, out, extra=()):
-    """Writes the archive. tests: lines of /tests/list, see init; extra: files that go into /tests, too."""
-    root = out.parent / "nested-root"
+def make(build, debian, version, tests, out, extra=(), machine=None):
+    """Writes the archive. debian: root file system of tests/programs, or None: no slice, and of the programs of tests/abi only
+    those that tests names. tests: lines of /tests/list, see init; extra: files that go into /tests, too. machine: see MACHINE."""
+    root = out.parent / (out.stem + "-root")
     shutil.rmtree(root, ignore_errors=True)
     root.mkdir()
-    copy_slice(debian, root)
-    for d in ["dev", "proc", "sys", "tmp", "run", "root", "tests/cases", "modules", "new", "bb", "usr/local/bin"]:
+    if debian:
+        copy_slice(debian, root)
+    for d in ["dev", "proc", "sys", "tmp", "run", "root", "tests/cases", "modules", "new", "bb", "bin", "usr/local/bin"]:
         (root / d).mkdir(parents=True, exist_ok=True)
     (root / "tmp").chmod(0o1777)
     shutil.copy2("/bin/busybox", root / "bb/busybox")
     for applet in APPLETS:
         (root / "bb" / applet).symlink_to("busybox")
+    if not debian:
+        (root / "bin/sh").symlink_to("/bb/sh")
     copy_modules(version, root)
     copy_with_libraries(str(build / "runsc"), root, "usr/local/bin/runsc")
     for program in ["page_tables", "hostile_guest"]:
         copy_with_libraries(str(build / "tests/kvm" / program), root, "tests/" + program)
     for program in (build / "tests/abi").glob("abi_*"):
-        if program.is_file():
+        if not program.is_file():
+            continue
+        if debian:
             shutil.copy2(program, root / "tests")
+        elif any(t.endswith("/" + program.name.removeprefix("abi_")) for t in tests):
+            subprocess.run(["strip", "-o", root / "tests" / program.name, program], check=True)
     for path in extra:
         shutil.copy2(path, root / "tests")
     for case in CASES.glob("*.sh"):
         shutil.copy2(case, root / "tests/cases")
+    (root / "tests/machine").write_text("".join(f"{k}={v}\n" for k, v in (machine or MACHINE).items()))
     (root / "tests/list").write_text("".join(t + "\n" for t in tests))
     shutil.copy2(HERE / "init", root / "init")
     with open(out, "wb") as archive:
