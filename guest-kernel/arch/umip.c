@@ -5,6 +5,7 @@
  */
 #include "arch/umip.h"
 
+#include "arch/cpu.h"
 #include "lib/string.h"
 #include "mm/mm.h"
 #include "signal/signal.h"
@@ -127,6 +128,8 @@ static bool take_address(struct insn *i, struct user_regs *r)
 	sum += (uint64_t)d + (rip ? r->rip + i->at : 0);
 	if (i->address32)
 		sum = (uint32_t)sum;
+	if (i->segment)
+		arch_segments_save();
 	i->address = sum + (i->segment == 0x64 ? r->fs_base : i->segment == 0x65 ? r->gs_base : 0);
 	return true;
 }

@@ -17,6 +17,8 @@
 
 #include "abi.h"
 
+#define HWCAP2_FSGSBASE 2 /* asm/hwcap2.h */
+
 #define NONCANONICAL 0x4000000000000000UL /* with five levels of page tables, too */
 #define SEL_DATA     0x2b
 #define SEL_CODE     0x33
@@ -224,7 +226,7 @@ static void descriptor_tables(void)
 	uint8_t *nowhere = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	catch_faults();
-	for (unsigned i = 0; i < 4; i++) {
+	for (unsigned i = 0; i < 5; i++) {
 		memset(&t, 0xaa, sizeof(t));
 		got_signo = 0;
 		if (!sigsetjmp(back, 0)) {
@@ -234,8 +236,12 @@ static void descriptor_tables(void)
 				__asm__ volatile("sidt -24(%0, %1, 8)" ::"r"(at), "r"(index) : "memory");
 			else if (i == 2)
 				__asm__ volatile("mov %0, %%r13; mov %1, %%r9; sidt -0x300(%%r13, %%r9, 1)" ::"r"(at), "r"(0x300L) : "r9", "r13", "memory");
-			else
+			else if (i == 3)
 				__asm__ volatile("mov %0, %%r12; sgdt (%%r12)" ::"r"(at) : "r12", "memory");
+			else if (getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE)
+				__asm__ volatile("wrgsbase %0; sgdt %%gs:0x40; wrgsbase %1" ::"r"(at - 0x40), "r"(0L) : "memory");
+			else
+				__asm__ volatile("sgdt (%0)" ::"r"(at) : "memory");
 		}
 		CHECK(got_signo == 0 && t.base != 0xaaaaaaaaaaaaaaaa);
 		CHECK(t.before[7] == 0xaa && t.after[0] == 0xaa);
@@ -344,7 +350,7 @@ static void bases(void)
 	CHECK(syscall(SYS_arch_prctl, ARCH_SET_FS, NONCANONICAL) == -1 && errno == EPERM);
 	CHECK(syscall(SYS_arch_prctl, ARCH_SET_GS, NONCANONICAL) == -1 && errno == EPERM);
 	CHECK(syscall(SYS_arch_prctl, ARCH_SET_GS, 0xffff800000000000) == -1 && errno == EPERM);
-	if (!(getauxval(AT_HWCAP2) & 2)) /* FSGSBASE */
+	if (!(getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE))
 		return;
 	catch_faults();
 	syscall(SYS_arch_prctl, ARCH_GET_GS, &gs);
