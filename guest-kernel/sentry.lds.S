@@ -2,6 +2,7 @@
 /* Linked at the base of the window. Text and rodata are mapped from the runsc file itself, so every segment is
  * page-aligned in the file too. */
 #include "abi/window.h"
+#include "hot.lds.h"
 
 ENTRY(sentry_entry)
 PHDRS { text PT_LOAD FLAGS(5); rodata PT_LOAD FLAGS(4); data PT_LOAD FLAGS(6); }
@@ -14,6 +15,7 @@ SECTIONS
 		*(.text.entry)
 		/* What each system call runs through: few pages. */
 		*(.text.hot .text.hot.*)
+		HOT_TEXT
 		*(.text .text.* .plt .plt.* .iplt)
 	} :text
 	. = ALIGN(4096);
@@ -28,7 +30,7 @@ SECTIONS
 	.eh_frame : { *(.eh_frame) *(.eh_frame_hdr) } :rodata
 	. = ALIGN(4096);
 	__rodata_end = .;
-	.data : ALIGN(4096) { *(.data .data.*) *(.got .got.plt .igot .igot.plt) } :data
+	.data : ALIGN(4096) { HOT_DATA *(.data .data.*) *(.got .got.plt .igot .igot.plt) } :data
 	.bss : { *(.bss .bss.* COMMON) } :data
 	. = ALIGN(4096);
 	__image_end = .;

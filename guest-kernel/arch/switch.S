@@ -5,7 +5,7 @@
  */
 #include "arch/asm.h"
 
-	.text
+	.section .text.arch_switch_context, "ax", @progbits
 /* void arch_switch_context(uint64_t *save_sp, uint64_t load_sp) */
 ENTRY(arch_switch_context)
 	push %rbx
