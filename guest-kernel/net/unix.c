@@ -19,6 +19,32 @@ static void set_peer_cred(struct unix_sock *u, struct sock_cred c)
 	u->peer_cred = c;
 }
 
+/* Room in the peer's queue, or none to wait for any more. */
+static bool relay(struct waiter *w, uint32_t events)
+{
+	wake_up_poll(&container_of(w, struct unix_sock, relay)->wait, EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND);
+	return false;
+}
+
+/* From now on u is told of what happens in p's queue; p NULL: in nobody's. */
+static void relay_from(struct unix_sock *u, struct unix_sock *p)
+{
+	spin_lock(&u->lock);
+	struct unix_sock *old = u->relay_to;
+	if (old != p) {
+		if (old)
+			wait_queue_remove(&old->room, &u->relay);
+		u->relay_to = p;
+		if (p) {
+			unix_get(p);
+			wait_queue_add(&p->room, &u->relay);
+		}
+	}
+	spin_unlock(&u->lock);
+	if (old && old != p)
+		unix_put(old);
+}
+
 struct unix_sock *unix_alloc(int type)
 {
 	struct unix_sock *u = kzalloc(sizeof(*u));
@@ -31,6 +57,10 @@ struct unix_sock *unix_alloc(int type)
 	list_init(&u->backlog_link);
 	list_init(&u->flight_link);
 	wait_queue_init(&u->wait);
+	wait_queue_init(&u->room);
+	waiter_init(&u->relay);
+	u->relay.fn = relay;
+	u->relay.task = NULL;
 	mutex_init(&u->recv_lock);
 	u->peer_cred = (struct sock_cred){NULL, NO_ID, NO_ID};
 	spin_lock(&all_lock);
@@ -133,7 +163,7 @@ static void hang_up(struct unix_sock *u, bool reset)
 			WRITE_ONCE(p->s.error, -ECONNRESET);
 		spin_unlock(&p->lock);
 	}
-	wake_up_poll(&p->wait, ALL_EVENTS);
+	unix_tell(p, ALL_EVENTS);
 	unix_put(p);
 }
 
@@ -172,8 +202,9 @@ static void unix_release(struct socket *s)
 		list_del(&c->backlog_link);
 		unix_release(&c->s); /* which has no backlog of its own */
 	}
+	relay_from(u, NULL);
 	hang_up(u, unread || u->embryo);
-	wake_up_poll(&u->wait, ALL_EVENTS);
+	unix_tell(u, ALL_EVENTS);
 	unix_put(u);
 	unix_collect();
 }
@@ -189,7 +220,7 @@ static void dgram_disconnected(struct unix_sock *u, struct unix_sock *old)
 	if (!old->dead && old->peer == u)
 		WRITE_ONCE(old->s.error, -ECONNRESET);
 	spin_unlock(&old->lock);
-	wake_up_poll(&old->wait, ALL_EVENTS);
+	unix_tell(old, ALL_EVENTS);
 }
 
 static int dgram_connect(struct unix_sock *u, const struct sockaddr_buf *addr)
@@ -212,9 +243,12 @@ static int dgram_connect(struct unix_sock *u, const struct sockaddr_buf *addr)
 	u->peer = p;
 	u->state = p ? UNIX_CONNECTED : UNIX_UNCONNECTED;
 	spin_unlock(&u->lock);
+	wake_up_poll(&u->room, EPOLLOUT); /* whom we are connected to sends without a limit */
 	if (old) {
-		if (old != p)
+		if (old != p) {
+			relay_from(u, NULL);
 			dgram_disconnected(u, old);
+		}
 		wake_up_poll(&u->wait, EPOLLOUT);
 		unix_put(old);
 	}
@@ -411,18 +445,18 @@ static int unix_shutdown(struct socket *s, int how)
 			spin_lock(&p->lock);
 			p->shutdown |= (bits & SHUT_RCV ? SHUT_SEND : 0) | (bits & SHUT_SEND ? SHUT_RCV : 0);
 			spin_unlock(&p->lock);
-			wake_up_poll(&p->wait, ALL_EVENTS);
+			unix_tell(p, ALL_EVENTS);
 		}
 		unix_put(p);
 	}
-	wake_up_poll(&u->wait, ALL_EVENTS);
+	unix_tell(u, ALL_EVENTS);
 	return 0;
 }
 
 /* ---- poll, options ------------------------------------------------------------------------------------------------------ */
 
 /* Would a datagram to the connected peer wait for room in its queue? */
-static bool peer_is_full(struct unix_sock *u, struct file *f, struct poll_table *pt)
+static bool peer_is_full(struct unix_sock *u, struct poll_table *pt)
 {
 	spin_lock(&u->lock);
 	struct unix_sock *p = u->s.type == SOCK_STREAM ? NULL : u->peer;
@@ -431,7 +465,8 @@ static bool peer_is_full(struct unix_sock *u, struct file *f, struct poll_table 
 	spin_unlock(&u->lock);
 	if (!p)
 		return false;
-	poll_wait(f, &p->wait, pt);
+	if (pt)
+		relay_from(u, p);
 	spin_lock(&p->lock);
 	bool full = !p->dead && p->peer != u && p->nmsgs > UNIX_MAX_DGRAMS;
 	spin_unlock(&p->lock);
@@ -444,7 +479,7 @@ static uint32_t unix_poll(struct socket *s, struct file *f, struct poll_table *p
 	struct unix_sock *u = unix_of(s);
 	uint32_t ev = 0;
 	poll_wait(f, &u->wait, pt);
-	bool full = peer_is_full(u, f, pt);
+	bool full = peer_is_full(u, pt);
 	spin_lock(&u->lock);
 	if (!list_empty(&u->queue) || !list_empty(&u->backlog))
 		ev |= EPOLLIN | EPOLLRDNORM;

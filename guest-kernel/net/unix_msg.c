@@ -521,7 +521,7 @@ static ssize_t_ packet_recv(struct unix_sock *u, struct sock_msg *m)
 	}
 	mutex_unlock(&u->recv_lock);
 	if (msg && !peek)
-		wake_up_poll(&u->wait, EPOLLOUT | EPOLLWRNORM); /* who waits for room in this queue */
+		unix_tell(u, EPOLLOUT | EPOLLWRNORM); /* who waits for room in this queue */
 	return r;
 }
 

@@ -8,6 +8,9 @@
  * of the queue, so that copies happen without the spinlock. A closed socket stays the peer of the other end until that
  * closes too.
  *
+ * Who polls a socket waits on its own queue only, which lives as long as its file. What happens in the peer's queue reaches
+ * it by a relay: the lock of `room` comes before that of `wait`, and both after unix_sock.lock.
+ *
  * Not offered: out-of-band data, SO_PEEK_OFF, security labels.
  */
 #ifndef NET_UNIX_SOCK_H
@@ -54,6 +57,9 @@ struct unix_sock {
 	struct unix_addr *addr;    /* lock */
 	struct sock_cred peer_cred; /* SO_PEERCRED; of a listener: its own at listen(2); lock */
 	struct wait_queue wait;    /* readers, writers, accepters, who waits for room in queue or backlog */
+	struct wait_queue room;    /* relays of senders that are polled; its callbacks wake their `wait` */
+	struct waiter relay;       /* on the queue `room` of relay_to */
+	struct unix_sock *relay_to; /* a reference, or NULL; lock */
 	struct mutex recv_lock;
 	bool embryo;               /* the server's end of a connection that is not accepted yet */
 	bool dead;                 /* released; lock */
@@ -84,6 +90,13 @@ static inline bool unix_may_send(const struct unix_sock *u, const struct unix_so
 static inline bool unix_writable(const struct unix_sock *u)
 {
 	return READ_ONCE(u->wmem) * 4 <= u->s.sndbuf;
+}
+/* Something happened to u that readers, writers and, with EPOLLOUT, senders to it may wait for. Holds no locks. */
+static inline void unix_tell(struct unix_sock *u, uint32_t events)
+{
+	wake_up_poll(&u->wait, events);
+	if (events & EPOLLOUT)
+		wake_up_poll(&u->room, EPOLLOUT);
 }
 /* unix(7) waits: -ETIMEDOUT is EAGAIN, and with a time limit a signal is EINTR. */
 int unix_wait_error(int err, uint64_t timeout_ns);

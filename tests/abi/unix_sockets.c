@@ -4,6 +4,7 @@
 
 #include <poll.h>
 #include <stddef.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -529,6 +530,79 @@ static void many_at_once(void)
 	close(s[1]);
 }
 
+/* Who polled a datagram socket waited for room at its peer too: nothing of that may be left when the peer is gone. */
+static void peers_that_go(void)
+{
+	struct sockaddr_un name;
+	socklen_t len = abstract(&name);
+	struct epoll_event e = {.events = EPOLLOUT | EPOLLET};
+	int u = socket(AF_UNIX, SOCK_DGRAM, 0), ep = epoll_create1(0), pair[24][2], status;
+	pid_t child[24];
+
+	REQUIRE(u >= 0 && ep >= 0);
+	for (int i = 0; i < 4; i++) {
+		int p = socket(AF_UNIX, SOCK_DGRAM, 0);
+		REQUIRE(p >= 0);
+		CHECK_EQ(bind(p, (struct sockaddr *)&name, len), 0);
+		CHECK_EQ(connect(u, (struct sockaddr *)&name, len), 0);
+		CHECK_EQ(epoll_ctl(ep, EPOLL_CTL_ADD, u, &e), 0);
+		close(p);
+		CHECK_EQ(connect(u, &(struct sockaddr){.sa_family = AF_UNSPEC}, sizeof(struct sockaddr)), 0);
+		for (int k = 0; k < 24; k++) {
+			REQUIRE(socketpair(AF_UNIX, SOCK_STREAM, 0, pair[k]) == 0);
+			child[k] = fork();
+			if (!child[k]) {
+				char c;
+				alarm(20);
+				_exit(read(pair[k][0], &c, 1) != 1);
+			}
+			CHECK(abi_sleeps(child[k]));
+		}
+		CHECK_EQ(epoll_ctl(ep, EPOLL_CTL_DEL, u, NULL), 0);
+		for (int k = 0; k < 24; k++) {
+			CHECK_EQ(write(pair[k][1], "x", 1), 1);
+			CHECK_EQ(waitpid(child[k], &status, 0), child[k]);
+			CHECK_EQ(status, 0);
+			close(pair[k][0]);
+			close(pair[k][1]);
+		}
+	}
+	close(u);
+	close(ep);
+}
+
+/* epoll tells a connected sender of datagrams when its peer has room again, and when that is gone. */
+static void room_at_the_peer(void)
+{
+	struct sockaddr_un name;
+	socklen_t len = abstract(&name);
+	int from = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0), to = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+	struct epoll_event e = {.events = EPOLLOUT | EPOLLET};
+	int ep = epoll_create1(0), big = 1 << 20;
+	char buf[8];
+
+	REQUIRE(from >= 0 && to >= 0 && ep >= 0);
+	CHECK_EQ(setsockopt(from, SOL_SOCKET, SO_SNDBUFFORCE, &big, sizeof(big)), 0);
+	CHECK_EQ(bind(to, (struct sockaddr *)&name, len), 0);
+	CHECK_EQ(connect(from, (struct sockaddr *)&name, len), 0);
+	while (send(from, "x", 1, 0) == 1)
+		;
+	CHECK_EQ(errno, EAGAIN);
+	CHECK_EQ(epoll_ctl(ep, EPOLL_CTL_ADD, from, &e), 0);
+	CHECK_EQ(epoll_wait(ep, &e, 1, 0), 0);
+	CHECK_EQ(recv(to, buf, sizeof(buf), 0), 1);
+	CHECK_EQ(epoll_wait(ep, &e, 1, 10000), 1);
+	CHECK(e.events & EPOLLOUT);
+	while (send(from, "x", 1, 0) == 1)
+		;
+	CHECK_EQ(epoll_wait(ep, &e, 1, 0), 0);
+	close(to);
+	CHECK_EQ(epoll_wait(ep, &e, 1, 10000), 1);
+	CHECK_ERRNO(send(from, "x", 1, 0), ECONNREFUSED);
+	close(from);
+	close(ep);
+}
+
 static void scratch(void)
 {
 	abi_scratch();
@@ -536,4 +610,4 @@ static void scratch(void)
 
 ABI_MAIN(ABI_TEST(scratch), ABI_TEST(creation), ABI_TEST(names), ABI_TEST(streams), ABI_TEST(broken_pipe),
          ABI_TEST(packets), ABI_TEST(datagrams_by_name), ABI_TEST(backlog), ABI_TEST(pass_descriptors), ABI_TEST(nested_descriptors),
-         ABI_TEST(credentials), ABI_TEST(buffers), ABI_TEST(many_at_once))
+         ABI_TEST(credentials), ABI_TEST(buffers), ABI_TEST(many_at_once), ABI_TEST(peers_that_go), ABI_TEST(room_at_the_peer))
