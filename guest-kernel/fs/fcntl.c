@@ -66,6 +66,11 @@ int file_set_owner(struct file *f, int32_t arg)
 	return arg < 0 ? set_owner(f, F_OWNER_PGRP, -arg) : set_owner(f, F_OWNER_PID, arg);
 }
 
+int32_t file_owner(const struct file *f)
+{
+	return f->owner_pid < 0 ? -pid_vnr(-f->owner_pid) : pid_vnr(f->owner_pid);
+}
+
 static int owner_ex(struct file *f, uva_t arg, bool set)
 {
 	struct f_owner_ex o;
@@ -138,7 +143,7 @@ static int64_t do_fcntl(struct file *f, int fd, uint32_t cmd, uint64_t arg)
 	case F_OFD_SETLKW:
 		return locks_fcntl(f, fd, cmd, uva(arg));
 	case F_GETOWN:
-		return f->owner_pid < 0 ? -pid_vnr(-f->owner_pid) : pid_vnr(f->owner_pid);
+		return file_owner(f);
 	case F_SETOWN:
 		return file_set_owner(f, arg);
 	case F_GETOWN_EX:

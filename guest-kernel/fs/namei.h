@@ -98,6 +98,8 @@ void notify_super_gone(struct super_block *sb);
 int fasync_set(struct file *f, int fd, bool on);
 /* F_SETOWN: a process, minus a process group, or 0. */
 int file_set_owner(struct file *f, int32_t who);
+/* F_GETOWN: the same, as the current task numbers it. */
+int32_t file_owner(const struct file *f);
 void fasync_release(struct file *f);
 /* F_NOTIFY; arg: DN_*. 0, -ENOTDIR, -ENOMEM. */
 int dnotify_set(struct file *f, int fd, uint32_t arg);

@@ -62,6 +62,7 @@ static struct host_sock *wrap(uint32_t num, int family, int type, int protocol)
 		h->num = num;
 		h->uid = current->cred->euid;
 		spin_init(&h->lock);
+		mutex_init(&h->watch_lock);
 		wait_queue_init(&h->pollers);
 		wait_queue_init(&h->sleepers);
 		err = enter(h);
@@ -133,18 +134,18 @@ void host_sock_event(uint32_t num, uint32_t events)
 
 static void watch(struct host_sock *h)
 {
-	if (READ_ONCE(h->watched))
+	if (likely(atomic_load(&h->watched)))
 		return;
-	spin_lock(&h->lock);
-	bool first = !h->watched;
-	h->watched = true;
-	spin_unlock(&h->lock);
-	if (!first)
-		return;
-	/* The registration itself tells what holds already: no news to those who begin to wait after it. */
-	if (hostcall1(HC_NET_WATCH, h->num) < 0)
-		pr_warn("host socket %u cannot be watched", h->num);
-	events_net_watched();
+	mutex_lock(&h->watch_lock);
+	/* The registration itself tells what holds already: no news to those who begin to wait after it, so all of them wait
+	 * until it is told. */
+	if (!h->watched) {
+		if (hostcall1(HC_NET_WATCH, h->num) < 0)
+			pr_warn("host socket %u cannot be watched", h->num);
+		events_net_watched();
+		atomic_store(&h->watched, true);
+	}
+	mutex_unlock(&h->watch_lock);
 }
 
 static void host_owner_set(struct socket *s) { watch(host_sock_of(s)); }

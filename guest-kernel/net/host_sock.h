@@ -22,7 +22,8 @@ struct host_sock {
 	struct hc_sockaddr accepted; /* whom accept(2) found; immutable */
 	uint32_t uid;                /* who made it, for /proc/net; immutable */
 	bool recv_shut;              /* shutdown(2): datagram readers do not wait any more; racy */
-	bool watched;                /* lock */
+	struct mutex watch_lock;     /* makes one caller register the socket */
+	bool watched;                /* watch_lock to change */
 	struct wait_queue pollers;   /* poll and epoll: woken by the host's events only */
 	struct wait_queue sleepers;  /* tasks inside operations */
 };

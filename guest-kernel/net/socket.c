@@ -79,11 +79,11 @@ struct file *socket_file(struct socket *s, uint32_t flags)
 		return ERR_PTR(-ENFILE);
 	}
 	struct file *f = file_from_inode(inode, "socket:", &socket_fops, s, O_RDWR | flags);
-	if (IS_ERR(f)) {
+	if (!f) {
+		inode_put(inode);
 		s->ops->release(s);
-		return f;
+		return ERR_PTR(-ENFILE);
 	}
-	f->mode |= FMODE_STREAM;
 	s->ino = inode->ino;
 	spin_lock(&file_lock);
 	s->file = f;
@@ -187,7 +187,7 @@ static int64_t sock_ioctl(struct file *f, uint32_t cmd, uint64_t arg)
 		return file_set_owner(f, owner);
 	case FIOGETOWN:
 	case SIOCGPGRP:
-		owner = f->owner_pid;
+		owner = file_owner(f);
 		return copy_out(uva(arg), &owner, sizeof(owner)) ? -EFAULT : 0;
 	}
 	if (net_dev_request(cmd))

@@ -2,6 +2,8 @@
 /* Arguments at the edge: sizes, offsets and owners that Linux refuses, and what a change of owner or contents clears. */
 #include "abi.h"
 
+#include <asm/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
@@ -66,6 +68,11 @@ static void owners(void)
 	CHECK_ERRNO(fcntl(s[0], F_SETOWN, -12345678), ESRCH);
 	CHECK_ERRNO(fcntl(s[0], F_SETOWN, 12345678), ESRCH);
 	CHECK_ERRNO(fcntl(s[0], F_SETOWN, INT32_MIN), EINVAL);
+	int self = getpid(), told = 0;
+	CHECK_EQ(ioctl(s[0], FIOSETOWN, &self), 0);
+	CHECK_EQ(ioctl(s[0], FIOGETOWN, &told), 0);
+	CHECK_EQ(told, self);
+	CHECK_EQ(fcntl(s[0], F_GETOWN), self);
 	CHECK_EQ(fcntl(s[0], F_SETOWN_EX, &ex), 0);
 	memset(&ex, 0xff, sizeof(ex));
 	CHECK_EQ(fcntl(s[0], F_GETOWN_EX, &ex), 0);

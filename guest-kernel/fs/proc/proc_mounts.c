@@ -5,6 +5,7 @@
 #include <linux/mount.h>
 
 #include "fs/mount.h"
+#include "fs/namei.h"
 #include "fs/poll.h"
 #include "lib/string.h"
 
@@ -89,6 +90,7 @@ static void show_fs_root(struct seq *s, struct mount *m)
 		seq_printf(s, "%s[%llu]", d->name, (unsigned long long)d->inode->ino);
 		return;
 	}
+	spin_lock(&dcache_tree_lock); /* parents and names stay, and with them those above */
 	while (d != d->parent && n < (int)ARRAY_SIZE(chain)) {
 		chain[n++] = d;
 		d = d->parent;
@@ -97,11 +99,17 @@ static void show_fs_root(struct seq *s, struct mount *m)
 		seq_puts(s, "/");
 	while (n--) {
 		seq_puts(s, "/");
-		spin_lock(&chain[n]->lock);
-		char *name = chain[n]->name;
-		seq_escape(s, name, " \t\n");
-		spin_unlock(&chain[n]->lock);
+		seq_escape(s, chain[n]->name, " \t\n");
 	}
+	spin_unlock(&dcache_tree_lock);
+}
+
+static int parent_id(const struct mount *m)
+{
+	spin_lock(&mount_lock);
+	int id = m->parent ? m->parent->id : m->id;
+	spin_unlock(&mount_lock);
+	return id;
 }
 
 static void show_propagation(struct seq *s, const struct mount *m)
@@ -134,7 +142,7 @@ static void show_one(struct seq *s, struct mount *m, const char *place, bool inf
 		seq_puts(s, " 0 0\n");
 		return;
 	}
-	seq_printf(s, "%d %d %u:%u ", m->id, m->parent ? m->parent->id : m->id, DEV_MAJOR(m->sb->dev),
+	seq_printf(s, "%d %d %u:%u ", m->id, parent_id(m), DEV_MAJOR(m->sb->dev),
 	           DEV_MINOR(m->sb->dev));
 	show_fs_root(s, m);
 	seq_puts(s, " ");
