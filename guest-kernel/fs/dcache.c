@@ -47,7 +47,7 @@ static struct bucket *bucket_of(const struct dentry *parent, uint32_t hash)
 	return &table[(k * 0x9e3779b97f4a7c15UL) >> (64 - HASH_BITS)];
 }
 
-bool dentry_has_name(const struct dentry *d, const char *name, size_t len)
+static bool dentry_has_name(const struct dentry *d, const char *name, size_t len)
 {
 	return d->name_len == len && memcmp(d->name, name, len) == 0;
 }
@@ -258,6 +258,15 @@ void dentry_drop(struct dentry *d) { unhash(d, 0); }
 
 void dentry_delete(struct dentry *d) { unhash(d, DENTRY_DELETED); }
 
+static size_t shrink_pass(struct super_block *sb, size_t max, bool force);
+
+/* Not under a directory's lock: what is dropped may need it. */
+static void maybe_shrink(void)
+{
+	if (unlikely(READ_ONCE(nr_hashed) > CACHE_MAX))
+		shrink_pass(NULL, 256, false);
+}
+
 static struct dentry *lookup_locked_hash(struct dentry *dir, const char *name, size_t len, uint32_t hash)
 {
 	struct inode *inode = dir->inode;
@@ -317,7 +326,7 @@ struct dentry *dentry_lookup(struct dentry *dir, const char *name, size_t len)
 	mutex_lock(&dir->inode->lock);
 	d = lookup_locked_hash(dir, name, len, hash);
 	mutex_unlock(&dir->inode->lock);
-	dcache_maybe_shrink();
+	maybe_shrink();
 	return d;
 }
 
@@ -486,10 +495,4 @@ size_t dcache_shrink(struct super_block *sb, size_t keep)
 		total += n;
 	}
 	return total;
-}
-
-void dcache_maybe_shrink(void)
-{
-	if (unlikely(READ_ONCE(nr_hashed) > CACHE_MAX))
-		shrink_pass(NULL, 256, false);
 }

@@ -92,8 +92,7 @@ struct gofer_dir {
 static inline struct gofer_inode *gofer_i(const struct inode *i) { return i->private; }
 static inline struct gofer_sb *gofer_s(const struct super_block *sb) { return sb->private; }
 
-extern const struct super_ops gofer_super_ops;
-extern const struct inode_ops gofer_dir_iops, gofer_file_iops, gofer_symlink_iops;
+extern const struct inode_ops gofer_dir_iops;
 extern const struct file_ops gofer_dir_fops, gofer_file_fops;
 
 bool gofer_is_super(const struct super_block *sb);

@@ -19,6 +19,8 @@
 /* A file's change time this long ago will be another one after the next change, however coarse its clock. */
 #define CTIME_SETTLED_SEC 2
 
+static const struct inode_ops gofer_file_iops, gofer_symlink_iops;
+
 static struct list_node *hash_head(struct gofer_sb *gsb, uint64_t dev, uint64_t ino)
 {
 	uint64_t x = (ino ^ dev << 32) * 0x9e3779b97f4a7c15UL;
@@ -556,7 +558,7 @@ static char *gofer_readlink(struct inode *inode)
 	return out;
 }
 
-const struct inode_ops gofer_file_iops = {
+static const struct inode_ops gofer_file_iops = {
 	.getattr = gofer_getattr,
 	.setattr = gofer_setattr,
 	.getxattr = gofer_getxattr,
@@ -565,7 +567,7 @@ const struct inode_ops gofer_file_iops = {
 	.removexattr = gofer_removexattr,
 };
 
-const struct inode_ops gofer_symlink_iops = {
+static const struct inode_ops gofer_symlink_iops = {
 	.readlink = gofer_readlink,
 	.getattr = gofer_getattr,
 	.setattr = gofer_setattr,

@@ -84,7 +84,7 @@ static int gofer_show_options(struct super_block *sb, char *buf, size_t size)
 	return snprintf(buf, size, ",cache=%s", gofer_s(sb)->shared ? "revalidate" : "exclusive");
 }
 
-const struct super_ops gofer_super_ops = {
+static const struct super_ops gofer_super_ops = {
 	.evict_inode = gofer_evict_inode,
 	.statfs = gofer_statfs,
 	.revalidate = gofer_revalidate,

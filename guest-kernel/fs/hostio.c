@@ -64,7 +64,8 @@ void host_io_event(uint32_t io, uint32_t events)
 	wake_up_poll(&h->wait, events);
 }
 
-int hostio_wait(struct hostio *h, uint32_t events)
+/* Sleeps until the host reports one of events. 0 or -ERESTARTSYS. */
+static int hostio_wait(struct hostio *h, uint32_t events)
 {
 	uint32_t any = events | EPOLLERR | EPOLLHUP;
 	hostio_arm(h, events);

@@ -30,8 +30,6 @@ struct hostio *hostio_get(uint32_t io, struct hc_attr *a);
 void hostio_release(struct hostio *h);
 /* Asks to be told of events (EPOLL*); adds to what is asked for already. */
 void hostio_arm(struct hostio *h, uint32_t events);
-/* Sleeps until the host reports one of events. 0 or -ERESTARTSYS. */
-int hostio_wait(struct hostio *h, uint32_t events);
 /* Non-blocking transfers between the descriptor and RAM; -EAGAIN. */
 int64_t hostio_read_ram(struct hostio *h, void *buf, size_t n);
 int64_t hostio_write_ram(struct hostio *h, const void *buf, size_t n);

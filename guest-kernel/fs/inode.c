@@ -22,7 +22,8 @@ static uint32_t next_anon_dev = 1;
 
 uint64_t ino_alloc(void) { return atomic_add(&next_ino, 1); }
 
-uint64_t dev_alloc_anon(void) { return MKDEV(0, atomic_add(&next_anon_dev, 1)); }
+/* An st_dev for a file system without device. */
+static uint64_t dev_alloc_anon(void) { return MKDEV(0, atomic_add(&next_anon_dev, 1)); }
 
 /* The encoding of struct stat and mknod(2): see makedev(3). */
 uint64_t dev_encode(uint64_t dev)

@@ -118,9 +118,9 @@ int mount_change(const struct path *p, uint32_t set, uint32_t clear, uint32_t pr
 int super_remount(struct super_block *sb, uint32_t flags, const char *data);
 /* May the current task change mounts: CAP_SYS_ADMIN over its mount namespace? */
 bool may_mount(void);
-/* May it mount a file system of this type? 0 or -EPERM. flags: of the new mount. */
 /* Has the current task the capability that a new instance of the type needs? */
 bool may_create_super(const struct fs_type *type);
+/* May it mount a file system of this type? 0 or -EPERM. flags: of the new mount. */
 int mount_type_allowed(const struct fs_type *type, uint32_t flags);
 
 #endif

@@ -70,8 +70,6 @@ void mount_init(void);
 extern spinlock_t dcache_tree_lock;
 void dentry_get_parent(struct dentry *d, struct dentry **out);
 bool dentry_is_ancestor(struct dentry *anc, struct dentry *d); /* anc == d counts */
-void dcache_maybe_shrink(void);
-bool dentry_has_name(const struct dentry *d, const char *name, size_t len);
 
 /* permission.c */
 int may_create(const struct path *dir);
@@ -80,7 +78,6 @@ int may_delete(const struct path *dir, struct dentry *victim, bool isdir);
 uint32_t create_mode(const struct inode *dir, uint32_t mode);
 bool inode_capable(const struct inode *inode, int cap);
 bool inode_owner_or_capable(const struct inode *inode);
-int sticky_check(const struct inode *dir, const struct inode *inode);
 int mode_kill_suid(const struct inode *inode, uint32_t *mode); /* 1: *mode is the mode without set-id bits */
 
 /* anon.c, tmpfs.c, pipe.c, locks.c, notify.c, fasync.c */
@@ -135,8 +132,6 @@ struct file *file_new(const struct path *path, uint32_t flags); /* path's refere
 int rw_check_area(const struct file *f, uint64_t pos, uint64_t n);
 /* Cuts a write at RLIMIT_FSIZE and the file system's limit: -EFBIG (and SIGXFSZ) when nothing is left. */
 int write_limit(struct file *f, uint64_t pos, struct iter *from);
-/* Writers clear set-id bits. */
-void write_kill_suid(struct file *f);
 
 /* locks around a change of names */
 void lock_rename(struct dentry *a, struct dentry *b);

@@ -71,12 +71,6 @@ struct dentry *ovl_lower_lookup(struct ovl_inode *od, const char *name, size_t l
 extern const struct inode_ops ovl_dir_iops, ovl_file_iops, ovl_symlink_iops;
 /* Copies what the VFS reads from inodes. */
 void ovl_copy_attr(struct inode *inode);
-int ovl_getattr(struct inode *inode, struct kstat *st);
-int ovl_setattr(struct inode *inode, struct iattr *attr);
-ssize_t_ ovl_getxattr(struct inode *inode, const char *name, void *value, size_t size);
-int ovl_setxattr(struct inode *inode, const char *name, const void *value, size_t size, int flags);
-ssize_t_ ovl_listxattr(struct inode *inode, char *list, size_t size);
-int ovl_removexattr(struct inode *inode, const char *name);
 int ovl_real_getattr(struct inode *real, struct kstat *st);
 int ovl_real_setattr(struct inode *real, struct iattr *attr); /* takes its lock */
 int ovl_real_setxattr(struct inode *real, const char *name, const void *value, size_t size);
@@ -114,6 +108,5 @@ int ovl_clear_dir(struct dentry *udir);
 extern const struct file_ops ovl_file_fops;
 /* Opens a real object without checks. */
 struct file *ovl_open_real(const struct path *p, uint32_t flags, uint32_t fmode);
-int ovl_real_path(struct ovl_inode *oi, struct path *out); /* borrowed: no references */
 
 #endif

@@ -25,7 +25,8 @@ struct file *ovl_open_real(const struct path *p, uint32_t flags, uint32_t fmode)
 	return ERR_PTR(r);
 }
 
-int ovl_real_path(struct ovl_inode *oi, struct path *out)
+/* Borrowed: no references. True for the upper one. */
+static bool ovl_real_path(struct ovl_inode *oi, struct path *out)
 {
 	struct ovl_sb *os = ovl_s(oi->inode->sb);
 	struct dentry *u = ovl_upper(oi);

@@ -60,7 +60,7 @@ void ovl_copy_attr(struct inode *inode)
 		inode->nlink = real->nlink;
 }
 
-int ovl_getattr(struct inode *inode, struct kstat *st)
+static int ovl_getattr(struct inode *inode, struct kstat *st)
 {
 	struct ovl_inode *oi = ovl_i(inode);
 	int r = ovl_real_getattr(ovl_real(oi), st);
@@ -76,7 +76,7 @@ int ovl_getattr(struct inode *inode, struct kstat *st)
 	return 0;
 }
 
-int ovl_setattr(struct inode *inode, struct iattr *attr)
+static int ovl_setattr(struct inode *inode, struct iattr *attr)
 {
 	int r = ovl_copy_up_inode(inode, attr->valid & ATTR_SIZE ? attr->size : UINT64_MAX);
 	if (r)
@@ -93,7 +93,7 @@ static bool is_private(const char *name)
 	return !strncmp(name, OVL_XATTR_PREFIX, sizeof(OVL_XATTR_PREFIX) - 1);
 }
 
-ssize_t_ ovl_getxattr(struct inode *inode, const char *name, void *value, size_t size)
+static ssize_t_ ovl_getxattr(struct inode *inode, const char *name, void *value, size_t size)
 {
 	struct inode *real = ovl_real(ovl_i(inode));
 	if (is_private(name))
@@ -101,7 +101,7 @@ ssize_t_ ovl_getxattr(struct inode *inode, const char *name, void *value, size_t
 	return real->ops->getxattr ? real->ops->getxattr(real, name, value, size) : -EOPNOTSUPP;
 }
 
-int ovl_setxattr(struct inode *inode, const char *name, const void *value, size_t size, int flags)
+static int ovl_setxattr(struct inode *inode, const char *name, const void *value, size_t size, int flags)
 {
 	if (is_private(name))
 		return -EPERM;
@@ -133,7 +133,7 @@ static size_t filter_list(char *list, size_t len)
 	return out;
 }
 
-ssize_t_ ovl_listxattr(struct inode *inode, char *list, size_t size)
+static ssize_t_ ovl_listxattr(struct inode *inode, char *list, size_t size)
 {
 	struct inode *real = ovl_real(ovl_i(inode));
 	if (!real->ops->listxattr)
@@ -156,7 +156,7 @@ ssize_t_ ovl_listxattr(struct inode *inode, char *list, size_t size)
 	return n;
 }
 
-int ovl_removexattr(struct inode *inode, const char *name)
+static int ovl_removexattr(struct inode *inode, const char *name)
 {
 	if (is_private(name))
 		return -ENODATA;

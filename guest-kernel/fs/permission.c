@@ -92,7 +92,7 @@ bool inode_owner_or_capable(const struct inode *inode)
 }
 
 /* -EPERM if the sticky directory protects inode from the current task. */
-int sticky_check(const struct inode *dir, const struct inode *inode)
+static int sticky_check(const struct inode *dir, const struct inode *inode)
 {
 	if (!(dir->mode & S_ISVTX))
 		return 0;

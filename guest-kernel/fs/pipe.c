@@ -468,8 +468,8 @@ static struct file *pipe_end(struct inode *i, struct pipe *p, uint32_t flags)
 	return f;
 }
 
-/* Both ends as files: for kernel use too. */
-int pipe_create(struct file *out[2], uint32_t flags)
+/* Both ends as files: to read, to write. */
+static int pipe_create(struct file *out[2], uint32_t flags)
 {
 	struct inode *i = inode_anon(S_IFIFO | 0600);
 	struct pipe *p = i ? pipe_of_inode(i) : NULL;

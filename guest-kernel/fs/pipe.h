@@ -33,7 +33,6 @@ static inline bool pipe_empty(const struct pipe *p) { return READ_ONCE(p->head) 
 static inline bool pipe_full(const struct pipe *p) { return READ_ONCE(p->head) - READ_ONCE(p->tail) >= p->size; }
 static inline struct pipe_buf *pipe_slot(struct pipe *p, uint32_t i) { return &p->bufs[i & (p->size - 1)]; }
 
-int pipe_create(struct file *out[2], uint32_t flags); /* read end, write end */
 /* All with the pipe's lock held; they drop it while they sleep. 0, -EAGAIN, -EPIPE (with SIGPIPE), -ERESTARTSYS.
  * pipe_wait_data: 1 when there is data, 0 at the end of file. */
 int pipe_wait_data(struct pipe *p, bool nonblock);

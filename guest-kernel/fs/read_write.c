@@ -43,7 +43,8 @@ int write_limit(struct file *f, uint64_t pos, struct iter *from)
 	return 0;
 }
 
-void write_kill_suid(struct file *f)
+/* Writers clear set-id bits. */
+static void write_kill_suid(struct file *f)
 {
 	uint32_t mode;
 	if (likely(!(f->inode->mode & (S_ISUID | S_ISGID))) || capable(CAP_FSETID))

@@ -129,7 +129,7 @@ int vfs_mknod(int dfd, const char *name, uint32_t mode, uint64_t dev, struct pat
 	return r;
 }
 
-int vfs_symlink(const char *target, int dfd, const char *name)
+static int vfs_symlink(const char *target, int dfd, const char *name)
 {
 	struct name_op op;
 	int r = start_create(&op, dfd, name, false);
@@ -160,7 +160,7 @@ static int remove_locked(struct name_op *op, bool isdir)
 	return r;
 }
 
-int vfs_unlink(int dfd, const char *name)
+static int vfs_unlink(int dfd, const char *name)
 {
 	struct name_op op;
 	int r = op_parent(&op, dfd, name);
@@ -189,7 +189,7 @@ out:
 	return r;
 }
 
-int vfs_rmdir(int dfd, const char *name)
+static int vfs_rmdir(int dfd, const char *name)
 {
 	struct name_op op;
 	int r = op_parent(&op, dfd, name);

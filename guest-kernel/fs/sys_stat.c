@@ -13,7 +13,7 @@
 #include "task/task.h"
 #include "task/user_ns.h"
 
-int vfs_getattr(const struct path *p, struct kstat *st)
+static int vfs_getattr(const struct path *p, struct kstat *st)
 {
 	struct inode *i = p->dentry->inode;
 	int r = 0;

@@ -48,7 +48,5 @@ int tmpfs_removexattr(struct inode *inode, const char *name);
 void tmpfs_xattr_free(struct inode *inode);
 /* Another owner or other contents: a file loses its security.capability. inode->lock held. */
 void tmpfs_drop_capabilities(struct inode *inode);
-/* Brings used_blocks in line with the pages that the inode has now. */
-void tmpfs_account(struct inode *inode);
 
 #endif

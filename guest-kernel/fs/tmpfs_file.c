@@ -20,7 +20,8 @@
 #define SEAL_WRITE  8u
 #define SEAL_FUTURE 16u
 
-void tmpfs_account(struct inode *i)
+/* Brings used_blocks in line with the pages that the inode has now. */
+static void tmpfs_account(struct inode *i)
 {
 	struct tmpfs_sb *ts = tmpfs_sb(i);
 	struct tmpfs_node *n = tmpfs_node(i);

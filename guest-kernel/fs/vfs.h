@@ -318,7 +318,6 @@ void path_accessed(const struct path *p);
 /* The attributes that inode_ops.setattr stores, applied to the inode (not the size). */
 void inode_setattr_copy(struct inode *inode, const struct iattr *attr);
 void inode_fill_stat(struct inode *inode, struct kstat *st);
-uint64_t dev_alloc_anon(void); /* an st_dev for a file system without device */
 uint64_t ino_alloc(void);      /* unique inode numbers for in-memory file systems */
 /* Makes an inode's owner from the current task's fsuid/fsgid and the directory's setgid bit (mknod(2)). */
 void inode_init_owner(struct inode *inode, const struct inode *dir, uint32_t mode);
@@ -395,10 +394,6 @@ struct file *vfs_open_path(const struct path *p, uint32_t flags); /* an existing
 #define O_FOR_EXEC 0x20u /* vfs_open_path: checks execute instead of read permission */
 int vfs_mkdir(int dfd, const char *name, uint32_t mode);
 int vfs_mknod(int dfd, const char *name, uint32_t mode, uint64_t dev, struct path *out); /* out may be NULL */
-int vfs_symlink(const char *target, int dfd, const char *name);
-int vfs_unlink(int dfd, const char *name);
-int vfs_rmdir(int dfd, const char *name);
-int vfs_getattr(const struct path *p, struct kstat *st);
 int vfs_setattr(const struct path *p, struct iattr *attr); /* permission checks of chmod, chown, utimes, truncate */
 ssize_t_ vfs_read(struct file *f, struct iter *to, uint64_t *pos);    /* pos NULL: file position */
 ssize_t_ vfs_write(struct file *f, struct iter *from, uint64_t *pos);

@@ -16,7 +16,7 @@ struct ipc_object *ipc_find(struct ipc_table *t, int id)
 	return o && o->id == id ? o : ERR_PTR(-EINVAL);
 }
 
-struct ipc_object *ipc_find_key(struct ipc_table *t, int key)
+static struct ipc_object *ipc_find_key(struct ipc_table *t, int key)
 {
 	for (int i = 0; t->slot && i < IPC_MAX_OBJECTS; i++)
 		if (t->slot[i] && t->slot[i]->key == key && key != IPC_PRIVATE)

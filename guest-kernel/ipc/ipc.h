@@ -39,7 +39,6 @@ struct ipc64_perm_ {
 
 /* All of these: caller holds the table's lock. */
 struct ipc_object *ipc_find(struct ipc_table *t, int id);         /* or ERR_PTR(-EINVAL) */
-struct ipc_object *ipc_find_key(struct ipc_table *t, int key);    /* or NULL */
 struct ipc_object *ipc_at(struct ipc_table *t, int index);        /* by slot, for *_STAT; NULL */
 int ipc_highest(const struct ipc_table *t);                       /* highest used slot, or 0 */
 int ipc_insert(struct ipc_table *t, struct ipc_object *o, int key, uint32_t mode); /* id or -ENOSPC */

@@ -20,7 +20,8 @@ void iter_user(struct iter *it, uva_t buf, size_t n, bool dest)
 	it->nvec = 1;
 }
 
-void iter_vec(struct iter *it, const struct uiovec *vec, uint32_t n, bool dest)
+/* vec must live as long as the iterator. */
+static void iter_vec(struct iter *it, const struct uiovec *vec, uint32_t n, bool dest)
 {
 	*it = (struct iter){.dest = dest};
 	it->vec = vec;

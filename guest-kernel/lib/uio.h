@@ -33,8 +33,6 @@ struct iter {
 
 void iter_kernel(struct iter *it, void *buf, size_t n, bool dest);
 void iter_user(struct iter *it, uva_t buf, size_t n, bool dest);
-/* vec must live as long as the iterator. */
-void iter_vec(struct iter *it, const struct uiovec *vec, uint32_t n, bool dest);
 /* Copies and validates a user iovec array (EINVAL, EFAULT); *out is kmalloc'ed unless n fits in fast[8]. total is
  * clamped to RW_MAX. Free with iter_free_vec. */
 int iter_import(struct iter *it, uva_t vec, uint64_t nvec, bool dest, struct uiovec fast[8], struct uiovec **out);

@@ -34,7 +34,6 @@ void vma_free(struct vma *v);
 void vma_set_range(struct vma *v, uint64_t start, uint64_t end, uint64_t pgoff);
 /* Changes protection and flags with the accounts. */
 void vma_set_prot(struct vma *v, uint32_t prot, uint32_t flags);
-int vma_split(struct vma *v, uint64_t addr) MUST_CHECK;
 /* Splits whatever straddles start or end. */
 int vma_isolate(struct mm *mm, uint64_t start, uint64_t end) MUST_CHECK;
 /* Joins v with equal neighbours; returns the survivor. */
@@ -96,8 +95,5 @@ void fault_window(struct vma *v, uint64_t page, unsigned how, unsigned first, un
 uint64_t fault_bits(const struct vma *v);
 /* 4 KiB from a frame of RAM or a file window; false: the file ended. */
 bool fault_copy_frame(void *dst, pa_t src);
-
-/* mprotect.c */
-int mprotect_locked(struct mm *mm, uint64_t start, uint64_t end, uint32_t prot, struct mmu_gather *g) MUST_CHECK;
 
 #endif

@@ -89,7 +89,7 @@ static int check_vma(const struct vma *v, uint64_t start, uint64_t end, uint32_t
 	return 0;
 }
 
-int mprotect_locked(struct mm *mm, uint64_t start, uint64_t end, uint32_t prot, struct mmu_gather *g)
+static int mprotect_locked(struct mm *mm, uint64_t start, uint64_t end, uint32_t prot, struct mmu_gather *g)
 {
 	uint64_t addr = start;
 	int r;

@@ -146,7 +146,7 @@ void vma_set_prot(struct vma *v, uint32_t prot, uint32_t flags)
 	account(v, vma_pages(v));
 }
 
-int vma_split(struct vma *v, uint64_t addr)
+static int vma_split(struct vma *v, uint64_t addr)
 {
 	struct vma *n;
 	uint64_t end = v->end, pgoff = vma_pgoff(v, addr);

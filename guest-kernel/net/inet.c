@@ -36,11 +36,21 @@ struct inet_sock *inet_alloc(int family, int type, struct net_ns *net)
 	return u;
 }
 
+static void purge(struct list_node *q)
+{
+	while (!list_empty(q)) {
+		struct inet_pkt *p = list_first(q, struct inet_pkt, link);
+		list_del(&p->link);
+		kfree(p);
+	}
+}
+
 void inet_put(struct inet_sock *u)
 {
 	if (!ref_put(&u->refs))
 		return;
-	inet_queue_purge(u);
+	purge(&u->queue);
+	purge(&u->errors);
 	if (u->peer)
 		inet_put(u->peer);
 	socket_fini(&u->s);
@@ -168,20 +178,4 @@ struct inet_pkt *inet_queue_front(struct inet_sock *u)
 	struct inet_pkt *p = list_empty(&u->queue) ? NULL : list_first(&u->queue, struct inet_pkt, link);
 	spin_unlock(&u->lock);
 	return p;
-}
-
-static void purge(struct list_node *q)
-{
-	while (!list_empty(q)) {
-		struct inet_pkt *p = list_first(q, struct inet_pkt, link);
-		list_del(&p->link);
-		kfree(p);
-	}
-}
-
-void inet_queue_purge(struct inet_sock *u)
-{
-	purge(&u->queue);
-	purge(&u->errors);
-	u->queued = u->charge = 0;
 }

@@ -124,7 +124,6 @@ int inet_route(struct inet_sock *u, struct inet_name *n);
 struct inet_pkt *inet_pkt_make(struct iter *from, size_t n);
 /* The first packet, NULL if there is none; stays valid under recv_lock. */
 struct inet_pkt *inet_queue_front(struct inet_sock *u);
-void inet_queue_purge(struct inet_sock *u);
 int inet_getname(struct socket *s, struct sockaddr_buf *addr, int whose);
 
 /* inet_options.c */

@@ -45,7 +45,7 @@ static void relay_from(struct unix_sock *u, struct unix_sock *p)
 		unix_put(old);
 }
 
-struct unix_sock *unix_alloc(int type)
+static struct unix_sock *unix_alloc(int type)
 {
 	struct unix_sock *u = kzalloc(sizeof(*u));
 	if (!u)

@@ -78,7 +78,6 @@ struct unix_sock {
 
 static inline struct unix_sock *unix_of(struct socket *s) { return container_of(s, struct unix_sock, s); }
 
-struct unix_sock *unix_alloc(int type);
 void unix_put(struct unix_sock *u);
 static inline void unix_get(struct unix_sock *u) { ref_get(&u->refs); }
 /* Only the peer and everybody else's friends: may u's datagrams go to `to`? `to` is locked. */

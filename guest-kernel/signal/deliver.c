@@ -56,7 +56,8 @@ static void restore_saved_mask(struct task *t)
 
 /* ---- stops ---- */
 
-bool signal_is_stopping_orphan(struct process *p)
+/* Is p's process group orphaned (setpgid(2))? Terminal stops are not for those. Takes tasklist_lock. */
+static bool signal_is_stopping_orphan(struct process *p)
 {
 	spin_lock(&tasklist_lock);
 	bool r = pgrp_is_orphaned(p->pgid, NULL);

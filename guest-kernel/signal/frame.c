@@ -10,7 +10,7 @@
 
 #define RED_ZONE 128
 
-bool altstack_contains(struct task *t, uint64_t sp)
+static bool altstack_contains(struct task *t, uint64_t sp)
 {
 	return sp > t->sig.altstack_sp && sp - t->sig.altstack_sp <= t->sig.altstack_size;
 }

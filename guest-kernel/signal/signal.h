@@ -59,7 +59,5 @@ void process_signal_destroy(struct process *p);
 void process_signal_exec(struct process *p); /* reset handlers, keep ignored ones */
 
 bool signal_is_ignored(struct process *p, int signo);
-/* Is p's process group orphaned (setpgid(2))? Terminal stops are not for those. Takes tasklist_lock. */
-bool signal_is_stopping_orphan(struct process *p);
 
 #endif

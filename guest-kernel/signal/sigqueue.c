@@ -31,7 +31,8 @@ fail:
 	return NULL;
 }
 
-void sigqueue_free(struct sigqueue *q)
+/* Takes it off its queue and frees it. */
+static void sigqueue_free(struct sigqueue *q)
 {
 	list_del(&q->link);
 	if (q->timer) {

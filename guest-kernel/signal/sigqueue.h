@@ -18,8 +18,6 @@ struct sigqueue {
 
 /* A record counted for p, or NULL. over: beyond the limit, too, as for a plain kill of a classic signal. */
 struct sigqueue *sigqueue_alloc(struct process *p, const siginfo_t *si, bool over);
-/* Takes it off its queue and frees it. */
-void sigqueue_free(struct sigqueue *q);
 /* Drops what is queued of mask. Caller holds sig.lock. */
 void sigqueue_flush(struct sig_pending *pend, ksigset_t mask);
 
@@ -130,7 +128,6 @@ int fpstate_load(struct task *t, uint8_t *buf, bool extended) MUST_CHECK;
 
 /* The alternate stack as sigaltstack(2) shows it for a stack pointer: SS_DISABLE, SS_ONSTACK or 0. */
 int altstack_flags(struct task *t, uint64_t sp);
-bool altstack_contains(struct task *t, uint64_t sp);
 int altstack_set(const struct user_stack *ss, uint64_t sp);
 
 #endif

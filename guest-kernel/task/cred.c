@@ -69,14 +69,11 @@ void cred_commit(struct cred *c)
 	cred_put(old);
 }
 
-bool cred_capable(const struct cred *c, int cap)
-{
-	return c->user_ns == &init_user_ns && (c->cap_effective >> cap & 1);
-}
-
 bool capable(int cap)
 {
-	return cred_capable(current->cred, cap);
+	const struct cred *c = current->cred;
+
+	return c->user_ns == &init_user_ns && cred_own_capable(c, cap);
 }
 
 bool cred_in_group(const struct cred *c, uint32_t gid)

@@ -33,9 +33,9 @@ void cred_commit(struct cred *c);
 /* c, not published yet, becomes a member of ns with all capabilities there. */
 void cred_enter_user_ns(struct cred *c, struct user_ns *ns);
 
-/* In the initial user namespace: for what no namespace owns. See cred_ns_capable in task/user_ns.h for the rest. */
-bool cred_capable(const struct cred *c, int cap);
-bool capable(int cap); /* of the current task */
+/* Of the current task, in the initial user namespace: for what no namespace owns. See cred_ns_capable in task/user_ns.h for
+ * the rest. */
+bool capable(int cap);
 /* In the user namespace of the credentials themselves. */
 static inline bool cred_own_capable(const struct cred *c, int cap) { return c->cap_effective >> cap & 1; }
 bool cred_in_group(const struct cred *c, uint32_t gid); /* fsgid or supplementary */

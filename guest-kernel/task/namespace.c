@@ -10,9 +10,9 @@
 #include "task/user_ns.h"
 
 /* Numbers as a container's on Linux: of namespaces of its own, not the machine's first ones, but user and time. */
-struct uts_ns init_uts_ns = {.ns = NS_STATIC(NS_UTS, 0xf0000095u, &init_user_ns), .domainname = "(none)"};
-struct cgroup_ns init_cgroup_ns = {.ns = NS_STATIC(NS_CGROUP, 0xf0000096u, &init_user_ns)};
-struct time_ns init_time_ns = {.ns = NS_STATIC(NS_TIME, 0xeffffffau, &init_user_ns)};
+static struct uts_ns init_uts_ns = {.ns = NS_STATIC(NS_UTS, 0xf0000095u, &init_user_ns), .domainname = "(none)"};
+static struct cgroup_ns init_cgroup_ns = {.ns = NS_STATIC(NS_CGROUP, 0xf0000096u, &init_user_ns)};
+static struct time_ns init_time_ns = {.ns = NS_STATIC(NS_TIME, 0xeffffffau, &init_user_ns)};
 struct nsproxy init_nsproxy = {
 	.refs = {1u << 30}, .uts = &init_uts_ns, .ipc = &init_ipc_ns, .mnt = &mnt_ns0, .pid_for_children = &root_pid_ns,
 	.net = &init_net_ns, .cgroup = &init_cgroup_ns,

@@ -64,9 +64,6 @@ struct nsproxy {
 	struct cgroup_ns *cgroup;
 };
 
-extern struct uts_ns init_uts_ns;
-extern struct cgroup_ns init_cgroup_ns;
-extern struct time_ns init_time_ns;
 extern struct nsproxy init_nsproxy; /* of kernel tasks: the initial ones, and the sandbox's own pid namespace */
 
 /* For fs_type.owner: the user namespace of the current task, and those that own namespaces of it. */

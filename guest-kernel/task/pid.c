@@ -246,7 +246,7 @@ int pid_vnr(int id)
 	return pid_nr_ns(id, current->proc->pid_ns);
 }
 
-int pid_find_ns(int nr, const struct pid_ns *ns)
+static int pid_find_ns(int nr, const struct pid_ns *ns)
 {
 	spin_lock(&pid_lock);
 	const struct pid *pid = lookup(nr, ns);

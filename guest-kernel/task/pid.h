@@ -60,8 +60,7 @@ int pid_last(const struct pid_ns *ns); /* the number given out last */
 /* What an id is called in a namespace: 0 where it is not visible, or not in use any more. */
 int pid_nr_ns(int id, const struct pid_ns *ns);
 int pid_vnr(int id); /* in the current process's */
-/* The id that a number means in a namespace, in whatever role; 0: none. */
-int pid_find_ns(int nr, const struct pid_ns *ns);
+/* The id that a number means in the current namespace, in whatever role; 0: none. */
 int pid_from_user(int nr);
 /* Is inner ns itself or below it? */
 bool pid_ns_contains(const struct pid_ns *ns, const struct pid_ns *inner);

@@ -94,16 +94,11 @@ static void reseed_if_due(size_t n)
 	}
 	spin_unlock(&rng.lock);
 	if (due && hostcall2(HC_ENTROPY, fresh, sizeof(fresh)) >= 0) {
-		random_add(fresh, sizeof(fresh));
+		spin_lock(&rng.lock);
+		mix(fresh, sizeof(fresh));
+		spin_unlock(&rng.lock);
 		memset(fresh, 0, sizeof(fresh));
 	}
-}
-
-void random_add(const void *buf, size_t n)
-{
-	spin_lock(&rng.lock);
-	mix(buf, n);
-	spin_unlock(&rng.lock);
 }
 
 void random_bytes(void *buf, size_t n)

@@ -8,7 +8,5 @@
 void random_init(void); /* from the boot seed; before the first user */
 void random_bytes(void *buf, size_t n);
 uint64_t random_u64(void);
-/* Bytes that an application wrote to /dev/random: mixed in. */
-void random_add(const void *buf, size_t n);
 
 #endif

@@ -28,7 +28,7 @@ static const int32_t nice_weight[40] = {88761, 71755, 56483, 46273, 36291, 29154
 	6100, 4904, 3906, 3121, 2501, 1991, 1586, 1277, 1024, 820, 655, 526, 423, 335, 272, 215, 172, 137, 110, 87, 70, 56,
 	45, 36, 29, 23, 18, 15};
 
-int32_t sched_weight(const struct task *t)
+static int32_t sched_weight(const struct task *t)
 {
 	if (t->sched.policy == 5) /* SCHED_IDLE */
 		return 3;

@@ -70,7 +70,6 @@ NORETURN void sched_exit(void);
 /* Everything to do between the last look at signals and run_user: preemption, timers, waking idle vCPUs. Returns
  * false when it slept or switched, so signals must be looked at again. */
 bool sched_before_user(void);
-int32_t sched_weight(const struct task *t);
 /* What a container's description asks for, checked as sched_setscheduler(2) and setpriority(2) would; sys_sched.c. */
 int sched_set_for_container(struct task *t, int policy, int priority, int nice);
 /* Policy, priority or affinity changed by another task: requeue, move, preempt. */

@@ -82,7 +82,7 @@ void sched_cpu_mask(uint64_t mask[4])
 }
 
 /* ---- idle vCPUs ---- */
-void sched_mark_idle(uint32_t cpu, bool idle)
+static void sched_mark_idle(uint32_t cpu, bool idle)
 {
 	if (idle)
 		atomic_or(&sched.idle_mask[cpu / 64], 1UL << (cpu % 64));

@@ -77,7 +77,6 @@ void rq_kick(struct rq *rq);
 struct rq *task_rq_lock(struct task *t);
 /* Claims an idle vCPU that t may run on: its number, or -1. */
 int sched_claim_idle(const struct task *t, int prefer);
-void sched_mark_idle(uint32_t cpu, bool idle);
 /* Starts vCPUs until one of the mask is there; false: none of them can be had. Without locks. */
 bool sched_ensure_online(const uint64_t mask[4]);
 /* Idle vCPUs take over queued tasks: wakes one, or starts a new one. */

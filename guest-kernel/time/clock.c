@@ -56,7 +56,8 @@ uint64_t clock_realtime(void) { return clock_read_base(CLOCK_REALTIME); }
 uint64_t clock_boottime(void) { return clock_read_base(CLOCK_BOOTTIME); }
 uint64_t clock_since_start(void) { return clock_monotonic() - clock.start_mono; }
 
-uint64_t clock_real_to_mono(uint64_t real_ns)
+/* CLOCK_REALTIME deadline to CLOCK_MONOTONIC, saturating. */
+static uint64_t clock_real_to_mono(uint64_t real_ns)
 {
 	uint64_t real = clock_realtime(), mono = clock_monotonic();
 

@@ -16,8 +16,6 @@ uint64_t clock_monotonic(void); /* ns since host boot, as CLOCK_MONOTONIC */
 uint64_t clock_realtime(void);  /* ns since the epoch */
 uint64_t clock_boottime(void);
 uint64_t clock_since_start(void); /* ns since this sandbox started: what uptime shows */
-/* CLOCK_REALTIME deadline to CLOCK_MONOTONIC, saturating. */
-uint64_t clock_real_to_mono(uint64_t real_ns);
 
 struct ktimer {
 	struct rb_node node;       /* protected by the timer lock */

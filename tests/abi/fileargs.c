@@ -135,7 +135,7 @@ static void capabilities_are_dropped(void)
 	close(fd);
 }
 
-/* RWF_APPEND writes at the end; only where no offset is given the position goes there too. It means nothing to reads. */
+/* RWF_APPEND writes at the end; the position goes there only where no offset is given. To reads it means nothing. */
 static void appending(void)
 {
 	char buf[8] = "ab";

@@ -350,6 +350,6 @@ static void begin(void)
 	CHECK_ERRNO(ns_clone(CLONE_NEWNS | CLONE_FS), EINVAL);
 }
 
-ABI_MAIN(ABI_TEST(begin), ABI_TEST(peers), ABI_TEST(slaves), ABI_TEST(busy_copies), ABI_TEST(unbindable), ABI_TEST(moves),
-         ABI_TEST(copies), ABI_TEST(working_directory), ABI_TEST(pivoting), ABI_TEST(bound_files), ABI_TEST(enter_mounts),
-         ABI_TEST(contexts))
+ABI_MAIN(ABI_TEST(begin), ABI_TEST(peers), ABI_TEST(slaves), ABI_TEST(busy_copies), ABI_TEST(unbindable),
+         ABI_TEST(moves), ABI_TEST(copies), ABI_TEST(working_directory), ABI_TEST(pivoting), ABI_TEST(bound_files),
+         ABI_TEST(enter_mounts), ABI_TEST(contexts))

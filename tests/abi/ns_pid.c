@@ -412,5 +412,6 @@ static void nobody_else(void) { CHECK_EQ(ns_child(CLONE_NEWPID, alone), 0); }
 
 static void begin(void) { abi_scratch(); }
 
-ABI_MAIN(ABI_TEST(begin), ABI_TEST(numbers), ABI_TEST(signals_from_outside), ABI_TEST(all_end_with_init), ABI_TEST(orphans),
-         ABI_TEST(unshared), ABI_TEST(entered), ABI_TEST(credentials), ABI_TEST(chosen_numbers), ABI_TEST(mounted_proc), ABI_TEST(nobody_else))
+ABI_MAIN(ABI_TEST(begin), ABI_TEST(numbers), ABI_TEST(signals_from_outside), ABI_TEST(all_end_with_init),
+         ABI_TEST(orphans), ABI_TEST(unshared), ABI_TEST(entered), ABI_TEST(credentials), ABI_TEST(chosen_numbers),
+         ABI_TEST(mounted_proc), ABI_TEST(nobody_else))

@@ -609,5 +609,6 @@ static void scratch(void)
 }
 
 ABI_MAIN(ABI_TEST(scratch), ABI_TEST(creation), ABI_TEST(names), ABI_TEST(streams), ABI_TEST(broken_pipe),
-         ABI_TEST(packets), ABI_TEST(datagrams_by_name), ABI_TEST(backlog), ABI_TEST(pass_descriptors), ABI_TEST(nested_descriptors),
-         ABI_TEST(credentials), ABI_TEST(buffers), ABI_TEST(many_at_once), ABI_TEST(peers_that_go), ABI_TEST(room_at_the_peer))
+         ABI_TEST(packets), ABI_TEST(datagrams_by_name), ABI_TEST(backlog), ABI_TEST(pass_descriptors),
+         ABI_TEST(nested_descriptors), ABI_TEST(credentials), ABI_TEST(buffers), ABI_TEST(many_at_once),
+         ABI_TEST(peers_that_go), ABI_TEST(room_at_the_peer))

@@ -6,7 +6,6 @@
 #include "fs/dev/chrdev.h"
 
 #include "fs/tty/tty.h"
-#include "lib/string.h"
 
 struct chrdev {
 	uint32_t major, first_minor, last_minor;
@@ -41,15 +40,4 @@ int chrdev_open(struct inode *inode, struct file *file)
 		return c->ops->open ? c->ops->open(inode, file) : 0;
 	}
 	return -ENXIO;
-}
-
-int chrdev_list(char *buf, size_t size)
-{
-	int n = snprintf(buf, size, "Character devices:\n");
-	for (size_t i = 0; i < ARRAY_SIZE(chrdevs); i++)
-		if (chrdevs[i].name && (size_t)n < size)
-			n += snprintf(buf + n, size - n, "%3u %s\n", chrdevs[i].major, chrdevs[i].name);
-	if ((size_t)n < size)
-		n += snprintf(buf + n, size - n, "\nBlock devices:\n");
-	return n;
 }

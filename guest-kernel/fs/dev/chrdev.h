@@ -16,10 +16,4 @@ int chrdev_open(struct inode *inode, struct file *file);
 
 extern const struct file_ops mem_null_fops, mem_zero_fops, mem_full_fops, mem_random_fops;
 
-/* Cryptographically secure random bytes (task/random.c). */
-void random_bytes(void *buf, size_t n);
-
-/* For /proc/devices: the text of the table. Returns its length. */
-int chrdev_list(char *buf, size_t size);
-
 #endif

@@ -7,6 +7,7 @@
 
 #include "fs/poll.h"
 #include "lib/string.h"
+#include "task/random.h"
 #include "task/task.h"
 #include "signal/signal.h"
 

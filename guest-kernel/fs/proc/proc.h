@@ -13,7 +13,6 @@
 #define LINK     (S_IFLNK | 0777)
 
 extern const struct pseudo_entry proc_pid_dir;      /* /proc/PID */
-extern const struct pseudo_entry proc_tid_dir;      /* /proc/PID/task/TID */
 extern const struct pseudo_entry proc_misc_files[]; /* /proc/meminfo ...; proc_misc.c */
 extern const struct pseudo_entry proc_sys_dir;      /* /proc/sys; proc_sys.c */
 extern const struct pseudo_entry proc_sys_user_files[]; /* /proc/sys/user; proc_sys_user.c */

@@ -385,6 +385,8 @@ static char *link_of(const struct pseudo_ref *ref)
 
 /* ---- task directory -------------------------------------------------------------------------------------------- */
 
+static const struct pseudo_entry proc_tid_dir; /* /proc/PID/task/TID */
+
 static int task_dir_lookup(const struct pseudo_ref *dir, const char *name, size_t len, struct pseudo_ref *out)
 {
 	char buf[16];
@@ -504,4 +506,4 @@ static const struct pseudo_entry tid_files[] = {
 };
 
 const struct pseudo_entry proc_pid_dir = {"PID", DIR_RX, .children = pid_files};
-const struct pseudo_entry proc_tid_dir = {"TID", DIR_RX, .children = tid_files};
+static const struct pseudo_entry proc_tid_dir = {"TID", DIR_RX, .children = tid_files};
