@@ -17,10 +17,8 @@
 
 uint32_t fdt_load32(const void *p)
 {
-	uint32_t v;
-
-	__builtin_memcpy(&v, p, sizeof(v)); /* one load; memcpy would be a call */
-	return __builtin_bswap32(v);
+	const uint8_t *b = p;
+	return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
 }
 
 uint64_t fdt_load64(const void *p)
@@ -31,6 +29,20 @@ uint64_t fdt_load64(const void *p)
 static const uint8_t *structs(const struct fdt *f, uint32_t off)
 {
 	return f->base + f->struct_off + off;
+}
+
+/* The property at off: its length and its name's offset. Result: where the next token is, or 0 if this is no sound property.
+ * Apart from token_at, since a start looks at a thousand of them. */
+static inline uint32_t prop_at(const struct fdt *f, uint32_t off, uint32_t *len, uint32_t *name)
+{
+	if ((off & 3) || off > f->struct_size || f->struct_size - off < 12 || fdt_load32(structs(f, off)) != FDT_PROP)
+		return 0;
+	uint32_t room = f->struct_size - off - 12;
+	*len = fdt_load32(structs(f, off + 4));
+	*name = fdt_load32(structs(f, off + 8));
+	if (*len > room || ROUND_UP(*len, 4u) > room || *name >= f->strings_size)
+		return 0;
+	return off + 12 + ROUND_UP(*len, 4u);
 }
 
 /* The token at off; *next is the offset behind it and its data. FDT_END for anything malformed, with *next = 0. */
@@ -54,13 +66,9 @@ static uint32_t token_at(const struct fdt *f, uint32_t off, uint32_t *next)
 		return token;
 	}
 	case FDT_PROP: {
-		if (room < 8)
-			return FDT_END;
-		uint32_t len = fdt_load32(structs(f, off + 4)), name = fdt_load32(structs(f, off + 8));
-		if (len > room - 8 || ROUND_UP(len, 4u) > room - 8 || name >= f->strings_size)
-			return FDT_END;
-		*next = off + 12 + ROUND_UP(len, 4u);
-		return token;
+		uint32_t len, name;
+		*next = prop_at(f, off, &len, &name);
+		return *next ? token : FDT_END;
 	}
 	case FDT_END_NODE:
 	case FDT_NOP:
@@ -190,15 +198,14 @@ const void *fdt_prop(const struct fdt *f, int node, const char *name, uint32_t *
 	uint32_t off = node_body(f, node);
 
 	while (off) {
-		uint32_t next, token = token_at(f, off, &next);
-		if (token == FDT_PROP) {
-			const char *pname = (const char *)f->base + f->strings_off + fdt_load32(structs(f, off + 8));
-			if (strcmp(pname, name) == 0) {
+		uint32_t n, pname, next = prop_at(f, off, &n, &pname);
+		if (next) {
+			if (strcmp((const char *)f->base + f->strings_off + pname, name) == 0) {
 				if (len)
-					*len = fdt_load32(structs(f, off + 4));
+					*len = n;
 				return structs(f, off + 12);
 			}
-		} else if (token != FDT_NOP) {
+		} else if (token_at(f, off, &next) != FDT_NOP) {
 			break; /* properties precede subnodes */
 		}
 		off = next;
