@@ -28,7 +28,7 @@
 	H(10, RAM_GROW,    machine, "bytes",                 "add RAM at the end, multiple of RAM_CHUNK_SIZE; result: new end; ENOMEM at the limit") \
 	H(11, RAM_POPULATE,machine, "pa, len",               "back a range with host pages") \
 	H(12, RAM_RECLAIM, machine, "pa, len",               "give host pages back; the range reads as zeros afterwards") \
-	H(13, STACK_GUARD, machine, "pa, on",                "make one RAM page inaccessible in the direct map, or accessible again") \
+	H(13, STACK_GUARD, machine, "pa, on",                "host placement: make one RAM page inaccessible in the direct map, or accessible again") \
 	H(14, CREATED,     machine, "running",               "the container is set up, and held until a \"start\" message, or, if running, about to run (told in guest placement only): tell whoever creates it") \
 	H(15, OOM_EVENT,   machine, "",                      "a process of the container is killed for want of memory: make the host's cgroup show it") \
 	H(16, FS_ROOT,     file,    "mount, attr*",          "handle and attributes of the root of a gofer mount") \

@@ -25,7 +25,7 @@
 
 static sigjmp_buf back;
 static volatile int got_signo, got_code;
-static volatile uint64_t got_addr, got_rip;
+static volatile uint64_t got_addr, got_rip, got_flags;
 static uint8_t *page; /* of code */
 
 static const int fault_signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGTRAP, SIGFPE};
@@ -34,6 +34,7 @@ static void on_fault(int signo, siginfo_t *si, void *ctx)
 {
 	const ucontext_t *uc = ctx;
 
+	__asm__ volatile("pushfq; pop %0" : "=r"(got_flags));
 	got_signo = signo;
 	got_code = si->si_code;
 	got_addr = (uint64_t)si->si_addr;
@@ -371,6 +372,86 @@ static void bases(void)
 	let_faults_kill();
 }
 
+/* ---- flags across faults ---- */
+#define FLAG_DF 0x400UL
+#define FLAG_AC 0x40000UL
+
+/* The kernel clears pages while the program's string instructions run downwards; the program gets its flags back. */
+static void flags_across_faults(void)
+{
+	enum { PAGES = 16 };
+	uint8_t *m = mmap(NULL, (PAGES + 1) * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint64_t flags;
+	unsigned wrong = 0;
+
+	REQUIRE(m != MAP_FAILED);
+	memset(m, 0x55, 4096);
+	for (unsigned i = 1; i <= PAGES; i++) {
+		uint8_t *p = m + i * 4096;
+
+		__asm__ volatile("pushfq; orq %2, (%%rsp); popfq; movb $0x55, 4095(%1); pushfq; popq %0; pushq %0; andq %3, (%%rsp); popfq"
+				 : "=&r"(flags)
+				 : "r"(p), "r"(FLAG_DF | FLAG_AC), "r"(~(FLAG_DF | FLAG_AC))
+				 : "memory", "cc");
+		wrong += (flags & (FLAG_DF | FLAG_AC)) != (FLAG_DF | FLAG_AC) || p[-1] != 0x55 || p[0] || p[4094];
+		memset(p, 0x55, 4096);
+	}
+	CHECK_EQ(wrong, 0);
+	munmap(m, (PAGES + 1) * 4096);
+	/* A handler starts with none of them. */
+	catch_faults();
+	CHECK(run_bytes("\xfd\xf4", 2) == SIGSEGV && !(got_flags & FLAG_DF));
+	CHECK(run_bytes("\xfd\x0f\x0b", 3) == SIGILL && !(got_flags & FLAG_DF));
+	let_faults_kill();
+}
+
+static long backwards_syscall(long nr, long a, const void *b, long c)
+{
+	long r;
+
+	__asm__ volatile("pushfq; orq %5, (%%rsp); popfq; syscall; cld; pushq %%r11; andq %6, (%%rsp); popfq"
+			 : "=a"(r)
+			 : "0"(nr), "D"(a), "S"(b), "d"(c), "i"(FLAG_DF | FLAG_AC), "i"(~(FLAG_DF | FLAG_AC))
+			 : "rcx", "r11", "memory", "cc");
+	return r;
+}
+
+/* And while it copies. */
+static void flags_across_copies(void)
+{
+	static uint8_t out[3 * 4096], back_in[3 * 4096];
+	int p[2];
+
+	REQUIRE(pipe(p) == 0);
+	for (unsigned i = 0; i < sizeof(out); i++)
+		out[i] = (uint8_t)(i * 7 + i / 256);
+	memset(back_in, 0x55, sizeof(back_in));
+	CHECK_EQ(backwards_syscall(SYS_write, p[1], out + 4096, 4096), 4096);
+	CHECK_EQ(backwards_syscall(SYS_read, p[0], back_in + 4096, 4096), 4096);
+	CHECK(!memcmp(out + 4096, back_in + 4096, 4096) && back_in[4095] == 0x55 && back_in[8192] == 0x55);
+	close(p[0]);
+	close(p[1]);
+}
+
+/* The last instruction of the address space is a system call: there is nowhere to return to. */
+static void end_of_memory(void)
+{
+	uint64_t end = 0x7ffffffff000;
+	uint8_t *last = mmap((void *)(end - 4096), 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
+			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+
+	if (last != (void *)(end - 4096))
+		return; /* the stack is there */
+	catch_faults();
+	memcpy(last + 4094, "\x0f\x05", 2);
+	got_signo = 0;
+	if (!sigsetjmp(back, 0))
+		__asm__ volatile("jmp *%0" ::"r"(last + 4094), "a"((long)SYS_getppid) : "rcx", "r11", "memory");
+	CHECK(got_signo == SIGSEGV && got_code == SEGV_MAPERR && got_addr == end && got_rip == end);
+	let_faults_kill();
+	munmap(last, 4096);
+}
+
 /* ---- single steps ---- */
 static volatile unsigned steps, odd_steps;
 
@@ -584,5 +665,6 @@ static void frames(void)
 	}
 }
 
-ABI_MAIN(ABI_TEST(privileged), ABI_TEST(malformed), ABI_TEST(descriptor_tables), ABI_TEST(selectors), ABI_TEST(bases), ABI_TEST(step_codes),
-    ABI_TEST(interrupted_breakpoints), ABI_TEST(traced_garbage), ABI_TEST(frames))
+ABI_MAIN(ABI_TEST(privileged), ABI_TEST(malformed), ABI_TEST(descriptor_tables), ABI_TEST(selectors), ABI_TEST(bases),
+    ABI_TEST(flags_across_faults), ABI_TEST(flags_across_copies), ABI_TEST(end_of_memory), ABI_TEST(step_codes), ABI_TEST(interrupted_breakpoints),
+    ABI_TEST(traced_garbage), ABI_TEST(frames))

@@ -159,6 +159,8 @@ static uint64_t typed(uint64_t nr, unsigned i, unsigned how, uint64_t last)
 
 	if (n && name[n - 1] == '*')
 		return RAM_AT + FORM_SPACING * (how & 15);
+	if (nr == HC_RAM_POPULATE || nr == HC_RAM_RECLAIM)
+		return i ? PAGE_SIZE << (how & 15) : BOOT_RESERVED_END + ((uint64_t)how << 18);
 	if (!strncmp(name, "pa", 2))
 		return FILEWIN_PA + ((uint64_t)how << PAGE_SHIFT);
 	if (!strncmp(name, "len", 3) || !strncmp(name, "n", 1) || !strncmp(name, "bytes", 5))

@@ -10,9 +10,11 @@
 #define HOSTILE_FIRST 2
 
 /* Offsets into struct vcpu. */
-#define VCPU_COUNT 4
-#define VCPU_KICK  40
-#define VCPU_MODE  44
+#define VCPU_COUNT   4
+#define VCPU_KICK    40
+#define VCPU_MODE    44
+#define VCPU_PREEMPT 56
+#define VCPU_USES    72
 
 #define ATTACKS(A) \
 	A(hlt, ENDS, "HLT") \
@@ -55,6 +57,7 @@
 	A(loop_with_interrupts, LIVES, "") \
 	A(loop_of_yields, LIVES, "") \
 	A(loop_of_kicks, LIVES, "") \
+	A(loop_of_deadlines, LIVES, "") \
 	A(idle, LIVES, "")
 
 #endif

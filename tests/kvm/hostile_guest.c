@@ -29,7 +29,8 @@
 #define LIVE_MS 1500  /* so long those are watched that live */
 
 _Static_assert(offsetof(struct vcpu, nr_vcpus) == VCPU_COUNT && offsetof(struct vcpu, kick_pending) == VCPU_KICK &&
-               offsetof(struct vcpu, guest_mode) == VCPU_MODE, "hostile_image.S");
+               offsetof(struct vcpu, guest_mode) == VCPU_MODE && offsetof(struct vcpu, preempt_at) == VCPU_PREEMPT &&
+               offsetof(struct vcpu, preempt_uses) == VCPU_USES, "hostile_image.S");
 
 enum { ENDS, LIVES };
 

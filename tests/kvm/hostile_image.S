@@ -21,6 +21,7 @@
 #define NR_PANIC      5
 #define NR_CLOCK      7
 #define NR_VCPU_START 9
+#define NR_WATCH      43
 #define NR_GUARD      13
 
 	.section .text.start, "ax"
@@ -415,6 +416,15 @@ attack_loop_of_kicks:
 	xor	%edi, %edi
 	HOSTCALL NR_KICK
 	jmp	attack_loop_of_kicks
+/* Deadlines that are over, stated while they are looked at. */
+attack_loop_of_deadlines:
+	HOSTCALL NR_WATCH
+	mov	$1000, %ecx
+1:	movq	$1, VCPU_PREEMPT(%rbx)
+	incl	VCPU_USES(%rbx)
+	pause
+	loop	1b
+	jmp	attack_loop_of_deadlines
 attack_idle:
 	movl	$0, VCPU_KICK(%rbx)
 	mov	$-1, %rdi

@@ -173,6 +173,7 @@ nmi:
 
 /* #DF and #MC, on stacks of their own: nothing can be saved, and the stack that was in use cannot be trusted. */
 fatal:
+	cld
 	pop	%rsi
 	mov	%rsp, %rdi
 	mov	%rsp, %rax
