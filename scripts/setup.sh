@@ -5,7 +5,7 @@
 set -eu
 
 build="gcc libc6-dev meson ninja-build pkg-config libfdt-dev libcap-ng-dev libcjson-dev libseccomp-dev libsystemd-dev"
-tests="clang libclang-rt-14-dev libcmocka-dev python3 debootstrap busybox-static cpio qemu-system-x86 linux-image-cloud-amd64 kmod musl-tools dbus-daemon uidmap bubblewrap iproute2"
+tests="clang libclang-rt-14-dev libcmocka-dev python3 debootstrap busybox-static cpio e2fsprogs qemu-system-x86 linux-image-cloud-amd64 kmod musl-tools dbus-daemon uidmap bubblewrap iproute2"
 clients="docker.io containerd podman conmon crun runc iptables uidmap slirp4netns catatonit fuse-overlayfs"
 bochs="bochs bochs-term bochsbios vgabios isolinux syslinux-common xorriso"
 

@@ -1,24 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The initial root file system of the virtual machines of tests/nested: a slice of Debian, runsc, and what init runs.
+"""What the virtual machines of tests/nested start from: an initial root file system and a disk.
 
-The slice, which a machine may do without, is what a few packages and all that they depend on put into the root file system of tests/programs, without
-documentation. It goes into an uncompressed cpio archive, since the emulated machine would need longer to unpack one.
+The initial root file system is a slice of Debian, runsc, and what init runs. The slice, which a machine may do without, is what a
+few packages and all that they depend on put into the root file system of tests/programs, without documentation. It goes into an
+uncompressed cpio archive, since the emulated machine would need longer to unpack one.
+
+The disk is all of the root file system of tests/programs, read-only. It is kept in BUILD/cache, and made again when that has changed.
 """
 import os
 import pathlib
 import re
 import shutil
 import subprocess
+import zlib
 
 HERE = pathlib.Path(__file__).resolve().parent
-CASES = HERE.parent / "programs/cases"
 PACKAGES = ["bash", "coreutils", "dash", "grep", "sed", "gawk", "findutils", "diffutils", "tar", "gzip", "python3", "procps",
-            "util-linux", "base-files", "base-passwd",
-            "libc-bin"]
+            "util-linux", "base-files", "base-passwd", "libc-bin", "iproute2", "mount"]
 UNWANTED = re.compile(r"/usr/share/(doc|man|locale|info|bug|lintian|zoneinfo|i18n|bash-completion)/|/gconv/")
 APPLETS = ["sh", "mount", "insmod", "poweroff", "timeout", "cp", "mkdir", "switch_root", "cut", "sed", "cat", "ls", "taskset",
-           "unshare", "ip", "ln"]
-MODULES = ["virt/lib/irqbypass.ko", "arch/x86/kvm/kvm.ko", "arch/x86/kvm/kvm-amd.ko", "arch/x86/kvm/kvm-intel.ko"]
+           "unshare", "ip", "ln", "rm"]
+# Of this machine, where it has them: what is not in the root file system of tests/programs but cases over the root of a machine need.
+COMMANDS = ["bwrap", "busybox"]
+MODULES = ["virt/lib/irqbypass.ko", "arch/x86/kvm/kvm.ko", "arch/x86/kvm/kvm-amd.ko", "arch/x86/kvm/kvm-intel.ko"] + \
+          [f"drivers/virtio/{m}.ko" for m in ("virtio_ring", "virtio", "virtio_pci_modern_dev", "virtio_pci_legacy_dev", "virtio_pci")] + \
+          ["drivers/block/virtio_blk.ko"]
 # That of machine.py.
 MACHINE = {"module": "kvm-amd", "cpus": "6", "hold": "1"}
 
@@ -90,15 +96,52 @@ def copy_modules(version, root):
             (root / "modules" / source.name).write_bytes(subprocess.check_output(["xz", "-dc", str(source) + ".xz"]))
 
 
-def make(build, debian, version, tests, out, extra=(), machine=None):
+def copy_cases(cases, wanted, root):
+    """What init needs to run them. wanted: their output where it is known, see init."""
+    for case in cases:
+        if case.host:
+            case.exported = {**case.exported, "OUT": f"/tests/out/{case.name}"}
+            for built in case.out.glob("*"):
+                (root / "tests/out" / case.name).mkdir(parents=True, exist_ok=True)
+                copy_with_libraries(str(built), root, f"tests/out/{case.name}/{built.name}")
+        (root / "tests/cases" / (case.name + ".sh")).write_text(case.command("/tmp"))
+        if case.name in wanted:
+            (root / "tests/want" / case.name).write_text(wanted[case.name])
+    for command in filter(None, map(shutil.which, COMMANDS)):
+        copy_with_libraries(command, root, "usr/bin/" + os.path.basename(command))
+    for loader in pathlib.Path("/lib").glob("ld-musl-*.so.1"):
+        copy_one(pathlib.Path("/"), root, os.path.realpath(loader).lstrip("/"))
+        copy_one(pathlib.Path("/"), root, str(loader).lstrip("/"))
+
+
+def disk(debian, cache):
+    """The path of the image of the root file system DEBIAN."""
+    out = cache / f"nested-{zlib.crc32(str(debian).encode()):08x}.ext4"
+    # Under /var cases leave traces that nobody sees.
+    find = ["find", str(debian), "-xdev", "-path", str(debian / "var"), "-prune", "-o",
+            "-type", "f", "-cnewer", str(out), "-print", "-quit"]
+    if out.exists() and not subprocess.check_output(find):
+        return out
+    cache.mkdir(parents=True, exist_ok=True)
+    part = out.with_suffix(".part")
+    part.unlink(missing_ok=True)
+    mib = int(subprocess.check_output(["du", "-sxm", str(debian)], text=True).split()[0])
+    subprocess.run(["mke2fs", "-q", "-t", "ext4", "-O", "^has_journal", "-m", "0", "-i", "8192", "-d", str(debian), str(part),
+                    f"{mib + mib // 8 + 64}M"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+    part.rename(out)
+    return out
+
+
+def make(build, debian, version, tests, out, extra=(), machine=None, cases=(), wanted=None):
     """Writes the archive. debian: root file system of tests/programs, or None: no slice, and of the programs of tests/abi only
-    those that tests names. tests: lines of /tests/list, see init; extra: files that go into /tests, too. machine: see MACHINE."""
+    those that tests names. tests: lines of /tests/list, see init; extra: files that go into /tests, too. machine: see MACHINE.
+    cases: of tests/programs; wanted: see copy_cases."""
     root = out.parent / (out.stem + "-root")
     shutil.rmtree(root, ignore_errors=True)
     root.mkdir()
     if debian:
         copy_slice(debian, root)
-    for d in ["dev", "proc", "sys", "tmp", "run", "root", "tests/cases", "modules", "new", "bb", "bin", "usr/local/bin"]:
+    for d in ["dev", "proc", "sys", "tmp", "run", "root", "tests/cases", "tests/want", "modules", "debian", "new", "bb", "bin", "usr/local/bin"]:
         (root / d).mkdir(parents=True, exist_ok=True)
     (root / "tmp").chmod(0o1777)
     shutil.copy2("/bin/busybox", root / "bb/busybox")
@@ -119,8 +162,8 @@ def make(build, debian, version, tests, out, extra=(), machine=None):
             subprocess.run(["strip", "-o", root / "tests" / program.name, program], check=True)
     for path in extra:
         shutil.copy2(path, root / "tests")
-    for case in CASES.glob("*.sh"):
-        shutil.copy2(case, root / "tests/cases")
+    if cases:
+        copy_cases(cases, wanted, root)
     (root / "tests/machine").write_text("".join(f"{k}={v}\n" for k, v in (machine or MACHINE).items()))
     (root / "tests/list").write_text("".join(t + "\n" for t in tests))
     shutil.copy2(HERE / "init", root / "init")

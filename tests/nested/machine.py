@@ -10,8 +10,11 @@ Two bugs of QEMU 7.2 are kept away from the tests:
   holds one.
 """
 import glob
+import os
+import select
 import subprocess
 import sys
+import time
 
 
 def kernel():
@@ -21,14 +24,27 @@ def kernel():
     return images[-1], images[-1].removeprefix("/boot/vmlinuz-")
 
 
-def boot(vmlinuz, initramfs, npt, log, timeout, append="", options=()):
-    """What the console showed. append: more of the kernel's command line; options: more of QEMU's."""
-    args = ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-m", "2048", "-smp", "3", "-nographic",
+def boot(vmlinuz, initramfs, npt, log, timeout, append="", options=(), watch=None):
+    """What the console showed. append: more of the kernel's command line; options: more of QEMU's; watch: a function that gets each
+    line of the console as it comes (and None each second without one) and says whether the machine is to go on."""
+    args = ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-m", "3072", "-smp", "3", "-nographic",
             "-nodefaults", "-serial", "stdio", "-no-reboot", "-kernel", vmlinuz, "-initrd", str(initramfs),
-            "-append", f"console=ttyS0 quiet panic=-1 npt={npt} {append}", *options]
-    with open(log, "wb") as console:
-        try:
-            subprocess.run(args, stdin=subprocess.DEVNULL, stdout=console, stderr=subprocess.STDOUT, timeout=timeout)
-        except subprocess.TimeoutExpired:
-            console.write(b"\nnested: the virtual machine did not finish in time\n")
+            "-append", f"console=ttyS0 quiet panic=-1 no_timer_check npt={npt} {append}", *options]
+    end = time.monotonic() + timeout
+    with open(log, "wb") as console, \
+         subprocess.Popen(args, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as p:
+        pending = b""
+        while True:
+            ready = select.select([p.stdout], [], [], 1)[0]
+            got = os.read(p.stdout.fileno(), 65536) if ready else b""
+            if ready and not got:
+                break
+            console.write(got)
+            console.flush()
+            *lines, pending = (pending + got).split(b"\n")
+            going = [watch(l.decode(errors="replace").rstrip("\r")) for l in lines] or [watch(None)] if watch else [True]
+            if time.monotonic() > end or not all(going):
+                console.write(b"\nnested: the virtual machine did not finish in time\n")
+                p.kill()
+                break
     return log.read_text(errors="replace").replace("\r", "")

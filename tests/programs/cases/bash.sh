@@ -7,6 +7,6 @@ bash -c 'exec {fd}>x; echo hi >&$fd; exec {fd}>&-; cat x; printf "%q\n" "a b"; p
 bash -c 'time sleep 0' 2>&1 | grep -c real
 bash -c 'read -t 0.2 x < <(sleep 2); echo "timed out $(($? > 128))"'
 (ulimit -c 0; bash -c '(kill -SEGV $BASHPID); echo $?; (kill -9 $BASHPID); echo $?' 2>/dev/null)
-bash -c 'for i in {1..200}; do echo $(echo $i); done | tail -1'
-bash -c 'x=0; while read -r n; do ((x+=n)); done < <(seq 1 5000); echo $x'
+bash -c 'for ((i = 0; i < 200 / SCALE; i++)); do echo $(echo $i); done | tail -1'
+bash -c 'x=0; while read -r n; do ((x+=n)); done < <(seq 1 $((5000 / SCALE))); echo $x'
 bash -ic 'echo interactive; exit 4' 2>/dev/null; echo $?

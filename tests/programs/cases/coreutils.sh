@@ -11,9 +11,9 @@ chmod 640 a; stat -c %a a; chmod u+s,g+w a; stat -c %a a; chown 12:34 a; stat -c
 install -m 711 -o 1 -g 2 b inst; stat -c '%a %u %g' inst; install -d -m 700 p/q/r; stat -c %a p/q/r; shred -u b; ls b 2>&1; truncate -s -10 r; stat -c %s r; truncate -r a r; stat -c %s r
 mv a moved; mv -n moved inst; ls; mkdir -p x/y/z; touch x/y/z/f; cp -r x x2; find x2 | sort; mv x2 x/y; ls -R x; rm -rf x; rmdir p/q/r p/q p; rmdir . 2>&1
 mkfifo ff; (echo via fifo >ff &); cat ff; mknod nn p; stat -c %F nn; mknod cc c 1 3 && stat -c '%F %t %T' cc
-yes | head -100000 | wc -l; seq 1 3 | paste -sd,; echo 'b a' | tr 'a-b' 'x-y'; printf 'a\tb\n' | expand; echo "x y z" | fold -w2; seq 10 | pr -t -3; nl -ba /etc/debian_version; printf '1\n2\n' >c1; printf '2\n3\n' >c2; comm c1 c2; join c1 c2
+yes | head -$((100000 / SCALE)) | wc -l; seq 1 3 | paste -sd,; echo 'b a' | tr 'a-b' 'x-y'; printf 'a\tb\n' | expand; echo "x y z" | fold -w2; seq 10 | pr -t -3; nl -ba /etc/debian_version; printf '1\n2\n' >c1; printf '2\n3\n' >c2; comm c1 c2; join c1 c2
 sha256sum /etc/debian_version; b2sum /etc/debian_version; cksum </dev/null; sum </dev/null; base64 /etc/debian_version; echo aGk= | base64 -d; numfmt --to=iec 123456789; test -w / -a -d /tmp && echo ok; id; groups; whoami; tty; uname -s -m; arch; sync; sleep 0.01; false; echo $?
-seq 100000 | sort -n -r | head -1; seq 200000 | sort -R --parallel=4 | sort -n --parallel=4 -S 1M | md5sum; seq 100 | csplit -s - 50 && wc -l xx00 xx01; seq 10 | tail -n +8; seq 1000000 | tail -c 20; touch tf; (sleep 0.5; echo late >>tf; sleep 0.5) & tail -s 0.1 -f -n 1 --pid=$! tf
+seq $((100000 / SCALE)) | sort -n -r | head -1; seq $((200000 / SCALE)) | sort -R --parallel=4 | sort -n --parallel=4 -S 1M | md5sum; seq 100 | csplit -s - 50 && wc -l xx00 xx01; seq 10 | tail -n +8; seq $((1000000 / SCALE)) | tail -c 20; touch tf; (sleep 0.5; echo late >>tf; sleep 0.5) & tail -s 0.1 -f -n 1 --pid=$! tf
 tsort <<END
 a b
 b c

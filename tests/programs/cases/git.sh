@@ -2,7 +2,7 @@
 export GIT_AUTHOR_DATE='2001-01-01T00:00:00Z' GIT_COMMITTER_DATE='2001-01-01T00:00:00Z'
 git config --global user.email a@b; git config --global user.name n; git config --global init.defaultBranch main
 git init -q r && cd r && git config gc.auto 0
-for d in 1 2 3 4 5 6 7 8; do mkdir d$d; i=0; while [ $i -lt 250 ]; do echo "$d $i" >d$d/f$i; i=$((i + 1)); done; done
+for d in 1 2 3 4 5 6 7 8; do mkdir d$d; i=0; while [ $i -lt $((250 / SCALE)) ]; do echo "$d $i" >d$d/f$i; i=$((i + 1)); done; done
 git add . && git commit -q -m one && git log --format='%H %s' && git ls-files | wc -l
 echo x >>d1/f1; git diff --stat; git commit -q -am two; git checkout -q -b side HEAD~1; echo y >>d2/f2; git commit -q -am three; git checkout -q main; git merge -q side -m merged; git log --oneline | wc -l
 git gc -q && git fsck && git status --short; git count-objects; ls .git/objects/pack | sed 's/.*\.//' | sort

@@ -8,6 +8,6 @@ serve() {
 	wait
 	grep -c receiver client.out
 }
-serve -n 100M
-serve -n 100M -R
+serve -n $((100 / SCALE))M
+serve -n $((100 / SCALE))M -R
 serve -u -b 50M -n 5M

@@ -5,7 +5,7 @@ bash -c 'sleep 0.1 & sleep 0.3 & wait -n; echo first; wait; echo all'
 setsid -w sh -c 'ps -o pid= -o sid= -p $$ | awk "{ print (\$1 == \$2) }"'
 timeout 0.3 sleep 10; echo $?
 timeout -s KILL 0.3 sleep 10; echo $?
-timeout -k 0.2 0.2 sh -c 'trap "" TERM; sleep 5; sleep 5' >/dev/null; echo $?
+timeout -k 0.2 2 sh -c 'trap "" TERM; sleep 5; sleep 5' >/dev/null; echo $?
 script -qc 'stty -a | head -1 | cut -d";" -f2; tty | cut -c1-9; sleep 5 & jobs | wc -l; kill %1' /dev/null </dev/null | tr -d '\r' | head -3
 nohup sh -c 'kill -HUP $$; echo survived' 2>/dev/null
 nice -n 5 nice; nice -n 5 sh -c 'nice -n 3 nice'

@@ -3,7 +3,7 @@
 # nginx as server and proxy, over IPv4 and IPv6; curl.
 set -e
 mkdir -p /tmp/nginx/html /tmp/nginx/logs; cd /tmp/nginx
-head -c 3000000 /dev/zero | tr '\0' x > html/big; echo hello > html/index.html
+head -c $((3000000 / SCALE)) /dev/zero | tr '\0' x > html/big; echo hello > html/index.html
 cat > nginx.conf <<X
 worker_processes 2;
 user root;

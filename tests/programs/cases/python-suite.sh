@@ -11,4 +11,7 @@ for case in sorted(xml.parse("r.xml").iter("testcase"), key=lambda c: c.get("nam
     bad = [c.tag for c in case if c.tag in ("error", "failure", "skipped")]
     print(case.get("name"), bad or case.get("result"))
 PY
-python3 suite.py test_os test_posix test_mmap test_fcntl test_select test_epoll test_time test_tempfile test_shutil test_file test_pty test_thread test_popen test_pathlib test_glob test_resource
+modules="test_os test_posix test_mmap test_fcntl test_select test_epoll test_time test_tempfile test_shutil test_file test_pty test_thread test_popen test_pathlib test_glob test_resource"
+[ "$SCALE" = 1 ] || modules="test_posix test_mmap test_fcntl test_select test_epoll test_pty test_thread test_popen test_resource"
+# shellcheck disable=SC2086
+python3 suite.py $modules
