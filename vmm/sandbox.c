@@ -2,13 +2,12 @@
 /* Privileges of the sandbox process. */
 #include "vmm/sandbox.h"
 
+#include <cap-ng.h>
 #include <errno.h>
 #include <linux/capability.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <syslog.h>
-#include <unistd.h>
 
 #include "vmm/vmm_impl.h"
 
@@ -19,32 +18,28 @@ static const unsigned file_caps[] = { CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, C
 /* Ports below 1024, where the network namespace was made for this sandbox. */
 static const unsigned net_caps[] = { CAP_NET_BIND_SERVICE };
 
-/* By the system calls themselves: libcap-ng would make 250 of them here, in each start of a sandbox. */
 static int drop_capabilities(bool directfs, bool host_network)
 {
-	struct __user_cap_header_struct h = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct d[_LINUX_CAPABILITY_U32S_3] = { 0 };
-	uint64_t have, keep = 0;
+	bool keep[CAP_LAST_CAP + 1] = { false };
+	capng_select_t which;
 
-	if (syscall(SYS_capget, &h, d)) {
-		vmm_log(LOG_ERR, "cannot read this process's capabilities: %s", strerror(errno));
+	if (capng_get_caps_process()) {
+		vmm_log(LOG_ERR, "cannot read this process's capabilities");
 		return -EPERM;
 	}
-	have = d[0].effective | (uint64_t)d[1].effective << 32;
-	if (!(have | d[0].permitted | d[1].permitted | d[0].inheritable | d[1].inheritable))
+	if (capng_have_capabilities(CAPNG_SELECT_CAPS) == CAPNG_NONE)
 		return 0;
 	for (unsigned i = 0; directfs && i < sizeof(file_caps) / sizeof(file_caps[0]); i++)
-		keep |= 1UL << file_caps[i];
+		keep[file_caps[i]] = capng_have_capability(CAPNG_EFFECTIVE, file_caps[i]);
 	for (unsigned i = 0; host_network && i < sizeof(net_caps) / sizeof(net_caps[0]); i++)
-		keep |= 1UL << net_caps[i];
-	keep &= have;
-	/* EINVAL: the kernel knows no more. */
-	for (unsigned c = 0; have & 1UL << CAP_SETPCAP && !prctl(PR_CAPBSET_DROP, c, 0, 0, 0); c++)
-		;
-	d[0] = (struct __user_cap_data_struct){ .effective = (uint32_t)keep, .permitted = (uint32_t)keep };
-	d[1] = (struct __user_cap_data_struct){ .effective = keep >> 32, .permitted = keep >> 32 };
-	if ((have & 1UL << CAP_SETPCAP && errno != EINVAL) || syscall(SYS_capset, &h, d)) {
-		vmm_log(LOG_ERR, "cannot drop capabilities: %s", strerror(errno));
+		keep[net_caps[i]] = capng_have_capability(CAPNG_EFFECTIVE, net_caps[i]);
+	which = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP) ? CAPNG_SELECT_BOTH : CAPNG_SELECT_CAPS;
+	capng_clear(which);
+	for (unsigned c = 0; c <= CAP_LAST_CAP; c++)
+		if (keep[c])
+			capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, c);
+	if (capng_apply(which)) {
+		vmm_log(LOG_ERR, "cannot drop capabilities");
 		return -EPERM;
 	}
 	return 0;
