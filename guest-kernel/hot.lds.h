@@ -9,17 +9,17 @@
 
 #define HOT_TEXT \
 	/* Traps and system calls */ \
-	*(.text.syscall_dispatch .text.syscall_dispatch.* .text.clock_sched .text.clock_sched.* .text.cpu_account_span) \
-	*(.text.cpu_account_span.* .text.cpu_account_leave_slow .text.cpu_account_leave_slow.* .text.cpu_account_sync) \
+	*(.text.clock_sched .text.clock_sched.* .text.cpu_account_span) \
+	*(.text.cpu_account_span.* .text.cpu_account_enter_slow .text.cpu_account_leave_slow .text.cpu_account_sync) \
 	*(.text.cpu_account_sync.* .text.hostcall .text.hostcall.* .text.this_vcpu .text.this_vcpu.* .text.memcpy) \
 	*(.text.memcpy.* .text.memset .text.memset.*) \
 	/* the scheduler */ \
-	*(.text.sched_before_user .text.sched_before_user.* .text.sched_after_user .text.sched_after_user.* .text.schedule) \
+	*(.text.sched_before_user .text.sched_before_user.* .text.sched_handle_kick .text.schedule) \
 	*(.text.schedule.* .text.finish_switch .text.finish_switch.* .text.account_leave .text.account_leave.*) \
 	*(.text.update_vruntime .text.update_vruntime.* .text.sched_load_update .text.sched_load_update.*) \
-	*(.text.arch_switch_context .text.arch_switch_context.* .text.timers_next .text.timers_next.*) \
+	*(.text.arch_switch_context .text.arch_switch_context.*) \
 	*(.text.sched_timer_promise .text.sched_timer_promise.*) \
-	*(.text.unlikely.take_over .text.ring0_use_root .text.ring0_use_root.* .text.ring0_fpu_switch .text.ring0_fpu_switch.*) \
+	*(.text.take_over .text.ring0_use_root .text.ring0_use_root.* .text.ring0_fpu_switch .text.ring0_fpu_switch.*) \
 	*(.text.ring0_segments_load .text.ring0_segments_save) \
 	/* wake-ups */ \
 	*(.text.wake_up_nr .text.wake_up_nr.* .text.waiter_wake_task .text.waiter_wake_task.* .text.task_wake_state) \
@@ -57,8 +57,8 @@
 	*(.text.append .text.append.* .text.merge .text.merge.*)
 
 #define HOT_DATA \
-	*(.data.quick_ns .data.sched .data.timers .data.container0) \
-	*(.bss.boot .bss.boot_rq .bss.clock .bss.nr_marks .bss.user_passages) \
+	*(.data.quick_ns .data.sched .data.timers_earliest .data.container0) \
+	*(.bss.boot .bss.boot_rq .bss.clock .bss.nr_marks) \
 	*(.data.rel.ro.local.pipe_ops .data.rel.ro.syscall_table)
 
 #endif

@@ -151,7 +151,7 @@ static void account_timers(struct task *t, bool kicked)
 static inline bool is_restart(uint64_t rax) { return rax - (uint64_t)-ERESTART_RESTARTBLOCK <= ERESTART_RESTARTBLOCK - ERESTARTSYS; }
 
 /* The long way to ring 3: everything that must be done before, until nothing is left to do. */
-static NOINLINE void prepare_user(struct task *t)
+static NOINLINE HOT_PATH void prepare_user(struct task *t)
 {
 	account_timers(t, false);
 	for (;;) {
@@ -176,7 +176,7 @@ static inline bool is_ready(struct task *t, const struct rq *rq)
 	       !t->sched.stamped && sched_is_ready(rq, t);
 }
 
-static NOINLINE void other_trap(struct task *t, int64_t err)
+static NOINLINE HOT_PATH void other_trap(struct task *t, int64_t err)
 {
 	bool kicked = !err && t->uc.trap_kind == TRAP_KICK;
 

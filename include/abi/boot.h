@@ -79,14 +79,12 @@ struct user_context {
  * host placement. */
 typedef int64_t (*hostcall_fn)(struct vcpu *v, uint64_t nr, const uint64_t args[6]);
 /* run_user: enter ring 3 with uc and return at the next trap, described in uc. Before ring 3 it has a full memory barrier and
- * looks at kick_pending after it. Saves the FPU state of whatever
- * other context was live on this vCPU and loads uc's when uc->fpu_cpu != v->id. Returns 0 or -errno (the platform
- * failed: the task is killed with SIGSEGV and the reason logged). */
+ * looks at kick_pending after it. Saves the FPU state of whatever other context was live on this vCPU and loads uc's when
+ * uc->fpu_cpu != v->id. Returns 0 or -errno (the platform failed: the task is killed with SIGSEGV and the reason logged). */
 typedef int64_t (*run_user_fn)(struct vcpu *v, struct user_context *uc);
 /* fpu_save: if the FPU state of the context uc is live on this vCPU, store it into uc->fpu (and what goes with it) and set
- * fpu_cpu = -1.
- * Where fpu_cpu is -1 already, the host only forgets the context: what its registers hold of it is not wanted. Called by
- * the owner's vCPU only. */
+ * fpu_cpu = -1. Where fpu_cpu is -1 already, the host only forgets the context: what its registers hold of it is not wanted.
+ * Called by the owner's vCPU only. */
 typedef int64_t (*fpu_save_fn)(struct vcpu *v, struct user_context *uc);
 
 /* A deadline is kept at most so much later than stated. Only one that is earlier than watch_at by more needs WATCH. */
