@@ -1,168 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The ptrace platform without a Sentry: RAM and page tables are made here, little programs run in ring 3, and every trap
- * is checked against what the CPU would have reported.
+ * The ptrace platform without a Sentry: RAM and page tables are made here (ptrace_machine.c), little programs run in ring 3,
+ * and every trap is checked against what the CPU would have reported.
  */
-#include <errno.h>
+#include "ptrace_machine.h"
+
 #include <pthread.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
-
-#include <cmocka.h>
-
-#include "platform.h"
-
-#define RAM_SIZE RAM_CHUNK_SIZE
-#define P 1UL
-#define W 2UL
-#define U 4UL
-#define NX (1UL << 63)
-
-static const struct platform_ops *ops = &platform_ptrace;
-static struct platform_info info;
-static int ram_fd, file_fd;
-static uint64_t next_pa = BOOT_RESERVED_END;
-bool vmm_debug;
-
-void vmm_log(int level, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	fputc('\n', stderr);
-}
-
-int vmm_memory_backing(uint64_t pa, int *fd, uint64_t *offset, uint64_t *len, int *prot)
-{
-	if (pa < RAM_SIZE) {
-		*fd = ram_fd;
-		*offset = pa;
-		*len = RAM_SIZE - pa;
-	} else if (pa >= FILEWIN_PA && pa < FILEWIN_PA + FILEWIN_SLOT_SIZE) {
-		*fd = file_fd;
-		*offset = pa - FILEWIN_PA;
-		*len = FILEWIN_SLOT_SIZE - (pa - FILEWIN_PA);
-	} else {
-		return -EFAULT;
-	}
-	*prot = PROT_READ | PROT_WRITE | PROT_EXEC;
-	return 0;
-}
-
-static void *ram(uint64_t pa) { return (void *)(DIRECT_BASE + pa); }
-
-static uint64_t pages_new(uint64_t bytes)
-{
-	return __atomic_fetch_add(&next_pa, (bytes + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1), __ATOMIC_RELAXED);
-}
-
-static uint64_t page_new(void)
-{
-	uint64_t pa = pages_new(PAGE_SIZE);
-
-	memset(ram(pa), 0, PAGE_SIZE);
-	return pa;
-}
-
-static uint64_t *pte_of(uint64_t cr3, uint64_t va)
-{
-	uint64_t *table = ram(cr3);
-
-	for (int shift = 39; shift > 12; shift -= 9) {
-		uint64_t *e = &table[va >> shift & 511];
-
-		if (!*e)
-			*e = page_new() | P | W | U;
-		table = ram(*e & 0x000ffffffffff000UL);
-	}
-	return &table[va >> 12 & 511];
-}
-
-/* ---- a vCPU with one task ---- */
-struct cpu {
-	struct vcpu *v;
-	struct platform_vcpu *pv;
-};
-
-static struct cpu cpu0;
-static __thread struct platform_vcpu *own; /* of the thread's vCPU */
-
-/* Kicks, and the platform's own timer. */
-static void on_kick(int sig)
-{
-	if (own)
-		ops->vcpu_signal(own);
-}
-
-static struct cpu cpu_new(unsigned id)
-{
-	struct cpu c = {.v = ram(BOOT_VCPU_PA + id * PAGE_SIZE)};
-
-	c.v->id = id;
-	assert_int_equal(ops->vcpu_init(id, c.v, &c.pv), 0);
-	return c;
-}
-
-#define CODE 0x400000UL
-#define DATA 0x7ff000000000UL
-
-struct space {
-	uint64_t cr3, code_pa;
-};
-
-static struct space space_new(void)
-{
-	struct space s;
-
-	s.cr3 = page_new();
-	s.code_pa = page_new();
-	*pte_of(s.cr3, CODE) = s.code_pa | P | U;
-	assert_int_equal(ops->as_create(s.cr3), 0);
-	return s;
-}
-
-static struct user_context *task_new(const struct space *s)
-{
-	struct user_context *uc = ram(page_new());
-	uint64_t fpu = pages_new(info.fpu_size);
-
-	*(uint16_t *)ram(fpu) = 0x37f;
-	*(uint32_t *)((char *)ram(fpu) + 24) = 0x1f80;
-	uc->cr3 = s->cr3;
-	uc->fpu = (uint64_t)ram(fpu);
-	uc->fpu_size = info.fpu_size;
-	uc->fpu_cpu = -1;
-	uc->regs.rip = CODE;
-	uc->regs.cs = 0x33;
-	uc->regs.ss = 0x2b;
-	uc->regs.rflags = 0x202;
-	return uc;
-}
-
-static void code(const struct space *s, const void *bytes, size_t n) { memcpy(ram(s->code_pa), bytes, n); }
-#define CODE_BYTES(s, ...) code(s, (const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__}))
-
-static int run(struct user_context *uc) { return ops->run_user(cpu0.pv, uc); }
-
-static void flush(uint64_t cr3, uint64_t start, uint64_t len)
-{
-	struct hc_flush f = {.nranges = 1, .range = {{start, start + len}}};
-
-	assert_int_equal(ops->as_flush(cpu0.pv, cr3, &f), 0);
-}
-
-/* ---- tests ---- */
 
 static void test_syscall(void **state)
 {
@@ -328,7 +178,7 @@ static void test_file_window(void **state)
 	struct user_context *uc = task_new(&s);
 	uint64_t value = 4711;
 
-	assert_int_equal(pwrite(file_fd, &value, 8, 0), 8);
+	assert_int_equal(pwrite(window_fd, &value, 8, 0), 8);
 	CODE_BYTES(&s, 0x48, 0x8b, 0x07, 0x0f, 0x05);
 	uc->regs.rdi = DATA;
 	*pte_of(s.cr3, DATA) = FILEWIN_PA | P | U | NX;
@@ -437,7 +287,7 @@ static void *reader(void *arg)
 	struct cpu c = cpu_new(1);
 	struct user_context *uc = task_new(&shared);
 
-	own = c.pv;
+	own_vcpu = c.pv;
 	while (!__atomic_load_n(&stop_reader, __ATOMIC_ACQUIRE)) {
 		uint64_t least = __atomic_load_n(&floor_value, __ATOMIC_ACQUIRE);
 
@@ -562,7 +412,7 @@ static void *worker(void *arg)
 
 	/* 1: mov $100000,%ecx ; 2: dec %ecx ; jnz 2b ; syscall ; jmp 1b */
 	CODE_BYTES(&s, 0xb9, 0xa0, 0x86, 0x01, 0x00, 0xff, 0xc9, 0x75, 0xfc, 0x0f, 0x05, 0xeb, 0xf3);
-	own = c.pv;
+	own_vcpu = c.pv;
 	for (int i = 0; i < 2000; i++)
 		if (ops->run_user(c.pv, uc) || uc->trap_kind != TRAP_SYSCALL)
 			abort();
@@ -592,40 +442,6 @@ static void test_parallel(void **state)
 	    sysconf(_SC_NPROCESSORS_ONLN));
 }
 
-static int setup(void **state)
-{
-	struct platform_config cfg = {.kvm_fd = -1, .nr_vcpus = 4};
-	struct sigaction sa = {.sa_handler = on_kick, .sa_flags = SA_RESTART};
-	char name[] = "/tmp/runsc-test-XXXXXX";
-	const char *why = "";
-
-	if (platform_ptrace_probe(&why)) {
-		print_error("ptrace: %s\n", why);
-		return -1;
-	}
-	ram_fd = memfd_create("ram", MFD_CLOEXEC);
-	file_fd = mkstemp(name);
-	unlink(name);
-	if (ram_fd < 0 || file_fd < 0 || ftruncate(ram_fd, RAM_SIZE) || ftruncate(file_fd, PAGE_SIZE))
-		return -1;
-	if (mmap((void *)DIRECT_BASE, RAM_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED_NOREPLACE, ram_fd, 0) ==
-	    MAP_FAILED)
-		return -1;
-	cfg.ram_fd = ram_fd;
-	if (ops->init(&cfg, &info) || ops->add_memory(0, RAM_SIZE))
-		return -1;
-	cpu0 = cpu_new(0);
-	own = cpu0.pv;
-	sigaction(KICK_SIGNAL, &sa, NULL);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	ops->shutdown();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -635,5 +451,5 @@ int main(void)
 		cmocka_unit_test(test_parallel),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, machine_setup, machine_teardown);
 }
