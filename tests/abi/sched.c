@@ -4,6 +4,7 @@
 
 #include <sched.h>
 #include <sys/mman.h>
+#include <sys/rseq.h>
 #include <time.h>
 
 #define PATIENCE_NS 10000000000L
@@ -196,4 +197,57 @@ static void sleeper_beside_spinner(void)
 
 static void sleeper(void) { CHECK_EQ(abi_child(sleeper_beside_spinner), 0); }
 
-ABI_MAIN(ABI_TEST(woken_runs_on_one_cpu), ABI_TEST(woken_runs_on_any_cpu), ABI_TEST(slices), ABI_TEST(sleeper))
+/* A critical section (rseq(2)) that counts n down. True if it was left by its abort handler. */
+static bool section_is_aborted(volatile struct rseq *area, uint64_t n)
+{
+	uint64_t scratch;
+	bool aborted = false;
+
+	__asm__ volatile(".pushsection .data\n"
+	                 ".balign 32\n"
+	                 "9: .long 0, 0\n"
+	                 ".quad 1f, 2f - 1f, 4f\n"
+	                 ".popsection\n"
+	                 "lea 9b(%%rip), %[scratch]\n"
+	                 "mov %[scratch], %[link]\n"
+	                 "1: dec %[n]\n"
+	                 "jnz 1b\n"
+	                 "2: jmp 5f\n"
+	                 ".long %c[sig]\n"
+	                 "4: movb $1, %[aborted]\n"
+	                 "5:\n"
+	                 : [aborted] "+m"(aborted), [n] "+r"(n), [scratch] "=&r"(scratch), [link] "=m"(area->rseq_cs)
+	                 : [sig] "i"(RSEQ_SIG)
+	                 : "memory", "cc");
+	return aborted;
+}
+
+/* Preemption ends a critical section; a sleep before it changes nothing about that. */
+static void sections(void)
+{
+	volatile struct rseq *area = (volatile struct rseq *)((char *)__builtin_thread_pointer() + __rseq_offset);
+	int status;
+	pid_t pid;
+
+	if (!CHECK(__rseq_size) || !on_one_cpu())
+		_exit(1);
+	pid = fork();
+	if (!pid)
+		for (;;)
+			;
+	for (int i = 0; i < 3; i++) {
+		pause_ms(1);
+		CHECK(!section_is_aborted(area, 1));
+		CHECK(section_is_aborted(area, 20000000000UL));
+		CHECK(area->rseq_cs == 0);
+		CHECK_EQ(area->cpu_id, sched_getcpu());
+	}
+	kill(pid, SIGKILL);
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	_exit(abi_failures != 0);
+}
+
+static void critical_sections(void) { CHECK_EQ(abi_child(sections), 0); }
+
+ABI_MAIN(ABI_TEST(woken_runs_on_one_cpu), ABI_TEST(woken_runs_on_any_cpu), ABI_TEST(slices), ABI_TEST(sleeper),
+    ABI_TEST(critical_sections))
