@@ -69,6 +69,16 @@ int kvm_vm_add_memory(uint64_t pa, uint64_t len)
 	return rc;
 }
 
+/* A hypercall of the other vendor's CPUs is an unknown instruction, as without KVM: by default KVM writes its own into the
+ * program, in the program's name. Before Linux 5.19 it cannot be told. */
+static void leave_programs_alone(void)
+{
+	struct kvm_enable_cap quirks = { .cap = KVM_CAP_DISABLE_QUIRKS2, .args = { KVM_X86_QUIRK_FIX_HYPERCALL_INSN } };
+
+	if (ioctl(kvm.vm_fd, KVM_ENABLE_CAP, &quirks) && vmm_debug)
+		vmm_log(LOG_DEBUG, "kvm: no KVM_X86_QUIRK_FIX_HYPERCALL_INSN");
+}
+
 int kvm_vm_create(int kvm_fd)
 {
 	kvm.kvm_fd = kvm_fd;
@@ -81,6 +91,7 @@ int kvm_vm_create(int kvm_fd)
 		vmm_log(LOG_ERR, "kvm: KVM_CREATE_VM: %s", strerror(errno));
 		return err;
 	}
+	leave_programs_alone();
 	kvm.run_size = ioctl(kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
 	if (kvm.run_size < (int)sizeof(struct kvm_run))
 		return -EINVAL;
