@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The CPU's extended state: all vector and mask registers across system calls, switches between tasks, and signals; frames that hold
- * it; what CPUID and XGETBV say of it. */
+/* The CPU's extended state: all vector and mask registers across system calls, switches between tasks, and signals; frames that
+ * hold it; what CPUID and XGETBV say of it. */
 #include "abi.h"
 
 #include <cpuid.h>
@@ -58,9 +58,11 @@ static unsigned width(int lvl) { return lvl == AVX512 ? 64 : lvl == AVX ? 32 : 1
 
 /* Loads all registers, makes a system call with up to two arguments, stores all registers. */
 #define THROUGH(load, store) \
-	__asm__ volatile(load "syscall\n" store : "+a"(r) : [in] "r"(in), [out] "r"(out), "D"(a0), "S"(a1) : "rcx", "r11", "memory", \
-			 "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", \
-			 "xmm13", "xmm14", "xmm15")
+	__asm__ volatile(load "syscall\n" store \
+			 : "+a"(r) \
+			 : [in] "r"(in), [out] "r"(out), "D"(a0), "S"(a1) \
+			 : "rcx", "r11", "memory", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", \
+			   "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15")
 static long through_call(int lvl, const struct image *in, struct image *out, long nr, long a0, long a1)
 {
 	long r = nr;

@@ -17,10 +17,11 @@
 static const struct {
 	uint32_t function, index;
 } leaves[] = {
-	{ 0, 0 }, { 1, 0 }, { 2, 0 }, { 4, 0 }, { 4, 1 }, { 5, 0 }, { 6, 0 }, { 7, 0 }, { 7, 1 }, { 7, 2 }, { 7, 3 }, { 0xa, 0 },
+	{ 0, 0 }, { 1, 0 }, { 2, 0 }, { 4, 0 }, { 4, 1 }, { 5, 0 }, { 6, 0 }, { 7, 0 }, { 7, 1 }, { 7, 2 }, { 7, 3 },
+	{ 0xa, 0 },
 	{ 0xb, 0 }, { 0xb, 1 }, { 0xd, 0 }, { 0xd, 1 }, { 0xd, 2 }, { 0xd, 3 }, { 0xd, 5 }, { 0xd, 6 }, { 0xd, 7 }, { 0xd, 9 },
-	{ 0xd, 11 }, { 0xd, 17 }, { 0xd, 18 }, { 0xd, 19 }, { 0x12, 0 }, { 0x12, 1 }, { 0x14, 0 }, { 0x19, 0 }, { 0x1d, 0 }, { 0x1d, 1 },
-	{ 0x1e, 0 }, { 0x1f, 0 }, { 0x24, 0 }, { 0x99, 0 }, { 0x40000000, 0 }, { 0x40000001, 0 }, { 0x80000000, 0 }, { 0x80000001, 0 },
+	{ 0xd, 11 }, { 0xd, 17 }, { 0xd, 18 }, { 0xd, 19 }, { 0x12, 0 }, { 0x12, 1 }, { 0x14, 0 }, { 0x19, 0 }, { 0x1d, 0 },
+	{ 0x1d, 1 }, { 0x1e, 0 }, { 0x1f, 0 }, { 0x24, 0 }, { 0x99, 0 }, { 0x40000000, 0 }, { 0x40000001, 0 }, { 0x80000000, 0 }, { 0x80000001, 0 },
 	{ 0x80000008, 0 }, { 0x8000000a, 0 }, { 0x8000001e, 0 }, { 0x8000001f, 0 }, { 0x80000021, 0 }, { 0x80000022, 0 },
 	{ 0xc0000001, 0 },
 };
@@ -44,8 +45,8 @@ static int make(void **state)
 		return -1;
 	cpuid->nent = LEAVES;
 	for (unsigned i = 0; i < LEAVES; i++)
-		cpuid->entries[i] = (struct kvm_cpuid_entry2){ .function = leaves[i].function, .index = leaves[i].index, .eax = ~0u,
-			.ebx = ~0u, .ecx = ~0u, .edx = ~0u };
+		cpuid->entries[i] = (struct kvm_cpuid_entry2){ .function = leaves[i].function, .index = leaves[i].index,
+			.eax = ~0u, .ebx = ~0u, .ecx = ~0u, .edx = ~0u };
 	kvm_cpu_policy_apply(cpuid, XCR0, SIZE);
 	return 0;
 }
