@@ -154,9 +154,9 @@ ssize_t_ tcp_sendmsg(struct socket *s, struct sock_msg *m);
 ssize_t_ tcp_recvmsg(struct socket *s, struct sock_msg *m);
 uint32_t tcp_poll(struct socket *s, struct file *f, struct poll_table *pt);
 int64_t tcp_ioctl(struct socket *s, uint32_t cmd, uint64_t arg);
-/* tcp.c: the peer with a reference, or NULL; the connection of u is broken. */
+/* tcp.c: the peer with a reference, or NULL; the connection of u with peer is broken, if it has it still. */
 struct inet_sock *tcp_peer_get(struct inet_sock *u);
-void tcp_reset(struct inet_sock *u, int err);
+void tcp_reset(struct inet_sock *u, const struct inet_sock *peer, int err);
 #define TCP_ALL_EVENTS (EPOLLIN | EPOLLRDNORM | EPOLLOUT | EPOLLWRNORM | EPOLLHUP | EPOLLERR | EPOLLRDHUP)
 
 extern const struct socket_ops tcp_ops, udp_ops;

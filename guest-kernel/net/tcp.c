@@ -25,11 +25,11 @@ struct inet_sock *tcp_peer_get(struct inet_sock *u)
 	return p;
 }
 
-/* The connection of u is broken. */
-void tcp_reset(struct inet_sock *u, int err)
+/* The connection of u with peer is broken. */
+void tcp_reset(struct inet_sock *u, const struct inet_sock *peer, int err)
 {
 	spin_lock(&u->lock);
-	if (u->state == INET_CONNECTED || u->state == INET_CONNECTING) {
+	if (u->peer == peer && (u->state == INET_CONNECTED || u->state == INET_CONNECTING)) {
 		WRITE_ONCE(u->s.error, err);
 		u->state = INET_CLOSED;
 		u->fin = true;
@@ -39,11 +39,12 @@ void tcp_reset(struct inet_sock *u, int err)
 	wake_up_poll(&u->wait, TCP_ALL_EVENTS);
 }
 
-/* u sends no more. */
-static void send_fin(struct inet_sock *p)
+/* u sends no more to p. */
+static void send_fin(struct inet_sock *p, const struct inet_sock *u)
 {
 	spin_lock(&p->lock);
-	p->fin = true;
+	if (p->peer == u)
+		p->fin = true;
 	spin_unlock(&p->lock);
 	wake_up_poll(&p->wait, TCP_ALL_EVENTS);
 }
@@ -79,10 +80,43 @@ static void disconnect(struct inet_sock *u, bool hard)
 	if (!p)
 		return;
 	if (hard)
-		tcp_reset(p, -ECONNRESET);
+		tcp_reset(p, u, -ECONNRESET);
 	else
-		send_fin(p);
+		send_fin(p, u);
 	inet_put(p);
+}
+
+/* What came by the connection that u has left. */
+static void drop_queue(struct inet_sock *u)
+{
+	struct list_node queue = LIST_INIT(queue);
+	mutex_lock(&u->recv_lock);
+	spin_lock(&u->lock);
+	while (!list_empty(&u->queue))
+		list_move_tail(u->queue.next, &queue);
+	u->queued = u->charge = 0;
+	u->mark = NULL;
+	u->urgent_new = false;
+	u->fin = false;
+	u->shutdown = 0;
+	spin_unlock(&u->lock);
+	mutex_unlock(&u->recv_lock);
+	while (!list_empty(&queue)) {
+		struct inet_pkt *k = list_first(&queue, struct inet_pkt, link);
+		list_del(&k->link);
+		kfree(k);
+	}
+}
+
+/* connect(2) to AF_UNSPEC: u is as new, but for the name that bind(2) gave it. */
+static void start_over(struct inet_sock *u)
+{
+	inet_stop_listen(u);
+	drop_backlog(u);
+	disconnect(u, true);
+	drop_queue(u);
+	inet_bind_revert(u);
+	wake_up_poll(&u->wait, TCP_ALL_EVENTS);
 }
 
 static void tcp_release(struct socket *s)
@@ -118,7 +152,7 @@ static int tcp_shutdown(struct socket *s, int how)
 	} else if (bits & SEND_SHUT) {
 		struct inet_sock *p = tcp_peer_get(u);
 		if (p) {
-			send_fin(p);
+			send_fin(p, u);
 			inet_put(p);
 		}
 	}
@@ -157,49 +191,80 @@ static struct inet_sock *make_server(struct inet_sock *u, struct inet_sock *l, s
 	return c;
 }
 
-/* u, CONNECTING, meets listener l: 0, -EAGAIN while the backlog is full, -ECONNREFUSED. */
+/* u, CONNECTING, has c at the other end; not if another thread has disconnected it. */
+static bool take_peer(struct inet_sock *u, struct inet_sock *c, struct inet_name to)
+{
+	struct inet_sock *old = NULL;
+	spin_lock(&u->lock);
+	bool mine = u->state == INET_CONNECTING;
+	if (mine) {
+		old = u->peer; /* of a connection that was reset */
+		inet_get(c);
+		u->peer = c;
+		u->remote = to;
+	}
+	spin_unlock(&u->lock);
+	if (old)
+		inet_put(old);
+	return mine;
+}
+
+/* c stands in the backlog of l, which has its reference then: 0, -EAGAIN while it is full, -ECONNREFUSED. */
+static int queue_up(struct inet_sock *c, struct inet_sock *l, bool squeeze)
+{
+	int err = 0;
+	spin_lock(&l->lock);
+	if (l->state != INET_LISTENING) {
+		err = -ECONNREFUSED;
+	} else if (l->nbacklog > l->max_backlog && !(squeeze && l->nbacklog < SOMAXCONN)) {
+		err = -EAGAIN;
+	} else {
+		list_add_tail(&c->backlog_link, &l->backlog);
+		l->nbacklog++;
+	}
+	spin_unlock(&l->lock);
+	return err;
+}
+
+/* c was made for u in vain. */
+static void discard(struct inet_sock *c)
+{
+	spin_lock(&c->lock);
+	struct inet_sock *u = c->peer;
+	c->peer = NULL;
+	spin_unlock(&c->lock);
+	inet_put(u);
+	tcp_release(&c->s);
+}
+
+/* u, CONNECTING, meets listener l: 0, -EAGAIN while the backlog is full, -ECONNREFUSED, -ECONNRESET if another thread
+ * disconnects u meanwhile. */
 static int join(struct inet_sock *u, struct inet_sock *l, struct inet_name to, bool squeeze)
 {
 	struct inet_sock *c = make_server(u, l, to);
 	if (!c)
 		return -ENOMEM;
+	inet_get(c); /* until the end, whoever accepts and closes it */
+	int err = take_peer(u, c, to) ? queue_up(c, l, squeeze) : -ECONNRESET;
 	spin_lock(&u->lock);
-	u->peer = c; /* takes over one reference; the other is the backlog's */
-	inet_get(c);
-	u->remote = to;
-	spin_unlock(&u->lock);
-	int err = 0;
-	spin_lock(&l->lock);
-	if (l->state != INET_LISTENING)
-		err = -ECONNREFUSED;
-	else if (l->nbacklog > l->max_backlog && !(squeeze && l->nbacklog < SOMAXCONN))
-		err = -EAGAIN;
-	else {
-		list_add_tail(&c->backlog_link, &l->backlog);
-		l->nbacklog++;
-	}
-	spin_unlock(&l->lock);
-	spin_lock(&u->lock);
-	if (err) {
+	bool ours = u->peer == c;
+	if (err && ours) {
 		u->peer = NULL;
-	} else if (u->state == INET_CONNECTING) {
+	} else if (ours && u->state == INET_CONNECTING) {
 		u->state = INET_CONNECTED;
 		u->s.sndbuf = MAX(u->s.sndbuf, SNDBUF_CONNECTED);
 	}
 	spin_unlock(&u->lock);
 	if (err) {
-		inet_put(c);
-		spin_lock(&c->lock);
-		struct inet_sock *back = c->peer;
-		c->peer = NULL;
-		spin_unlock(&c->lock);
-		inet_put(back);
-		tcp_release(&c->s);
+		if (ours)
+			inet_put(c); /* u's */
+		discard(c);
 	} else {
 		wake_up_poll(&l->wait, EPOLLIN | EPOLLRDNORM);
 		wake_up_poll(&u->wait, EPOLLOUT | EPOLLWRNORM);
 	}
-	return err;
+	inet_put(c);
+	return err || ours ? err : -ECONNRESET;
 }
 
 static int meet(struct inet_sock *u, struct inet_name to, bool wait)
@@ -249,8 +314,7 @@ static int tcp_connect(struct socket *s, const struct sockaddr_buf *addr, uint32
 	struct inet_name to;
 	bool wait = !(flags & MSG_DONTWAIT);
 	if (addr->family == AF_UNSPEC) {
-		disconnect(u, true);
-		inet_bind_revert(u);
+		start_over(u);
 		return 0;
 	}
 	int err = inet_name_in(u, addr, &to, false);

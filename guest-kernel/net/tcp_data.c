@@ -22,7 +22,8 @@ static bool has_room(const struct inet_sock *u, const struct inet_sock *p)
 
 static bool send_ready(struct inet_sock *u, struct inet_sock *p)
 {
-	return has_room(u, p) || READ_ONCE(p->dead) || READ_ONCE(u->s.error) || READ_ONCE(u->shutdown) & SEND_SHUT;
+	return has_room(u, p) || READ_ONCE(p->dead) || READ_ONCE(u->s.error) || READ_ONCE(u->shutdown) & SEND_SHUT ||
+	       READ_ONCE(u->peer) != p;
 }
 
 /* Why nothing can be sent: 0, or an error. */
@@ -38,11 +39,11 @@ static int send_error(struct inet_sock *u)
 	return err;
 }
 
-/* Bytes for a reader who is gone: they are lost, and the answer is a reset. */
-static bool deliver(struct inet_sock *p, struct inet_pkt *k)
+/* Bytes of u for a reader who is gone, or has another connection now: they are lost, and the answer is a reset. */
+static bool deliver(const struct inet_sock *u, struct inet_sock *p, struct inet_pkt *k)
 {
 	spin_lock(&p->lock);
-	bool gone = p->dead;
+	bool gone = p->dead || p->peer != u;
 	bool urgent = k->urgent;
 	if (!gone) {
 		list_add_tail(&k->link, &p->queue);
@@ -95,8 +96,8 @@ ssize_t_ tcp_sendmsg(struct socket *s, struct sock_msg *m)
 		}
 		k->urgent = urgent;
 		done += (ssize_t_)n;
-		if (!deliver(p, k)) {
-			tcp_reset(u, u->fin ? -EPIPE : -ECONNRESET);
+		if (!deliver(u, p, k)) {
+			tcp_reset(u, p, u->fin ? -EPIPE : -ECONNRESET);
 			break;
 		}
 	}

@@ -6,6 +6,8 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -269,5 +271,75 @@ static void options(void)
 	close(fd);
 }
 
-ABI_MAIN(ABI_TEST(talk), ABI_TEST(ends), ABI_TEST(refused), ABI_TEST(nonblocking), ABI_TEST(ports), ABI_TEST(datagrams),
+static const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+
+/* A socket that left a connection by connect(2) to AF_UNSPEC has nothing of it: neither its bytes nor its end. */
+static void disconnects(void)
+{
+	int fd[2], l = listener(), c, s;
+	struct sockaddr_in a = at(port_of(l));
+	char buf[16];
+
+	pair(fd);
+	CHECK_EQ(send(fd[1], "old", 3, 0), 3);
+	CHECK_EVENTS(fd[0], POLLIN | POLLOUT);
+	CHECK_EQ(connect(fd[0], &nobody, sizeof(nobody)), 0);
+	CHECK_EQ(recv(fd[0], buf, sizeof(buf), MSG_DONTWAIT), -1); /* ECONNRESET once, then ENOTCONN */
+	CHECK_EQ(settled(fd[1], POLLHUP, POLLHUP) & POLLHUP, POLLHUP);
+	CHECK_EQ(connect(fd[0], (void *)&a, sizeof(a)), 0);
+	s = accept(l, NULL, NULL);
+	CHECK(s >= 0);
+	CHECK_ERRNO(send(fd[1], "stray", 5, MSG_NOSIGNAL), ECONNRESET);
+	close(fd[1]);
+	CHECK_EQ(send(s, "new", 3, 0), 3);
+	CHECK_EQ(recv(fd[0], buf, sizeof(buf), 0), 3);
+	CHECK(!memcmp(buf, "new", 3));
+	CHECK_ERRNO(recv(fd[0], buf, sizeof(buf), MSG_DONTWAIT), EAGAIN);
+	close(fd[0]);
+	close(s);
+	/* A listener that does: those who wait in its backlog are told. */
+	c = socket(AF_INET, SOCK_STREAM, 0);
+	CHECK_EQ(connect(c, (void *)&a, sizeof(a)), 0);
+	CHECK_EQ(connect(l, &nobody, sizeof(nobody)), 0);
+	CHECK_ERRNO(accept(l, NULL, NULL), EINVAL);
+	CHECK_EQ(settled(c, POLLHUP, POLLHUP) & POLLHUP, POLLHUP);
+	CHECK_ERRNO(recv(c, buf, sizeof(buf), MSG_DONTWAIT), ECONNRESET);
+	close(c);
+	close(l);
+}
+
+static atomic_bool racing;
+
+static void *disconnect_always(void *fd)
+{
+	while (racing)
+		connect((int)(intptr_t)fd, &nobody, sizeof(nobody));
+	return NULL;
+}
+
+/* One thread connects, another one disconnects, while the backlog comes and goes. */
+static void disconnects_meanwhile(void)
+{
+	int l = listener(), c = socket(AF_INET, SOCK_STREAM, 0), s;
+	struct sockaddr_in a = at(port_of(l));
+	pthread_t t;
+
+	listen(l, 0);
+	fcntl(l, F_SETFL, O_NONBLOCK);
+	fcntl(c, F_SETFL, O_NONBLOCK);
+	racing = true;
+	REQUIRE(!pthread_create(&t, NULL, disconnect_always, (void *)(intptr_t)c));
+	for (int i = 0; i < 2000; i++) {
+		connect(c, (void *)&a, sizeof(a));
+		s = i % 3 ? accept(l, NULL, NULL) : -1;
+		if (s >= 0)
+			close(s);
+	}
+	racing = false;
+	pthread_join(t, NULL);
+	close(c);
+	close(l);
+}
+
+ABI_MAIN(ABI_TEST(talk), ABI_TEST(ends), ABI_TEST(disconnects), ABI_TEST(disconnects_meanwhile), ABI_TEST(refused), ABI_TEST(nonblocking), ABI_TEST(ports), ABI_TEST(datagrams),
     ABI_TEST(options))
