@@ -213,7 +213,7 @@ void epoll_file_release(struct file *f)
 	}
 }
 
-int epoll_insert(struct eventpoll *ep, struct file *f, int fd, const struct epoll_event *ev)
+int epoll_insert(struct eventpoll *ep, struct file *f, int fd, const struct epoll_event *ev, bool nesting)
 {
 	struct epitem *it = kzalloc(sizeof(*it));
 	struct ep_register reg = {.pt = {.queue = ep_queue}};
@@ -228,6 +228,10 @@ int epoll_insert(struct eventpoll *ep, struct file *f, int fd, const struct epol
 	it->fd = fd;
 	it->event = *ev;
 	ep_link(ep, it);
+	if (nesting && !epoll_check_paths(f)) {
+		epoll_remove(ep, it);
+		return -EINVAL;
+	}
 	reg.item = it;
 	revents = epoll_item_poll(it, &reg.pt);
 	if (reg.err) {

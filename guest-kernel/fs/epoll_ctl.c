@@ -1,16 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
-/* epoll_ctl(2), and how deep epoll files may watch each other. Locks: see epoll.c. */
+/*
+ * epoll_ctl(2), and how epoll files may watch each other. Locks: see epoll.c.
+ *
+ * An event goes up every path of sets that watch each other. As Linux does, we bound the length of paths and, for each
+ * file that is no epoll file, their number: or a few sets could make one wake-up cost any amount of time.
+ */
 #include "fs/epoll_impl.h"
 
 #include "syscall/syscall.h"
+#include "task/sched.h"
 
 #define EP_MAX_NESTS 4
+#define EP_MAX_PATH (EP_MAX_NESTS + 1)
 #define EP_EXCLUSIVE_OK \
 	(EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE)
 
 static struct mutex tree_mutex = MUTEX_INIT(tree_mutex);
+/* The walk under way, for eventpoll.walk: a set is visited once, however many paths lead to it. tree_mutex. */
+static uint64_t walk;
 
-/* ---- nesting ---- */
+/* ---- nesting; tree_mutex is held ---- */
 
 /* Levels of epoll files below and including ep, or -ELOOP when target is among them or it goes too deep. */
 static int depth_below(struct eventpoll *ep, const struct eventpoll *target, int level)
@@ -19,6 +28,8 @@ static int depth_below(struct eventpoll *ep, const struct eventpoll *target, int
 
 	if (ep == target || level > EP_MAX_NESTS)
 		return -ELOOP;
+	if (ep->walk == walk)
+		return ep->depth;
 	mutex_lock(&ep->mtx);
 	for (struct rb_node *n = rb_first(&ep->items); n; n = rb_next(n)) {
 		struct epitem *it = rb_entry(n, struct epitem, node);
@@ -34,7 +45,11 @@ static int depth_below(struct eventpoll *ep, const struct eventpoll *target, int
 		deepest = MAX(deepest, d);
 	}
 	mutex_unlock(&ep->mtx);
-	return deepest < 0 ? deepest : deepest + 1;
+	if (deepest < 0)
+		return deepest;
+	ep->walk = walk;
+	ep->depth = deepest + 1;
+	return ep->depth;
 }
 
 /* Levels of epoll files that watch ep, directly or not. Caller holds epoll_links_lock. */
@@ -45,27 +60,97 @@ static int depth_above(struct eventpoll *ep, int level)
 
 	if (level > EP_MAX_NESTS)
 		return level;
+	if (ep->walk == walk)
+		return ep->depth;
 	list_for_each_entry(it, &ep->file->epoll_links, file_link)
 		deepest = MAX(deepest, depth_above(it->ep, level + 1) + 1);
+	ep->walk = walk;
+	ep->depth = deepest;
 	return deepest;
 }
 
-/* May ep watch inner? Caller holds tree_mutex. */
+/* May ep watch inner? */
 static int check_nesting(struct eventpoll *ep, struct eventpoll *inner)
 {
-	int below = depth_below(inner, ep, 0), above;
+	int below, above;
 
+	walk++;
+	below = depth_below(inner, ep, 0);
 	if (below < 0)
 		return below;
+	walk++;
 	spin_lock(&epoll_links_lock);
 	above = depth_above(ep, 0);
 	spin_unlock(&epoll_links_lock);
 	return below + above > EP_MAX_NESTS ? -ELOOP : 0;
 }
 
+/*
+ * Counts the paths up from f by their length, and stops at the first too many: every step is part of a path that
+ * counts, so the limits bound the work, too. Caller holds epoll_links_lock.
+ */
+static bool count_paths(const struct file *f, int depth, uint32_t *count)
+{
+	static const uint32_t limits[EP_MAX_PATH] = {UINT32_MAX, 500, 100, 50, 10}; /* Linux's */
+	struct epitem *it;
+
+	if (depth >= EP_MAX_PATH)
+		return false;
+	list_for_each_entry(it, &f->epoll_links, file_link) {
+		if (list_empty(&it->ep->file->epoll_links)) {
+			if (++count[depth] > limits[depth])
+				return false;
+		} else if (!count_paths(it->ep->file, depth + 1, count)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool check_below(struct file *f)
+{
+	bool ok = true;
+
+	if (epoll_is(f)) {
+		struct eventpoll *ep = f->private;
+
+		if (ep->walk == walk)
+			return true;
+		ep->walk = walk;
+		mutex_lock(&ep->mtx);
+		for (struct rb_node *n = rb_first(&ep->items); n && ok; n = rb_next(n))
+			ok = check_below(rb_entry(n, struct epitem, node)->file);
+		mutex_unlock(&ep->mtx);
+	} else {
+		uint32_t count[EP_MAX_PATH] = {0};
+
+		spin_lock(&epoll_links_lock);
+		ok = count_paths(f, 0, count);
+		spin_unlock(&epoll_links_lock);
+		cond_resched();
+	}
+	return ok;
+}
+
+bool epoll_check_paths(struct file *f)
+{
+	walk++;
+	return check_below(f);
+}
+
 /* ---- epoll_ctl ---- */
 
-static int ctl_locked(struct eventpoll *ep, int op, struct file *f, int fd, struct epoll_event *ev)
+static bool is_watched(struct eventpoll *ep)
+{
+	bool watched;
+
+	spin_lock(&epoll_links_lock);
+	watched = !list_empty(&ep->file->epoll_links);
+	spin_unlock(&epoll_links_lock);
+	return watched;
+}
+
+static int ctl_locked(struct eventpoll *ep, int op, struct file *f, int fd, struct epoll_event *ev, bool nesting)
 {
 	struct epitem *it = epoll_find(ep, f, fd);
 
@@ -74,7 +159,7 @@ static int ctl_locked(struct eventpoll *ep, int op, struct file *f, int fd, stru
 		if (it)
 			return -EEXIST;
 		ev->events |= EPOLLERR | EPOLLHUP;
-		return epoll_insert(ep, f, fd, ev);
+		return epoll_insert(ep, f, fd, ev, nesting);
 	case EPOLL_CTL_DEL:
 		if (!it)
 			return -ENOENT;
@@ -111,21 +196,24 @@ static int check_ctl(struct file *epf, struct file *f, int op, const struct epol
 static int do_ctl(struct file *epf, int op, struct file *f, int fd, struct epoll_event *ev)
 {
 	struct eventpoll *ep;
-	bool nesting = op == EPOLL_CTL_ADD && epoll_is(f);
+	bool nesting;
 	int err = check_ctl(epf, f, op, ev);
 
 	if (err)
 		return err;
 	ep = epf->private;
+	mutex_lock(&ep->mtx);
+	/* Whoever makes another set watch this one links it first and then looks, under mtx, at what we have added. */
+	nesting = op == EPOLL_CTL_ADD && (epoll_is(f) || is_watched(ep));
 	if (nesting) {
-		mutex_lock(&tree_mutex);
-		err = check_nesting(ep, f->private);
-	}
-	if (!err) {
-		mutex_lock(&ep->mtx);
-		err = ctl_locked(ep, op, f, fd, ev);
 		mutex_unlock(&ep->mtx);
+		mutex_lock(&tree_mutex);
+		err = epoll_is(f) ? check_nesting(ep, f->private) : 0;
+		mutex_lock(&ep->mtx);
 	}
+	if (!err)
+		err = ctl_locked(ep, op, f, fd, ev, nesting);
+	mutex_unlock(&ep->mtx);
 	if (nesting)
 		mutex_unlock(&tree_mutex);
 	return err;

@@ -18,6 +18,8 @@ struct eventpoll {
 	struct list_node ready;   /* lock */
 	struct wait_queue wait;   /* epoll_wait */
 	struct wait_queue pollers; /* those that poll the epoll file */
+	uint64_t walk;            /* the last walk over nested sets that came here, and what */
+	int depth;                /* it found; both tree_mutex */
 };
 
 struct epitem {
@@ -57,9 +59,14 @@ void epoll_add_ready(struct epitem *it, struct list_node *list, bool first);
 /* The events that hold now, of those that the item waits for. ep->mtx is held. */
 uint32_t epoll_item_poll(struct epitem *it, struct poll_table *pt);
 
+/* Are the paths up from f, or from each file below it if it is a set, within the limits? tree_mutex is held, no mtx
+ * of f or below. */
+bool epoll_check_paths(struct file *f);
+
 /* Items of a set. ep->mtx is held. */
 struct epitem *epoll_find(struct eventpoll *ep, struct file *f, int fd);
-int epoll_insert(struct eventpoll *ep, struct file *f, int fd, const struct epoll_event *ev);
+/* nesting: tree_mutex is held, and -EINVAL says that a file would have too many paths up through nested sets. */
+int epoll_insert(struct eventpoll *ep, struct file *f, int fd, const struct epoll_event *ev, bool nesting);
 void epoll_modify(struct epitem *it, const struct epoll_event *ev);
 void epoll_remove(struct eventpoll *ep, struct epitem *it);
 

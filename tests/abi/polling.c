@@ -189,6 +189,59 @@ static void epoll_nested(void)
 	close(outer);
 }
 
+static int watch(int ep, int fd)
+{
+	struct epoll_event ev = {.events = EPOLLIN};
+
+	return epoll_ctl(ep, EPOLL_CTL_ADD, fd, &ev);
+}
+
+/* Sets may be nested five deep, and a file may be reached on ten paths of that length, fifty of one less. */
+static void epoll_paths(void)
+{
+	int chain[4], tops[52], fd = eventfd(0, 0), other = eventfd(0, 0);
+
+	for (int i = 0; i < 4; i++)
+		chain[i] = epoll_create1(0);
+	for (int i = 0; i < 52; i++)
+		tops[i] = epoll_create1(0);
+	CHECK_EQ(watch(chain[0], fd), 0);
+	for (int i = 1; i < 4; i++)
+		CHECK_EQ(watch(chain[i], chain[i - 1]), 0);
+	for (int i = 0; i < 10; i++)
+		CHECK_EQ(watch(tops[i], chain[3]), 0);
+	CHECK_ERRNO(watch(tops[10], chain[3]), EINVAL);
+	CHECK_ERRNO(watch(tops[10], tops[9]), ELOOP);
+	/* the paths of another file that goes in below are counted, too */
+	CHECK_EQ(watch(chain[0], other), 0);
+	CHECK_EQ(epoll_ctl(chain[0], EPOLL_CTL_DEL, other, NULL), 0);
+	/* a refused one is not there */
+	CHECK_EQ(epoll_ctl(tops[0], EPOLL_CTL_DEL, chain[3], NULL), 0);
+	CHECK_EQ(watch(tops[10], chain[3]), 0);
+	CHECK_ERRNO(watch(tops[0], chain[3]), EINVAL);
+	for (int i = 1; i <= 10; i++)
+		CHECK_EQ(epoll_ctl(tops[i], EPOLL_CTL_DEL, chain[3], NULL), 0);
+	close(chain[3]);
+
+	for (int i = 0; i < 50; i++)
+		CHECK_EQ(watch(tops[i], chain[2]), 0);
+	CHECK_ERRNO(watch(tops[50], chain[2]), EINVAL);
+	/* without a file below nothing can wake up, so there is no limit but for the file that comes later */
+	CHECK_EQ(epoll_ctl(chain[0], EPOLL_CTL_DEL, fd, NULL), 0);
+	CHECK_EQ(watch(tops[50], chain[2]), 0);
+	CHECK_ERRNO(watch(chain[0], fd), EINVAL);
+	CHECK_EQ(watch(chain[2], fd), 0);
+	close(tops[51]);
+	close(tops[50]);
+	CHECK_EQ(watch(chain[0], fd), 0);
+	for (int i = 0; i < 50; i++)
+		close(tops[i]);
+	for (int i = 0; i < 3; i++)
+		close(chain[i]);
+	close(fd);
+	close(other);
+}
+
 static void epoll_wakes(void)
 {
 	struct epoll_event ev = {.events = EPOLLIN}, got[4];
@@ -210,4 +263,4 @@ static void epoll_wakes(void)
 }
 
 ABI_MAIN(ABI_TEST(poll_pipe), ABI_TEST(interrupted), ABI_TEST(selecting), ABI_TEST(events), ABI_TEST(epoll_basics),
-    ABI_TEST(epoll_nested), ABI_TEST(epoll_wakes))
+    ABI_TEST(epoll_nested), ABI_TEST(epoll_paths), ABI_TEST(epoll_wakes))
