@@ -41,6 +41,7 @@ struct platform_info {
 	uint64_t kernel_pml4[16]; /* entries 208..223 of every PML4; zero where unused */
 	uint32_t fpu_size;        /* bytes of an XSAVE area in user_context.fpu */
 	uint64_t xcr0;
+	uint32_t hwcap2;          /* AT_HWCAP2 of applications (asm/hwcap2.h); FSGSBASE only if any base comes back as it was */
 	/* The TSC that ring 3 reads. The VMM sets tsc_ok before init when the host's is invariant; a platform whose
 	 * ring 3 sees another one clears it and sets tsc_why. tsc_khz: 0 if the platform does not know better than the VMM. */
 	bool tsc_ok;

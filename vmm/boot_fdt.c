@@ -95,6 +95,7 @@ static void write_machine(struct writer *w)
 	put_u32(w, "count", vmm.cfg.nr_cpus);
 	put_u32(w, "fpu-size", vmm.info.fpu_size);
 	put_u64s(w, "xcr0", &vmm.info.xcr0, 1);
+	put_u32(w, "hwcap2", vmm.info.hwcap2);
 	end(w);
 }
 

@@ -14,6 +14,7 @@ struct boot_params {
 	uint32_t nr_cpus;
 	uint32_t fpu_size;       /* bytes of every task's XSAVE area */
 	uint64_t xcr0;
+	uint32_t hwcap2;         /* AT_HWCAP2 of programs */
 	bool debug, strace;
 	bool guest_placement;
 	bool file_access_shared;

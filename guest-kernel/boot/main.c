@@ -63,6 +63,7 @@ static void read_boot_tree(void)
 	boot.nr_cpus = fdt_u32(f, cpus, "count", 1);
 	boot.fpu_size = fdt_u32(f, cpus, "fpu-size", 0);
 	boot.xcr0 = fdt_u64(f, cpus, "xcr0", 0);
+	boot.hwcap2 = fdt_u32(f, cpus, "hwcap2", 0);
 	if (boot.fpu_size < 512 || boot.fpu_size > 65536)
 		panic("boot tree: fpu-size %u", boot.fpu_size);
 	read_chosen(f);

@@ -143,7 +143,7 @@ static void fill_auxv(struct aux *a, const struct exec_image *x, struct mm *mm, 
 	aux_add(a, AT_GID, kgid_out_ns(c->user_ns, c->gid));
 	aux_add(a, AT_EGID, kgid_out_ns(c->user_ns, c->egid));
 	aux_add(a, AT_SECURE, secure);
-	aux_add(a, AT_HWCAP2, 0);
+	aux_add(a, AT_HWCAP2, boot.hwcap2);
 	aux_add(a, AT_RSEQ_FEATURE_SIZE, 28);
 	aux_add(a, AT_RSEQ_ALIGN, 32);
 }

@@ -6,7 +6,7 @@
  *
  * Boot tree (at BOOT_FDT_PA):
  *   /memory    reg = <0 bytes-of-RAM-now>; limit = <u64>
- *   /cpus      count = <u32>; fpu-size = <u32>; xcr0 = <u64>
+ *   /cpus      count = <u32>; fpu-size = <u32>; xcr0 = <u64>; hwcap2 = <u32>
  *   /chosen    hostname; kernel-pml4 = <u64 x 16> (host placement: entries 208..223 of every PML4); debug; strace;
  *              platform = "kvm" | "ptrace"; placement = "host" | "guest"; file-access = "exclusive" | "shared";
  *              network = "none" | "host";

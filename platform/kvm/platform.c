@@ -2,6 +2,7 @@
 /* The KVM platform: probing, start, and the table of functions. */
 #include "platform/kvm/kvm_impl.h"
 
+#include <asm/hwcap2.h>
 #include <errno.h>
 #include <linux/membarrier.h>
 #include <sys/ioctl.h>
@@ -74,6 +75,7 @@ static int init(const struct platform_config *cfg, struct platform_info *info)
 	kvm_vm_kernel_pml4(info->kernel_pml4);
 	info->fpu_size = kvm.fpu_size;
 	info->xcr0 = kvm.xcr0;
+	info->hwcap2 = kvm.has_fsgsbase ? HWCAP2_FSGSBASE : 0;
 	if (info->tsc_ok && !kvm.tsc_ok)
 		info->tsc_why = KVM_TSC_SHIFTED;
 	info->tsc_ok = kvm.tsc_ok;
