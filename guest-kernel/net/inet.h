@@ -104,7 +104,7 @@ struct inet_sock {
 	uint32_t nbacklog, max_backlog;
 	struct wait_queue wait;
 	struct mutex recv_lock;
-	uint32_t uid;             /* who made it, for /proc/net */
+	uint32_t uid;             /* who made it, or its listener: for /proc/net and SO_REUSEPORT */
 	int opt[OPT_COUNT];       /* read racily */
 };
 

@@ -20,9 +20,10 @@ static struct list_node *bucket_of(struct net_ns *net, int type, uint16_t port)
 	return b;
 }
 
+/* SO_REUSEPORT is for sockets of one user: another one's would take what is sent to them. */
 static bool may_share(const struct inet_sock *a, const struct inet_sock *b)
 {
-	if (a->s.reuseport && b->s.reuseport)
+	if (a->s.reuseport && b->s.reuseport && a->uid == b->uid)
 		return true;
 	if (!a->s.reuseaddr || !b->s.reuseaddr)
 		return false;

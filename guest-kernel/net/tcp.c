@@ -173,6 +173,7 @@ static struct inet_sock *make_server(struct inet_sock *u, struct inet_sock *l, s
 	if (!c)
 		return NULL;
 	inet_get(u);
+	c->uid = l->uid;
 	c->peer = u;
 	c->state = INET_CONNECTED;
 	c->remote = u->self;

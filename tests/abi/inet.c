@@ -3,10 +3,12 @@
 #include "abi.h"
 
 #include <arpa/inet.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -271,6 +273,62 @@ static void options(void)
 	close(fd);
 }
 
+static int shared(int type, uint16_t port)
+{
+	struct sockaddr_in a = at(port);
+	int fd = socket(AF_INET, type, 0), one = 1;
+
+	CHECK_EQ(setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)), 0);
+	if (!bind(fd, (void *)&a, sizeof(a)))
+		return fd;
+	int err = errno;
+	close(fd);
+	errno = err;
+	return -1;
+}
+
+/* SO_REUSEPORT is among the sockets of one user: another one cannot take what is sent to them. A connection that he makes
+ * does not count as his. */
+static void share_with_others(void)
+{
+	static const int types[] = {SOCK_STREAM, SOCK_DGRAM};
+
+	struct ifreq lo = {.ifr_name = "lo", .ifr_flags = IFF_UP};
+	int fd = -1;
+
+	if (geteuid())
+		return;
+	/* a network where sockets are the kernel's own business */
+	REQUIRE(!unshare(CLONE_NEWNET) && (fd = socket(AF_INET, SOCK_DGRAM, 0)) >= 0);
+	CHECK_EQ(ioctl(fd, SIOCSIFFLAGS, &lo), 0);
+	close(fd);
+	for (int i = 0; i < 2; i++) {
+		int again, c, s;
+		fd = shared(types[i], 0);
+		struct sockaddr_in a = at(port_of(fd));
+		if (types[i] == SOCK_STREAM)
+			CHECK_EQ(listen(fd, 5), 0);
+		again = shared(types[i], port_of(fd));
+		CHECK(again >= 0);
+		close(again);
+		CHECK_EQ(seteuid(1000), 0);
+		CHECK_ERRNO(shared(types[i], port_of(fd)), EADDRINUSE);
+		c = socket(AF_INET, types[i], 0);
+		CHECK_EQ(connect(c, (void *)&a, sizeof(a)), 0);
+		CHECK_EQ(seteuid(0), 0);
+		s = types[i] == SOCK_STREAM ? accept(fd, NULL, NULL) : -1;
+		again = shared(types[i], port_of(fd));
+		CHECK(again >= 0);
+		close(again);
+		close(c);
+		if (s >= 0)
+			close(s);
+		close(fd);
+	}
+}
+
+static void ports_of_users(void) { CHECK_EQ(abi_child(share_with_others), 0); }
+
 static const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
 
 /* A socket that left a connection by connect(2) to AF_UNSPEC has nothing of it: neither its bytes nor its end. */
@@ -341,5 +399,5 @@ static void disconnects_meanwhile(void)
 	close(l);
 }
 
-ABI_MAIN(ABI_TEST(talk), ABI_TEST(ends), ABI_TEST(disconnects), ABI_TEST(disconnects_meanwhile), ABI_TEST(refused), ABI_TEST(nonblocking), ABI_TEST(ports), ABI_TEST(datagrams),
+ABI_MAIN(ABI_TEST(talk), ABI_TEST(ends), ABI_TEST(disconnects), ABI_TEST(disconnects_meanwhile), ABI_TEST(refused), ABI_TEST(nonblocking), ABI_TEST(ports), ABI_TEST(ports_of_users), ABI_TEST(datagrams),
     ABI_TEST(options))
