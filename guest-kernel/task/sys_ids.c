@@ -45,15 +45,19 @@ static void fix_caps(struct cred *c, const struct cred *old)
 		c->cap_effective |= c->cap_permitted & FS_CAPS;
 }
 
-/* Publishes new ids: capabilities follow, and memory of a process that changed its identity is not to be dumped. */
+/* Publishes new ids: capabilities follow; memory of a process that changed its identity is not to be dumped, and the death
+ * of its parent no longer signals it. */
 static int64_t commit(struct cred *c)
 {
 	const struct cred *old = current->cred;
 	fix_caps(c, old);
 	bool changed = c->euid != old->euid || c->egid != old->egid || c->fsuid != old->fsuid || c->fsgid != old->fsgid ||
 	               c->cap_permitted & ~old->cap_permitted;
-	if (changed && current->mm)
-		current->mm->dumpable = false;
+	if (changed) {
+		if (current->mm)
+			current->mm->dumpable = false;
+		current->pdeath_signal = 0;
+	}
 	cred_commit(c);
 	return 0;
 }

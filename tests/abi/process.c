@@ -193,6 +193,32 @@ static void groups(void)
 	close(p[1]);
 }
 
+static int death_signal(void)
+{
+	int sig = -1;
+
+	return prctl(PR_GET_PDEATHSIG, &sig) ? -1 : sig;
+}
+
+static void change_ids(void)
+{
+	prctl(PR_SET_PDEATHSIG, SIGUSR1);
+	CHECK_EQ(setresgid(-1, 1000, -1), 0);
+	CHECK_EQ(death_signal(), 0);
+	prctl(PR_SET_PDEATHSIG, SIGUSR1);
+	CHECK_EQ(setresuid(1000, -1, -1), 0);
+	CHECK_EQ(death_signal(), SIGUSR1);
+	CHECK_EQ(setresuid(-1, 1000, -1), 0);
+	CHECK_EQ(death_signal(), 0);
+}
+
+/* Who becomes somebody else is not to be killed by the death of a parent that could not kill him. */
+static void death_signal_of_others(void)
+{
+	if (geteuid() == 0)
+		CHECK_EQ(abi_child(change_ids), 0);
+}
+
 static void subreaper(void)
 {
 	int status, p[2];
@@ -310,5 +336,5 @@ static void pidfd_by_proc(void)
 }
 
 ABI_MAIN(ABI_TEST(exit_codes), ABI_TEST(killed), ABI_TEST(real_faults), ABI_TEST(memory_is_copied),
-    ABI_TEST(vfork_shares), ABI_TEST(wait_id), ABI_TEST(stop_and_continue), ABI_TEST(groups), ABI_TEST(subreaper),
+    ABI_TEST(vfork_shares), ABI_TEST(wait_id), ABI_TEST(stop_and_continue), ABI_TEST(groups), ABI_TEST(death_signal_of_others), ABI_TEST(subreaper),
     ABI_TEST(stopped_orphans), ABI_TEST(many_children), ABI_TEST(ignored_children), ABI_TEST(pidfd_by_proc))
