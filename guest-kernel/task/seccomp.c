@@ -314,7 +314,8 @@ static bool strict_allows(uint64_t nr)
 	return nr == __NR_read || nr == __NR_write || nr == __NR_exit || nr == __NR_rt_sigreturn;
 }
 
-bool seccomp_check(uint64_t nr, const struct sysargs *a)
+/* traced: a tracer has been asked already. */
+static bool check(uint64_t nr, const struct sysargs *a, bool traced)
 {
 	struct task *t = current;
 	struct user_regs *r = &t->uc.regs;
@@ -350,8 +351,12 @@ bool seccomp_check(uint64_t nr, const struct sysargs *a)
 		send_sigsys(t, nr, data);
 		return false;
 	case SECCOMP_RET_TRACE:
-		/* The tracer may change the call, or skip it by the number -1; its rax is the answer then. */
-		return ptrace_seccomp(data) && (int32_t)r->orig_rax != -1 && !fatal_signal_pending(t);
+		/* The tracer may skip the call by the number -1, its rax is the answer then; or change it, but the filters
+		 * hold for what it makes of it. */
+		if (traced)
+			return true;
+		return ptrace_seccomp(data) && (int32_t)r->orig_rax != -1 && !fatal_signal_pending(t) &&
+		       check((uint32_t)r->orig_rax, a, true);
 	case SECCOMP_RET_USER_NOTIF:
 		return false; /* rax is -ENOSYS */
 	case SECCOMP_RET_KILL_THREAD:
@@ -364,6 +369,8 @@ bool seccomp_check(uint64_t nr, const struct sysargs *a)
 		task_exit_group(SIGSYS);
 	}
 }
+
+bool seccomp_check(uint64_t nr, const struct sysargs *a) { return check(nr, a, false); }
 
 /* ---- life ---- */
 void seccomp_filter_put(struct seccomp_filter *f)

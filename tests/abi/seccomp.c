@@ -7,6 +7,8 @@
 #include <linux/seccomp.h>
 #include <stddef.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/user.h>
 
 #define LOAD(field)      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
 #define IF_EQ(v, t, f)   BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, v, t, f)
@@ -89,6 +91,41 @@ static void inherited(void)
 	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 7);
 }
 
+static void ask_tracer(void)
+{
+	CHECK_EQ(ptrace(PTRACE_TRACEME, 0, 0, 0), 0);
+	raise(SIGSTOP);
+	REQUIRE(INSTALL(LOAD(nr), IF_EQ(SYS_getpgrp, 0, 1), ANSWER(SECCOMP_RET_TRACE), IF_EQ(SYS_getppid, 0, 1),
+	                REFUSE(ENOTTY), ALLOW) == 0);
+	CHECK_ERRNO(syscall(SYS_getpgrp), ENOTTY);
+}
+
+/* What a tracer makes of a call is filtered, too. */
+static void changed_by_tracer(void)
+{
+	struct user_regs_struct regs;
+	int status = 0;
+	pid_t pid = fork();
+
+	if (!pid) {
+		ask_tracer();
+		_exit(abi_failures != 0);
+	}
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	REQUIRE(WIFSTOPPED(status));
+	CHECK_EQ(ptrace(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACESECCOMP | PTRACE_O_EXITKILL), 0);
+	CHECK_EQ(ptrace(PTRACE_CONT, pid, 0, 0), 0);
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK_EQ(status >> 8, SIGTRAP | PTRACE_EVENT_SECCOMP << 8);
+	CHECK_EQ(ptrace(PTRACE_GETREGS, pid, 0, &regs), 0);
+	CHECK_EQ(regs.orig_rax, SYS_getpgrp);
+	regs.orig_rax = SYS_getppid;
+	CHECK_EQ(ptrace(PTRACE_SETREGS, pid, 0, &regs), 0);
+	CHECK_EQ(ptrace(PTRACE_CONT, pid, 0, 0), 0);
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK_EQ(status, 0);
+}
+
 #define IN_CHILD(name) static void name##_test(void) { CHECK_EQ(abi_child(name), 0); }
 IN_CHILD(by_number)
 IN_CHILD(by_range)
@@ -98,4 +135,5 @@ IN_CHILD(stacked)
 IN_CHILD(inherited)
 
 ABI_MAIN({"by_number", by_number_test}, {"by_range", by_range_test}, {"by_argument", by_argument_test},
-         {"by_masked_number", by_masked_number_test}, {"stacked", stacked_test}, {"inherited", inherited_test})
+         {"by_masked_number", by_masked_number_test}, {"stacked", stacked_test}, {"inherited", inherited_test},
+         ABI_TEST(changed_by_tracer))
