@@ -4,6 +4,7 @@
 
 #include <linux/capability.h>
 #include <linux/nsfs.h>
+#include <arpa/inet.h>
 #include <grp.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
@@ -318,6 +319,42 @@ static void do_limits(void)
 	CHECK_EQ(unshare(CLONE_NEWIPC), 0);
 }
 
+/* The user of the socket that is bound to port, as /proc/net/tcp tells it: -1 if it does not. */
+static long socket_user(unsigned port)
+{
+	char line[256];
+	FILE *f = fopen("/proc/net/tcp", "r");
+	long found = -1;
+
+	while (f && fgets(line, sizeof(line), f)) {
+		unsigned p, uid;
+		if (sscanf(line, " %*u: %*x:%x %*x:%*x %*x %*x:%*x %*x:%*x %*x %u", &p, &uid) == 2 && p == port)
+			found = uid;
+	}
+	if (f)
+		fclose(f);
+	return found;
+}
+
+/* /proc/net speaks of users by the reader's names for them. */
+static void users_of_sockets(void)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t n = sizeof(a);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	CHECK_EQ(bind(fd, (void *)&a, sizeof(a)), 0);
+	CHECK_EQ(listen(fd, 1), 0);
+	CHECK_EQ(getsockname(fd, (void *)&a, &n), 0);
+	CHECK_EQ(socket_user(ntohs(a.sin_port)), 0);
+	CHECK_EQ(unshare(CLONE_NEWUSER), 0);
+	CHECK_EQ(socket_user(ntohs(a.sin_port)), NOBODY);
+	CHECK_EQ(ns_write("/proc/self/uid_map", "77 0 1"), 0);
+	CHECK_EQ(socket_user(ntohs(a.sin_port)), 77);
+}
+
+static void sockets(void) { CHECK_EQ(abi_child(users_of_sockets), 0); }
+
 static void limits(void) { CHECK_EQ(abi_child(do_limits), 0); }
 
 static void begin(void)
@@ -339,4 +376,4 @@ static void owned(void) { CHECK_EQ(abi_child(owner), 0); }
 
 ABI_MAIN(ABI_TEST(begin), ABI_TEST(no_names), ABI_TEST(unprivileged_map), ABI_TEST(wrong_maps), ABI_TEST(from_the_parent),
          ABI_TEST(capabilities), ABI_TEST(locks), ABI_TEST(depth), ABI_TEST(chrooted), ABI_TEST(owned), ABI_TEST(file_caps),
-         ABI_TEST(no_new_privs), ABI_TEST(limits))
+         ABI_TEST(no_new_privs), ABI_TEST(limits), ABI_TEST(sockets))

@@ -7,6 +7,7 @@
 #include "net/net_show.h"
 #include "net/netlink.h"
 #include "task/task.h"
+#include "task/user_ns.h"
 
 /* With a reference, or NULL. */
 static struct net_ns *net_of(const struct pseudo_ref *ref)
@@ -142,7 +143,7 @@ static int show_sockets(struct seq *s, const struct pseudo_ref *ref, int family,
 		put_endpoint(s, family, l[i].local, l[i].local_port);
 		put_endpoint(s, family, l[i].remote, l[i].remote_port);
 		seq_printf(s, "%02X %08X:%08X %02X:%08X %08X %5u %8d %llu %d %016x", l[i].state, l[i].tx_queue, l[i].rx_queue, 0, 0, 0,
-		           l[i].uid, 0, U(l[i].ino), tcp ? 1 : 2, 0);
+		           kuid_out(l[i].uid), 0, U(l[i].ino), tcp ? 1 : 2, 0);
 		seq_puts(s, tcp ? " 100 0 0 10 0" : " 0");
 		pad(s, start, width);
 	}
