@@ -486,9 +486,12 @@ int64_t sys_setpgid(const struct sysargs *a)
 	pid = pid ? pid_from_user(pid) : me->pid;
 	pgid = pgid ? pid_from_user(pgid) : pid;
 	spin_lock(&tasklist_lock);
-	struct process *p = process_lookup(pid);
+	struct task *t = task_lookup(pid);
+	struct process *p = t ? t->proc : NULL;
 	int64_t err = 0;
-	if (!p || (p != me && p->parent != me))
+	if (p && p->pid != pid)
+		err = -EINVAL; /* a thread */
+	else if (!p || (p != me && p->parent != me))
 		err = -ESRCH;
 	else if (p != me && p->sid != me->sid)
 		err = -EPERM;

@@ -355,6 +355,22 @@ static void exit_group(void)
 	CHECK_EQ(WEXITSTATUS(status), 21);
 }
 
+static void *set_group_of_thread(void *unused)
+{
+	CHECK_ERRNO(setpgid(gettid(), 0), EINVAL);
+	CHECK_ERRNO(setpgid(gettid(), gettid()), EINVAL);
+	return NULL;
+}
+
+/* Groups are made of processes: a thread is none, but not nobody either. */
+static void group_of_thread(void)
+{
+	pthread_t t;
+
+	REQUIRE(!pthread_create(&t, NULL, set_group_of_thread, NULL));
+	pthread_join(t, NULL);
+}
+
 ABI_MAIN(ABI_TEST(mutual_exclusion), ABI_TEST(conditions), ABI_TEST(futex_errors), ABI_TEST(requeue),
     ABI_TEST(between_processes), ABI_TEST(robust_mutex), ABI_TEST(priority_inheritance), ABI_TEST(thread_local_storage),
-    ABI_TEST(preemption), ABI_TEST(floating_point), ABI_TEST(gs_base), ABI_TEST(exit_group))
+    ABI_TEST(preemption), ABI_TEST(floating_point), ABI_TEST(gs_base), ABI_TEST(exit_group), ABI_TEST(group_of_thread))
