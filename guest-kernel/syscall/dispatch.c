@@ -56,7 +56,7 @@ void syscall_dispatch_watched(struct task *t)
 	}
 	if (t->seccomp_mode) {
 		bool go = seccomp_check(nr, a);
-		if (t->ptrace.tracer) {
+		if (go || t->ptrace.tracer) { /* a tracer may have changed it, and be gone since */
 			nr = (uint32_t)r->orig_rax;
 			t->syscall_nr = (int64_t)nr;
 		}

@@ -91,24 +91,27 @@ static void inherited(void)
 	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 7);
 }
 
-static void ask_tracer(void)
+static void ask_tracer(int err)
 {
 	CHECK_EQ(ptrace(PTRACE_TRACEME, 0, 0, 0), 0);
 	raise(SIGSTOP);
 	REQUIRE(INSTALL(LOAD(nr), IF_EQ(SYS_getpgrp, 0, 1), ANSWER(SECCOMP_RET_TRACE), IF_EQ(SYS_getppid, 0, 1),
 	                REFUSE(ENOTTY), ALLOW) == 0);
-	CHECK_ERRNO(syscall(SYS_getpgrp), ENOTTY);
+	if (err)
+		CHECK_ERRNO(syscall(SYS_getpgrp), err);
+	else
+		CHECK_EQ(syscall(SYS_getpgrp), gettid());
 }
 
-/* What a tracer makes of a call is filtered, too. */
-static void changed_by_tracer(void)
+/* What a tracer makes of a call is filtered, too, and is what happens even if the tracer leaves then. */
+static void change_call(long nr, int err, int request)
 {
 	struct user_regs_struct regs;
 	int status = 0;
 	pid_t pid = fork();
 
 	if (!pid) {
-		ask_tracer();
+		ask_tracer(err);
 		_exit(abi_failures != 0);
 	}
 	CHECK_EQ(waitpid(pid, &status, 0), pid);
@@ -119,11 +122,19 @@ static void changed_by_tracer(void)
 	CHECK_EQ(status >> 8, SIGTRAP | PTRACE_EVENT_SECCOMP << 8);
 	CHECK_EQ(ptrace(PTRACE_GETREGS, pid, 0, &regs), 0);
 	CHECK_EQ(regs.orig_rax, SYS_getpgrp);
-	regs.orig_rax = SYS_getppid;
+	regs.orig_rax = (unsigned long)nr;
 	CHECK_EQ(ptrace(PTRACE_SETREGS, pid, 0, &regs), 0);
-	CHECK_EQ(ptrace(PTRACE_CONT, pid, 0, 0), 0);
+	CHECK_EQ(ptrace(request, pid, 0, 0), 0);
 	CHECK_EQ(waitpid(pid, &status, 0), pid);
 	CHECK_EQ(status, 0);
+}
+
+static void changed_by_tracer(void)
+{
+	change_call(SYS_getppid, ENOTTY, PTRACE_CONT);
+	change_call(SYS_getppid, ENOTTY, PTRACE_DETACH);
+	change_call(SYS_gettid, 0, PTRACE_CONT);
+	change_call(SYS_gettid, 0, PTRACE_DETACH);
 }
 
 #define IN_CHILD(name) static void name##_test(void) { CHECK_EQ(abi_child(name), 0); }
