@@ -382,6 +382,21 @@ static void scratch(void)
 	abi_scratch();
 }
 
+/* A name cannot end its line, and an escaped one reads back as it was. */
+static void name_in_status(void)
+{
+	char old[16], line[64] = "";
+
+	CHECK_EQ(prctl(PR_GET_NAME, old), 0);
+	CHECK_EQ(prctl(PR_SET_NAME, "a\\b\nc d"), 0);
+	FILE *f = fopen("/proc/self/status", "r");
+	CHECK(f && fgets(line, sizeof(line), f));
+	if (f)
+		fclose(f);
+	CHECK(!strcmp(line, "Name:\ta\\\\b\\nc d\n"));
+	CHECK_EQ(prctl(PR_SET_NAME, old), 0);
+}
+
 ABI_MAIN(ABI_TEST(scratch), ABI_TEST(stat_file), ABI_TEST(status_file), ABI_TEST(maps_file), ABI_TEST(descriptors),
          ABI_TEST(mount_table), ABI_TEST(threads_and_zombies), ABI_TEST(small_files), ABI_TEST(mem_file),
-         ABI_TEST(io_counts))
+         ABI_TEST(io_counts), ABI_TEST(name_in_status))

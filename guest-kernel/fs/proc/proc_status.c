@@ -247,6 +247,19 @@ static void show_numbers(struct seq *s, const struct pseudo_ref *ref, const char
 	pid_put(pid);
 }
 
+/* Not in octal, as names are elsewhere. */
+static void show_name(struct seq *s, const char *name)
+{
+	for (; *name; name++) {
+		if (*name == '\n')
+			seq_puts(s, "\\n");
+		else if (*name == '\\')
+			seq_puts(s, "\\\\");
+		else
+			seq_write(s, name, 1);
+	}
+}
+
 int proc_show_status(struct seq *s, const struct pseudo_ref *ref)
 {
 	struct task *t = ref->task;
@@ -259,7 +272,7 @@ int proc_show_status(struct seq *s, const struct pseudo_ref *ref)
 	int tracer = t->ptrace.tracer ? proc_nr(ref, t->ptrace.tracer->tid) : 0;
 	spin_unlock(&tasklist_lock);
 	seq_puts(s, "Name:\t");
-	seq_escape(s, t->comm, "\n");
+	show_name(s, t->comm);
 	seq_printf(s, "\nUmask:\t%04o\nState:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t%d\n", umask,
 	           state_name(x.state), x.pid, x.tid, x.ppid, tracer);
 	show_creds(s, t);
