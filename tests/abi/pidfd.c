@@ -57,6 +57,9 @@ static void threads(void)
 	CHECK_EQ(poll(&p, 1, 10000), 1); /* without anybody waiting for it */
 	CHECK(p.revents & POLLIN);
 	pthread_join(t, NULL);
+	/* Both may be over a little before the thread is gone. */
+	for (int i = 0; i < 10000 && send_signal(fd, 0, 0) == 0; i++)
+		usleep(1000);
 	CHECK_ERRNO(send_signal(fd, SIGUSR1, 0), ESRCH);
 	close(fd);
 }
