@@ -16,6 +16,7 @@
 #include <sys/user.h>
 
 #include "abi.h"
+#include "faults.h"
 
 #define HWCAP2_FSGSBASE 2 /* asm/hwcap2.h */
 
@@ -27,8 +28,6 @@ static sigjmp_buf back;
 static volatile int got_signo, got_code;
 static volatile uint64_t got_addr, got_rip, got_flags;
 static uint8_t *page; /* of code */
-
-static const int fault_signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGTRAP, SIGFPE};
 
 static void on_fault(int signo, siginfo_t *si, void *ctx)
 {
@@ -42,26 +41,16 @@ static void on_fault(int signo, siginfo_t *si, void *ctx)
 	siglongjmp(back, 1);
 }
 
-static void catch_faults(void)
+static void begin_faults(void)
 {
-	static char stack[65536];
-	stack_t ss = {.ss_sp = stack, .ss_size = sizeof(stack)};
-	struct sigaction sa = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
-
 	if (!page)
 		page = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	sigaltstack(&ss, NULL);
-	for (unsigned i = 0; i < sizeof(fault_signals) / sizeof(fault_signals[0]); i++)
-		sigaction(fault_signals[i], &sa, NULL);
+	catch_faults(on_fault);
 }
 
-static void let_faults_kill(void)
+static void end_faults(void)
 {
-	stack_t ss = {.ss_flags = SS_DISABLE};
-
-	for (unsigned i = 0; i < sizeof(fault_signals) / sizeof(fault_signals[0]); i++)
-		signal(fault_signals[i], SIG_DFL);
-	sigaltstack(&ss, NULL);
+	let_faults_kill();
 	if (page)
 		munmap(page, 4096);
 	page = NULL;
@@ -198,7 +187,7 @@ static unsigned outcome(const struct insn *i)
 
 static void run_table(const struct insn *i, size_t n)
 {
-	catch_faults();
+	begin_faults();
 	for (; n; n--, i++) {
 		run_bytes(i->bytes, i->n);
 		if (!CHECK(outcome(i) & i->may))
@@ -206,7 +195,7 @@ static void run_table(const struct insn *i, size_t n)
 			       (void *)page);
 		__asm__ volatile("pushfq; andq $~0x40100, (%%rsp); popfq" ::: "memory", "cc");
 	}
-	let_faults_kill();
+	end_faults();
 }
 
 static void privileged(void) { run_table(privileged_insns, sizeof(privileged_insns) / sizeof(privileged_insns[0])); }
@@ -226,7 +215,7 @@ static void descriptor_tables(void)
 	uint64_t v;
 	uint8_t *nowhere = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	catch_faults();
+	begin_faults();
 	for (unsigned i = 0; i < 5; i++) {
 		memset(&t, 0xaa, sizeof(t));
 		got_signo = 0;
@@ -270,7 +259,7 @@ static void descriptor_tables(void)
 		__asm__ volatile("sgdt (%0)" ::"r"(nowhere + 4096) : "memory");
 	CHECK(got_signo == SIGSEGV && got_code == SEGV_MAPERR && got_addr == (uint64_t)nowhere + 4096);
 	munmap(nowhere, 4096);
-	let_faults_kill();
+	end_faults();
 }
 
 /* ---- segments ---- */
@@ -316,7 +305,7 @@ static void selectors(void)
 	uint64_t fs, gs, fs_after, gs_after;
 	unsigned bad = abi_failures;
 
-	catch_faults();
+	begin_faults();
 	syscall(SYS_arch_prctl, ARCH_GET_FS, &fs);
 	syscall(SYS_arch_prctl, ARCH_GET_GS, &gs);
 	/* All that a table could hold, then some of each kind. */
@@ -340,7 +329,7 @@ static void selectors(void)
 		for (unsigned sel = 0; sel < 0x10000; sel++)
 			__asm__ volatile("verr %w0; verw %w0; lar %0, %%eax; lsl %0, %%eax" ::"r"(sel) : "rax", "cc");
 	CHECK(got_signo == 0);
-	let_faults_kill();
+	end_faults();
 }
 
 /* ---- bases ---- */
@@ -353,7 +342,7 @@ static void bases(void)
 	CHECK(syscall(SYS_arch_prctl, ARCH_SET_GS, 0xffff800000000000) == -1 && errno == EPERM);
 	if (!(getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE))
 		return;
-	catch_faults();
+	begin_faults();
 	syscall(SYS_arch_prctl, ARCH_GET_GS, &gs);
 	/* The kernel's addresses may be in there, and be of no use. */
 	__asm__ volatile("wrgsbase %1; syscall; rdgsbase %0"
@@ -369,7 +358,7 @@ static void bases(void)
 	CHECK(cpu_is_tcg() || (run_bytes(RAX_NONCANONICAL "\xf3\x48\x0f\xae\xd0", 15) == SIGSEGV && got_rip == (uint64_t)page + 10));
 	CHECK(cpu_is_tcg() || (run_bytes(RAX_NONCANONICAL "\xf3\x48\x0f\xae\xd8", 15) == SIGSEGV && got_rip == (uint64_t)page + 10));
 	__asm__ volatile("wrgsbase %0" ::"r"(gs));
-	let_faults_kill();
+	end_faults();
 }
 
 /* ---- flags across faults ---- */
@@ -399,10 +388,10 @@ static void flags_across_faults(void)
 	CHECK_EQ(wrong, 0);
 	munmap(m, (PAGES + 1) * 4096);
 	/* A handler starts with none of them. */
-	catch_faults();
+	begin_faults();
 	CHECK(run_bytes("\xfd\xf4", 2) == SIGSEGV && !(got_flags & FLAG_DF));
 	CHECK(run_bytes("\xfd\x0f\x0b", 3) == SIGILL && !(got_flags & FLAG_DF));
-	let_faults_kill();
+	end_faults();
 }
 
 static long backwards_syscall(long nr, long a, const void *b, long c)
@@ -442,13 +431,13 @@ static void end_of_memory(void)
 
 	if (last != (void *)(end - 4096))
 		return; /* the stack is there */
-	catch_faults();
+	begin_faults();
 	memcpy(last + 4094, "\x0f\x05", 2);
 	got_signo = 0;
 	if (!sigsetjmp(back, 0))
 		__asm__ volatile("jmp *%0" ::"r"(last + 4094), "a"((long)SYS_getppid) : "rcx", "r11", "memory");
 	CHECK(got_signo == SIGSEGV && got_code == SEGV_MAPERR && got_addr == end && got_rip == end);
-	let_faults_kill();
+	end_faults();
 	munmap(last, 4096);
 }
 
@@ -482,9 +471,9 @@ static void step_codes(void)
 	signal(SIGTRAP, SIG_DFL);
 	if (cpu_is_tcg())
 		return;
-	catch_faults();
+	begin_faults();
 	CHECK(run_bytes("\xf1", 1) == SIGTRAP && got_code == TRAP_BRKPT);
-	let_faults_kill();
+	end_faults();
 }
 
 static volatile unsigned breakpoints;

@@ -10,6 +10,7 @@
 #include <sys/ucontext.h>
 
 #include "abi.h"
+#include "faults.h"
 
 static sigjmp_buf back;
 static volatile int got_signo, got_code;
@@ -24,28 +25,6 @@ static void on_fault(int signo, siginfo_t *si, void *ctx)
 	got_addr = (uint64_t)si->si_addr;
 	got_rip = (uint64_t)uc->uc_mcontext.gregs[REG_RIP];
 	siglongjmp(back, 1);
-}
-
-static const int fault_signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGTRAP, SIGFPE};
-
-static void catch_faults(void (*fn)(int, siginfo_t *, void *))
-{
-	static char stack[65536];
-	stack_t ss = {.ss_sp = stack, .ss_size = sizeof(stack)};
-	struct sigaction sa = {.sa_sigaction = fn, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
-
-	sigaltstack(&ss, NULL);
-	for (unsigned i = 0; i < sizeof(fault_signals) / sizeof(fault_signals[0]); i++)
-		sigaction(fault_signals[i], &sa, NULL);
-}
-
-static void let_faults_kill(void)
-{
-	stack_t ss = {.ss_flags = SS_DISABLE};
-
-	for (unsigned i = 0; i < sizeof(fault_signals) / sizeof(fault_signals[0]); i++)
-		signal(fault_signals[i], SIG_DFL);
-	sigaltstack(&ss, NULL);
 }
 
 /* The signal that the code raises, 0: none. */
