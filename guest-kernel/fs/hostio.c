@@ -51,10 +51,12 @@ void host_io_event(uint32_t io, uint32_t events)
 	if (!h || !READ_ONCE(h->used))
 		return;
 	spin_lock(&h->lock);
-	/* The watch is spent. An error or hang-up answers everything that was asked. */
-	uint32_t rest = events & (EPOLLERR | EPOLLHUP) ? 0 : h->armed & ~events;
+	/* The watch is spent. An error or hang-up answers everything that was asked, but lasts no longer than that: a FIFO
+	 * that gets another writer is as it was before. */
+	uint32_t answered = events & (EPOLLERR | EPOLLHUP) ? h->armed | events : events;
+	uint32_t rest = h->armed & ~answered;
 	h->armed = rest;
-	h->ready |= events;
+	h->ready |= answered;
 	if (rest)
 		hostcall2(HC_IO_WATCH, h->io, rest);
 	spin_unlock(&h->lock);
@@ -64,12 +66,11 @@ void host_io_event(uint32_t io, uint32_t events)
 	wake_up_poll(&h->wait, events);
 }
 
-/* Sleeps until the host reports one of events. 0 or -ERESTARTSYS. */
+/* Sleeps until the host answers for one of events. 0 or -ERESTARTSYS. */
 static int hostio_wait(struct hostio *h, uint32_t events)
 {
-	uint32_t any = events | EPOLLERR | EPOLLHUP;
 	hostio_arm(h, events);
-	return wait_event_interruptible(&h->wait, READ_ONCE(h->ready) & any);
+	return wait_event_interruptible(&h->wait, READ_ONCE(h->ready) & events);
 }
 
 /* ---- transfers ---- */

@@ -47,6 +47,33 @@ def test_do_stdin_file(t):
     equal((r.status, r.out), (0, "a\nb\nc\n"), "a file as standard input")
 
 
+def test_do_stdin_fifo_writers(t):
+    """A reader that has seen one writer hang up sleeps until the next has something for it."""
+    path = t.tmp / "fifo"
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    os.set_blocking(reader, True)
+    writer = os.open(path, os.O_WRONLY)
+    get = "dd bs=1 count=1 2>/dev/null"
+    # Until the next writer is there, each read is an end of file.
+    p = t.popen("do", f"--root={t.rootfs}", "/bin/sh", "-c",
+                f'{get}; echo; {get}; echo end; until [ "$x" ]; do sleep 0.1; x=$({get}); done; echo $x; times', stdin=reader)
+    os.close(reader)
+    os.write(writer, b"a")
+    read_until(p, "a\n")
+    time.sleep(0.3)
+    os.close(writer)
+    read_until(p, "end\n")
+    writer = os.open(path, os.O_WRONLY)
+    time.sleep(2)
+    os.write(writer, b"b")
+    r = finish(p)
+    os.close(writer)
+    contains(r.out, "b\n", "what the second writer wrote")
+    used = sum(60 * int(m) + float(s) for m, s in re.findall(r"(\d+)m([\d.]+)s", r.out))
+    check(used < 1, f"{used} s of CPU time while waiting for 2 s: {r.out!r}")
+
+
 def test_do_stdout_file(t):
     path = t.tmp / "out"
     path.write_text("old\n")
