@@ -11,6 +11,7 @@
 
 #include "abi.h"
 #include "faults.h"
+#include "x86.h"
 
 static sigjmp_buf back;
 static volatile int got_signo, got_code;
@@ -35,19 +36,6 @@ static void on_fault(int signo, siginfo_t *si, void *ctx)
 	} \
 	got_signo; })
 #define INSN(text) SIGNAL_OF(__asm__ volatile(text ::: "rax", "rbx", "rcx", "rdx", "memory", "cc"))
-
-/* QEMU's TCG, which tests/nested runs in, has neither alignment checks nor INT1 in ring 3, and its far return reads the
- * stack as ring 0 would. */
-static bool cpu_is_tcg(void)
-{
-	uint32_t brand[13] = {0};
-
-	for (uint32_t i = 0; i < 3; i++)
-		__asm__ volatile("cpuid"
-				 : "=a"(brand[4 * i]), "=b"(brand[4 * i + 1]), "=c"(brand[4 * i + 2]), "=d"(brand[4 * i + 3])
-				 : "a"(0x80000002 + i), "c"(0));
-	return strstr((char *)brand, "QEMU TCG") != NULL;
-}
 
 /* ---- instructions ---- */
 static void privileged(void)
