@@ -43,7 +43,7 @@ static void attributes(void)
 
 static void spin_to_death(void)
 {
-	struct rlimit limit = {1, 3};
+	struct rlimit limit = {1, 60};
 
 	setrlimit(RLIMIT_CPU, &limit);
 	for (;;)

@@ -159,7 +159,7 @@ static void datagrams(void)
 
 static void *shut_later(void *fd)
 {
-	usleep(50000);
+	CHECK(abi_sleeps(getpid()));
 	shutdown(*(int *)fd, SHUT_RD);
 	return NULL;
 }
@@ -253,7 +253,7 @@ static void urgent(void)
 	CHECK_EQ(send(fd[0], "abX", 3, MSG_OOB), 3);
 	CHECK_EQ(send(fd[0], "cd", 2, 0), 2);
 	p = (struct pollfd){fd[1], POLLPRI, 0};
-	CHECK_EQ(poll(&p, 1, 10000), 1);
+	CHECK_EQ(poll(&p, 1, 60000), 1);
 	CHECK_EQ(p.revents, POLLPRI);
 	while (!urgent_signals)
 		poll(NULL, 0, 1);
@@ -275,7 +275,7 @@ static void urgent(void)
 	CHECK_EQ(setsockopt(fd[1], SOL_SOCKET, SO_OOBINLINE, &one, sizeof(one)), 0);
 	CHECK_EQ(send(fd[0], "eY", 2, MSG_OOB), 2);
 	p.events = POLLPRI;
-	CHECK_EQ(poll(&p, 1, 10000), 1);
+	CHECK_EQ(poll(&p, 1, 60000), 1);
 	CHECK_EQ(recv(fd[1], buf, sizeof(buf), 0), 1);
 	CHECK_EQ(ioctl(fd[1], SIOCATMARK, &mark), 0);
 	CHECK_EQ(mark, 1);

@@ -15,7 +15,7 @@ static uint32_t expect(int wd, uint32_t mask, const char *name)
 	static ssize_t have, at;
 	if (at >= have) {
 		struct pollfd p = {.fd = in, .events = POLLIN};
-		if (!CHECK_EQ(poll(&p, 1, 1000), 1))
+		if (!CHECK_EQ(poll(&p, 1, 30000), 1))
 			return 0;
 		have = read(in, buf, sizeof(buf));
 		at = 0;

@@ -134,7 +134,8 @@ static void uevents(void)
 	char c;
 	CHECK(fd >= 0);
 	CHECK_OK(bind(fd, (void *)&a, sizeof(a)));
-	CHECK_ERRNO(recv(fd, &c, 1, 0), EAGAIN);
+	ssize_t n = recv(fd, &c, 1, 0);
+	CHECK(n == -1 ? errno == EAGAIN : getenv("ABI_SHARED_MACHINE") != NULL); /* there, devices may come and go */
 	close(fd);
 }
 

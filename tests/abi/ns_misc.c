@@ -42,7 +42,10 @@ static void uts(void)
 	CHECK(strcmp(host_name(), before) == 0);
 }
 
-#define KEY 0x6e73
+/* Names that no other run beside this one has. */
+#define KEY (0x6e000000 + names_of)
+static pid_t names_of;
+static char queue[32], inner_queue[32];
 
 static int shm_outside;
 
@@ -57,8 +60,8 @@ static void other_objects(void)
 	CHECK(p != (void *)-1);
 	CHECK_EQ(msgget(KEY, IPC_CREAT | 0600) >= 0, 1);
 	CHECK_EQ(semget(KEY, 3, IPC_CREAT | 0600) >= 0, 1);
-	CHECK_ERRNO(mq_open("/abi-ns", O_RDWR), ENOENT);
-	mqd_t q = mq_open("/abi-ns-inner", O_CREAT | O_RDWR, 0600, NULL);
+	CHECK_ERRNO(mq_open(queue, O_RDWR), ENOENT);
+	mqd_t q = mq_open(inner_queue, O_CREAT | O_RDWR, 0600, NULL);
 	CHECK(q >= 0);
 	CHECK_EQ(mq_send(q, "x", 1, 0), 0);
 	mq_close(q);
@@ -94,10 +97,10 @@ static void ipc(void)
 	shm_outside = shmget(KEY, 4096, IPC_CREAT | 0600);
 	int msg = msgget(KEY, IPC_CREAT | 0600);
 	undo_sem = semget(KEY, 1, IPC_CREAT | 0600);
-	mqd_t q = mq_open("/abi-ns", O_CREAT | O_RDWR, 0600, NULL);
+	mqd_t q = mq_open(queue, O_CREAT | O_RDWR, 0600, NULL);
 	REQUIRE(shm_outside >= 0 && msg >= 0 && undo_sem >= 0 && q >= 0);
 	CHECK_EQ(ns_child(CLONE_NEWIPC, other_objects), 0);
-	CHECK_ERRNO(mq_open("/abi-ns-inner", O_RDWR), ENOENT);
+	CHECK_ERRNO(mq_open(inner_queue, O_RDWR), ENOENT);
 	CHECK_EQ(abi_child(leave_with_segment), 0);
 	struct shmid_ds ds;
 	CHECK_EQ(shmctl(shm_outside, IPC_STAT, &ds), 0);
@@ -120,13 +123,14 @@ static void ipc(void)
 	CHECK_EQ(msgctl(msg, IPC_RMID, NULL), 0);
 	CHECK_EQ(semctl(undo_sem, 0, IPC_RMID), 0);
 	CHECK_EQ(mq_close(q), 0);
-	CHECK_EQ(mq_unlink("/abi-ns"), 0);
+	CHECK_EQ(mq_unlink(queue), 0);
 }
 
 static int abstract(bool connecting)
 {
-	struct sockaddr_un a = {.sun_family = AF_UNIX, .sun_path = "\0abi-ns"};
-	socklen_t len = offsetof(struct sockaddr_un, sun_path) + 7;
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	socklen_t len = offsetof(struct sockaddr_un, sun_path) + 1 +
+	                (socklen_t)snprintf(a.sun_path + 1, sizeof(a.sun_path) - 1, "abi-ns-%d", names_of);
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if ((connecting ? connect(fd, (void *)&a, len) : bind(fd, (void *)&a, len)) || (!connecting && listen(fd, 1))) {
@@ -338,6 +342,12 @@ static void refusals(void)
 	CHECK_EQ(abi_child(do_refusals), 0);
 }
 
-static void begin(void) { abi_scratch(); }
+static void begin(void)
+{
+	abi_scratch();
+	names_of = getpid();
+	snprintf(queue, sizeof(queue), "/abi-ns-%d", names_of);
+	snprintf(inner_queue, sizeof(inner_queue), "/abi-ns-%d-inner", names_of);
+}
 
 ABI_MAIN(ABI_TEST(begin), ABI_TEST(uts), ABI_TEST(ipc), ABI_TEST(network), ABI_TEST(joining), ABI_TEST(refusals))

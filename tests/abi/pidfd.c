@@ -54,7 +54,7 @@ static void threads(void)
 	CHECK_ERRNO(send_signal(fd, 0, 3), EINVAL);
 	CHECK_ERRNO(send_signal(fd, 0, 8), EINVAL);
 	__atomic_store_n(&may_end, 1, __ATOMIC_SEQ_CST);
-	CHECK_EQ(poll(&p, 1, 10000), 1); /* without anybody waiting for it */
+	CHECK_EQ(poll(&p, 1, 60000), 1); /* without anybody waiting for it */
 	CHECK(p.revents & POLLIN);
 	pthread_join(t, NULL);
 	/* Both may be over a little before the thread is gone. */
@@ -79,7 +79,7 @@ static void leader(void)
 	struct pollfd p = {fd, POLLIN, 0};
 	CHECK_EQ(poll(&p, 1, 0), 0);
 	CHECK_EQ(send_signal(fd, SIGKILL, 0), 0);
-	CHECK_EQ(poll(&p, 1, 10000), 1);
+	CHECK_EQ(poll(&p, 1, 60000), 1);
 	CHECK(p.revents & POLLIN);
 	CHECK_EQ(waitid(3 /* P_PIDFD */, (id_t)fd, &si, WEXITED), 0);
 	CHECK_EQ(si.si_pid, pid);

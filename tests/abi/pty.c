@@ -37,6 +37,22 @@ static ssize_t get(int fd, char *buf, size_t n)
 	return poll(&p, 1, 20000) == 1 ? read(fd, buf, n - 1) : -2;
 }
 
+/* Reads this, which may come in pieces: Linux hands an echo over character by character. */
+static bool comes(int fd, const char *text)
+{
+	size_t n = strlen(text), have = 0;
+	char buf[256], part[256];
+
+	while (have < n) {
+		ssize_t r = get(fd, part, n - have + 1);
+		if (r <= 0)
+			return false;
+		memcpy(buf + have, part, (size_t)r);
+		have += (size_t)r;
+	}
+	return !memcmp(buf, text, n);
+}
+
 static bool quiet(int fd)
 {
 	struct pollfd p = {.fd = fd, .events = POLLIN};
@@ -84,8 +100,14 @@ static void names(void)
 	CHECK_OK(ioctl(master, TIOCSPTLCK, &n));
 	CHECK_ERRNO(open(want, O_RDWR | O_NOCTTY), EIO);
 	close(master);
-	CHECK_ERRNO(open(want, O_RDWR | O_NOCTTY), ENOENT);
+	slave = open(want, O_RDWR | O_NOCTTY);
+	/* On a shared machine another one may have the number by now. */
+	CHECK((slave < 0 && errno == ENOENT) || getenv("ABI_SHARED_MACHINE"));
+	if (slave >= 0)
+		close(slave);
 }
+
+#define RUBOUT "\b \b"
 
 static void canonical(void)
 {
@@ -95,7 +117,8 @@ static void canonical(void)
 	REQUIRE(open_pair());
 	CHECK_EQ(write(master, "wrongx\177\025right\025ab\177c\r", 19), 19);
 	CHECK(get(slave, buf, sizeof(buf)) == 3 && !strcmp(buf, "ac\n"));
-	CHECK(get(master, buf, sizeof(buf)) > 0); /* echo, with the erasing */
+	/* echo, with the erasing */
+	CHECK(comes(master, "wrongx" RUBOUT RUBOUT RUBOUT RUBOUT RUBOUT RUBOUT "right" RUBOUT RUBOUT RUBOUT RUBOUT RUBOUT "ab" RUBOUT "c\r\n"));
 	set_flags(0, ECHO);
 	CHECK_EQ(write(master, "part", 4), 4);
 	CHECK(quiet(slave));
@@ -118,15 +141,14 @@ static void canonical(void)
 
 static void echo(void)
 {
-	char buf[64];
-
 	REQUIRE(open_pair());
 	CHECK_EQ(write(master, "a\001\t", 3), 3);
-	CHECK(get(master, buf, sizeof(buf)) == 4 && !strcmp(buf, "a^A\t"));
+	CHECK(comes(master, "a^A\t"));
 	CHECK_EQ(write(master, "\r", 1), 1);
-	CHECK(get(master, buf, sizeof(buf)) == 2 && !strcmp(buf, "\r\n"));
+	CHECK(comes(master, "\r\n"));
 	CHECK_EQ(write(slave, "x\ny", 3), 3);
-	CHECK(get(master, buf, sizeof(buf)) == 4 && !strcmp(buf, "x\r\ny"));
+	CHECK(comes(master, "x\r\ny"));
+	CHECK(quiet(master));
 	close_pair();
 }
 
@@ -174,7 +196,7 @@ static void raw(void)
 	CHECK_OK(tcsetattr(slave, TCSANOW, &t));
 	CHECK_EQ(read(slave, buf, 8), 0);
 	CHECK_EQ(write(slave, "x\n", 2), 2);
-	CHECK(get(master, buf, sizeof(buf)) == 2);
+	CHECK(comes(master, "x\n"));
 	CHECK_EQ(write(master, "gone", 4), 4);
 	CHECK(arrived(slave, 4));
 	CHECK_OK(tcflush(slave, TCIFLUSH));
@@ -242,11 +264,9 @@ static bool caught_within(int s, int n)
 
 static void type_signal(char c, int s, const char *shown)
 {
-	char buf[16];
-
 	CHECK_EQ(write(master, &c, 1), 1);
 	CHECK(caught_within(s, 1));
-	CHECK(get(master, buf, sizeof(buf)) == 2 && !strcmp(buf, shown));
+	CHECK(comes(master, shown));
 }
 
 /* A session of its own on the terminal. */
@@ -296,7 +316,7 @@ static void controlled(void)
 	CHECK_OK(tcsetpgrp(slave, child));
 	CHECK_EQ(tcgetpgrp(slave), child);
 	CHECK_EQ(write(master, "\003", 1), 1);
-	CHECK(get(master, buf, sizeof(buf)) == 2);
+	CHECK(comes(master, "^C"));
 	CHECK_EQ(caught[SIGINT], 1);
 	/* the leader's group is orphaned: no stop, but no reading either */
 	CHECK_ERRNO(read(slave, buf, 1), EIO);
@@ -333,16 +353,21 @@ static void flow_control(void)
 	CHECK_EQ(write(slave, "x", 1), 1);
 	CHECK_EQ(get(master, buf, sizeof(buf)), 1);
 	memset(buf, 'x', sizeof(buf));
-	while (write(slave, buf, sizeof(buf)) > 0)
-		n++;
-	CHECK_EQ(errno, EAGAIN);
-	CHECK(n >= 4);
 	p = (struct pollfd){.fd = slave, .events = POLLOUT};
+	/* What is handed over later makes room for more, until both sides are full. */
+	for (int i = 0; i < 20000; i++, usleep(1000)) {
+		while (write(slave, buf, sizeof(buf)) > 0)
+			n++;
+		CHECK_EQ(errno, EAGAIN);
+		if (poll(&p, 1, 0) == 0)
+			break;
+	}
+	CHECK(n >= 4);
 	CHECK_EQ(poll(&p, 1, 0), 0);
 	while (!quiet(master))
 		if (get(master, buf, sizeof(buf)) <= 0)
 			break;
-	CHECK_EQ(poll(&p, 1, 1000), 1);
+	CHECK_EQ(poll(&p, 1, 20000), 1);
 	close_pair();
 }
 

@@ -111,9 +111,12 @@ static void alarm_every(unsigned ms)
 	setitimer(ITIMER_REAL, &it, NULL);
 }
 
+static volatile uint32_t *shared;
+static void count_shared(int sig) { (*shared)++; }
+
 static void restart(void)
 {
-	int p[2];
+	int p[2], status;
 	char c;
 	pid_t pid;
 
@@ -123,16 +126,26 @@ static void restart(void)
 	CHECK_ERRNO(read(p[0], &c, 1), EINTR);
 	alarm_every(0);
 	CHECK(count >= 1);
-	handle(SIGALRM, SA_RESTART);
+	shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	REQUIRE(shared != MAP_FAILED);
+	sigaction(SIGALRM, &(struct sigaction){.sa_handler = count_shared, .sa_flags = SA_RESTART}, NULL);
 	pid = fork();
 	if (!pid) {
-		usleep(100000);
-		_exit(write(p[1], "r", 1) == 1 ? 0 : 1);
+		/* In the read, then interrupted in it. */
+		bool sleeps = abi_sleeps(getppid());
+		uint32_t before = *shared;
+		for (int i = 0; i < 20000 && *shared < before + 2; i++)
+			usleep(1000);
+		_exit(write(p[1], "r", 1) == 1 && sleeps ? 0 : 1);
 	}
-	alarm_in(20);
+	alarm_every(20);
 	CHECK_EQ(read(p[0], &c, 1), 1);
-	CHECK_EQ(count, 1);
-	CHECK_EQ(waitpid(pid, NULL, 0), pid);
+	alarm_every(0);
+	CHECK(*shared >= 2);
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK_EQ(status, 0);
+	munmap((void *)shared, 4096);
+	handle(SIGALRM, SA_RESTART);
 	alarm_every(20);
 	CHECK_ERRNO(pause(), EINTR);
 	alarm_every(0);

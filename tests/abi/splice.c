@@ -237,8 +237,8 @@ static void async(void)
 	CHECK_EQ(fcntl(p[0], F_SETFL, O_ASYNC), 0);
 	CHECK_EQ(fcntl(p[0], F_GETOWN), getpid());
 	CHECK_EQ(write(p[1], "x", 1), 1);
-	for (int i = 0; i < 200 && !got_io; i++)
-		usleep(5000);
+	for (int i = 0; i < 20000 && !got_io; i++)
+		usleep(1000);
 	CHECK_EQ(got_io, SIGRTMIN);
 	CHECK_EQ(got_fd, p[0]);
 	close(p[0]);

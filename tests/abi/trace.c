@@ -214,7 +214,7 @@ static void events(void)
 			seen |= 1 << event;
 			CHECK_EQ(ptrace(PTRACE_GETEVENTMSG, other, 0, &message), 0);
 			if (event == PTRACE_EVENT_CLONE || event == PTRACE_EVENT_FORK)
-				CHECK(message > (unsigned long)pid);
+				CHECK(message && message != (unsigned long)pid);
 			signo = 0;
 		} else if (signo == SIGSTOP) {
 			signo = 0;
