@@ -49,7 +49,7 @@ static int map_zero(struct vma *v, uint64_t page)
 	}
 	for (uint64_t a = lo; a < hi; a += PAGE_SIZE, pte++) {
 		if (!*pte)
-			mmu_set(mm, pte, mmu_zero_page.v | fault_bits(v) | PTE_SW_COW);
+			mmu_set(mm, pte, pte_make(mmu_zero_page, fault_bits(v) | PTE_SW_COW));
 		mmu_runs_add(mm, &runs, a, *pte);
 	}
 	spin_unlock(&mm->pt_lock);
@@ -96,7 +96,7 @@ int fault_anon(struct vma *v, uint64_t page, unsigned how)
 		if (!*pte) { /* else another thread was faster */
 			chain = (struct page *)p->next;
 			make_anon(p);
-			mmu_set(mm, pte, page_to_pa(p).v | bits);
+			mmu_set(mm, pte, pte_make(page_to_pa(p), bits));
 		}
 		mmu_runs_add(mm, &runs, a, *pte);
 	}
@@ -135,8 +135,8 @@ static bool copy_entry(struct vma *v, uint64_t *pte, uint64_t addr, struct page 
 		mmu_gather_edit(g, pte, addr);
 	if (e & PTE_SW_RAM)
 		mmu_gather_page(g, pa_to_page(pte_pa(e)));
-	mmu_set(v->mm, pte, page_to_pa(fresh).v | fault_bits(v) | PTE_SW_RAM | PTE_SW_ANON |
-	                    (v->prot & PROT_WRITE ? PTE_W : 0));
+	mmu_set(v->mm, pte, pte_make(page_to_pa(fresh), fault_bits(v) | PTE_SW_RAM | PTE_SW_ANON |
+	                    (v->prot & PROT_WRITE ? PTE_W : 0)));
 	return true;
 }
 

@@ -58,7 +58,7 @@ static void unlock_both(struct vma *v)
 /* ---- the object's own frames ---- */
 static uint64_t object_entry(const struct vma *v, const struct vm_frame *f, pa_t frame)
 {
-	uint64_t e = frame.v | fault_bits(v);
+	uint64_t e = pte_make(frame, fault_bits(v));
 
 	if (f->page)
 		e |= PTE_SW_RAM;
@@ -185,8 +185,8 @@ static int store_copy(struct vma *v, uint64_t page, pa_t frame, struct page *fre
 		if (!*pte) {
 			fresh->flags |= PG_ANON;
 			fresh->owner = fresh->index = fresh->private = 0;
-			mmu_set(mm, pte, page_to_pa(fresh).v | fault_bits(v) | PTE_SW_RAM | PTE_SW_ANON |
-			                 (v->prot & PROT_WRITE ? PTE_W : 0));
+			mmu_set(mm, pte, pte_make(page_to_pa(fresh), fault_bits(v) | PTE_SW_RAM | PTE_SW_ANON |
+			                 (v->prot & PROT_WRITE ? PTE_W : 0)));
 			fresh = NULL;
 		}
 		mmu_runs_add(mm, runs, page, *pte);

@@ -28,8 +28,7 @@ static uint64_t copy_now(const struct vma *v, uint64_t e)
 	memcpy(page_address(p), direct(pte_pa(e)), PAGE_SIZE);
 	p->flags |= PG_ANON;
 	p->owner = p->index = p->private = 0;
-	e &= ~(PTE_ADDR | PTE_SW_COW | PTE_W);
-	return e | page_to_pa(p).v | (v->prot & PROT_WRITE ? PTE_W : 0);
+	return pte_make(page_to_pa(p), (e & ~(PTE_ADDR | PTE_SW_COW | PTE_W)) | (v->prot & PROT_WRITE ? PTE_W : 0));
 }
 
 /* One populated entry. 0 or -ENOMEM. Both pt_locks held. */

@@ -4,8 +4,10 @@
  *
  * A leaf entry is one of
  *   0             nothing here
- *   P clear       populated but inaccessible (PROT_NONE): keeps its frame
+ *   P clear       populated but inaccessible (PROT_NONE): keeps its frame, whose address is stored inverted
  *   P set         accessible
+ * Inverted, since a CPU with the L1 terminal fault reads ahead through an absent entry as if it named memory of the host: so it
+ * names some far above any there is, not what the application has chosen with the frame.
  * Accessed and dirty are set from the start, so that no CPU and no shadow MMU ever writes to a table and plain stores
  * under pt_lock are enough. The page of each table counts its populated entries in page->owner; page->private says that it
  * is a leaf table kept although it is empty (mm->kept_tables counts those).
@@ -30,7 +32,13 @@
 #define PTE_TABLE (PTE_P | PTE_W | PTE_U | PTE_A)
 #define PT_SPAN 0x200000UL /* bytes that one last-level table maps */
 
-static inline pa_t pte_pa(uint64_t e) { return pa(e & PTE_ADDR); }
+/* The frame of a leaf entry, or the table of one above; not of 0. */
+static inline pa_t pte_pa(uint64_t e) { return pa((e ^ ((e & PTE_P) - 1)) & PTE_ADDR); }
+/* A leaf entry. */
+static inline uint64_t pte_make(pa_t frame, uint64_t bits)
+{
+	return ((frame.v ^ ((bits & PTE_P) - 1)) & PTE_ADDR) | bits;
+}
 static inline bool in_window(uint64_t addr) { return addr >= WINDOW_BASE && addr < WINDOW_END; }
 
 /* ---- tables; pt_lock held ---- */

@@ -9,7 +9,7 @@
 /* The entry under the new protection. */
 static uint64_t protected_entry(const struct vma *v, uint64_t e, uint32_t prot)
 {
-	uint64_t n = (e & (PTE_ADDR | PTE_SW_COW | PTE_SW_RAM | PTE_SW_ANON)) | mmu_prot_bits(prot);
+	uint64_t n = pte_make(pte_pa(e), (e & (PTE_SW_COW | PTE_SW_RAM | PTE_SW_ANON)) | mmu_prot_bits(prot));
 
 	if (!(prot & PROT_WRITE))
 		return n;

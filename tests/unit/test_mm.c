@@ -407,6 +407,51 @@ static void test_window(void **state)
 	mm_put(mm);
 }
 
+static void check_hidden(struct mm *mm, uint64_t addr)
+{
+	uint64_t e = mmu_get(mm, addr);
+
+	assert_true(e && !(e & PTE_P));
+	assert_true(pte_pa(e).v && pte_pa(e).v < RAM_PA_END);
+	assert_true((e & PTE_ADDR) > 1UL << 51);
+}
+
+/* An inaccessible page keeps its frame and what it holds, but its entry does not say where that is, whoever makes it. */
+static void test_inaccessible(void **state)
+{
+	struct mm *mm = mm_create(), *child;
+	uint64_t a = (uint64_t)mm_mmap(mm, 0, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, NULL, 0), was;
+	uint64_t b = (uint64_t)mm_mmap(mm, 0, PAGE_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, NULL, 0);
+	char c = 'x';
+
+	assert_int_equal(mm_copy_out(mm, a, &c, 1, false), 1);
+	was = mmu_get(mm, a);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(mm_mprotect(mm, a, PAGE_SIZE, PROT_NONE), 0);
+		check_hidden(mm, a);
+		assert_int_equal(pte_pa(mmu_get(mm, a)).v, pte_pa(was).v);
+	}
+	assert_int_equal(mm_copy_in(mm, &c, b, 1, true), 1); /* a tracer reads */
+	assert_int_equal(c, 0);
+	check_hidden(mm, b);
+	c = 'y';
+	assert_int_equal(mm_copy_out(mm, b, &c, 1, true), 1); /* and writes */
+	check_hidden(mm, b);
+	child = mm_fork(mm);
+	assert_non_null(child);
+	check_hidden(child, a);
+	check_hidden(child, b);
+	mm_put(child);
+	assert_int_equal(mm_mprotect(mm, a, PAGE_SIZE, PROT_READ | PROT_WRITE), 0);
+	assert_int_equal(mm_mprotect(mm, b, PAGE_SIZE, PROT_READ | PROT_WRITE), 0);
+	assert_int_equal(pte_pa(mmu_get(mm, a)).v, pte_pa(was).v);
+	assert_int_equal(mm_copy_in(mm, &c, a, 1, false), 1);
+	assert_int_equal(c, 'x');
+	assert_int_equal(mm_copy_in(mm, &c, b, 1, false), 1);
+	assert_int_equal(c, 'y');
+	mm_put(mm);
+}
+
 /* 64 MiB touched in order take few faults. */
 static void test_sequential(void **state)
 {
@@ -468,7 +513,8 @@ static int run(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rbtree), cmocka_unit_test(test_pages), cmocka_unit_test(test_kmalloc),
-		cmocka_unit_test(test_mapping), cmocka_unit_test(test_window), cmocka_unit_test(test_sequential),
+		cmocka_unit_test(test_mapping), cmocka_unit_test(test_window), cmocka_unit_test(test_inaccessible),
+		cmocka_unit_test(test_sequential),
 		cmocka_unit_test(test_stack), cmocka_unit_test(test_file_windows), cmocka_unit_test(test_random),
 	};
 
