@@ -8,7 +8,8 @@
  *                at DIRECT_BASE + pa once the VMM has backed it           PML4 slots 210..211
  *   TRAMP_BASE   the ring-0 trampoline of platform/kvm (host placement)   PML4 slot 223
  *
- * Guest-physical space stays below 2^39 so that the smallest MAXPHYADDR in use can address it:
+ * Guest-physical space stays below 2^39 so that every CPU with nested paging can address it but desktop ones before 2013, which
+ * have 36 bits:
  *   [0, RAM_PA_END)                 RAM, one sparse memfd, grown in chunks
  *   [FILEWIN_PA, FILEWIN_PA_END)    host file windows, in slots of FILEWIN_SLOT_SIZE
  *   [IMAGE_PA, IMAGE_PA_END)        the Sentry image
@@ -36,6 +37,7 @@
 
 #define TRAMP_BASE ABI_UL(0x6f8000000000)
 
+#define GUEST_PA_BITS     39
 #define RAM_PA_END        ABI_UL(0x4000000000) /* 256 GiB */
 #define RAM_CHUNK_SIZE    ABI_UL(0x8000000)    /* 128 MiB: RAM grows by this; each chunk starts with its page array */
 #define FILEWIN_PA        ABI_UL(0x4000000000)

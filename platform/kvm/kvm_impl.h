@@ -54,6 +54,10 @@
 
 #include "platform/platform.h"
 
+/* Behind the trampoline: two places of the spare slot, and a page that is KVM's own (vm.c). */
+#define SPARE_PA    TRAMP_PA_END
+#define IDENTITY_PA (TRAMP_PA_END + 2 * PAGE_SIZE)
+_Static_assert(IDENTITY_PA + PAGE_SIZE <= 1UL << GUEST_PA_BITS, "window.h");
 _Static_assert(BOOT_VCPU_MAX_N == BOOT_VCPU_MAX, "window.h");
 _Static_assert(TRAMP_PAGES * PAGE_SIZE == TRAMP_PA_END - TRAMP_PA, "window.h");
 _Static_assert(TRAMP_PG_DIRECT_PD + (FILEWIN_PA_END >> 30) <= TRAMP_PG_GUEST, "page directories of the direct map");

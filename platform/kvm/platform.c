@@ -3,6 +3,7 @@
 #include "platform/kvm/kvm_impl.h"
 
 #include <asm/hwcap2.h>
+#include <cpuid.h>
 #include <errno.h>
 #include <linux/membarrier.h>
 #include <sys/ioctl.h>
@@ -11,6 +12,14 @@
 #include <unistd.h>
 
 struct kvm_vm kvm = { .kvm_fd = -1, .vm_fd = -1 };
+
+/* Of the host: a KVM with nested paging takes memory slots below that, and a page table names nothing above it. */
+static unsigned physical_bits(void)
+{
+	unsigned a, b, c, d;
+
+	return __get_cpuid(0x80000008, &a, &b, &c, &d) ? a & 0xff : 36;
+}
 
 int platform_kvm_probe(int kvm_fd, const char **why)
 {
@@ -31,6 +40,10 @@ int platform_kvm_probe(int kvm_fd, const char **why)
 	if (ioctl(kvm_fd, KVM_GET_API_VERSION, 0) != KVM_API_VERSION) {
 		*why = "/dev/kvm is not a KVM device of API version 12";
 		return -ENODEV;
+	}
+	if (physical_bits() < GUEST_PA_BITS) {
+		*why = "the CPU's physical addresses have less than 39 bits";
+		return -ENOTSUP;
 	}
 	for (unsigned i = 0; i < sizeof(needs) / sizeof(needs[0]); i++) {
 		int have = ioctl(kvm_fd, KVM_CHECK_EXTENSION, needs[i].cap);

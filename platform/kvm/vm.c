@@ -79,6 +79,16 @@ static void leave_programs_alone(void)
 		vmm_log(LOG_DEBUG, "kvm: no KVM_X86_QUIRK_FIX_HYPERCALL_INSN");
 }
 
+/* A CPU that cannot run real mode in a guest, like the first ones with EPT, gets a page table for it from KVM, which would lie
+ * in the middle of RAM, just below 4 GiB, if nobody said where. Before the first vCPU. */
+static void move_identity_map(void)
+{
+	uint64_t pa = IDENTITY_PA;
+
+	if (ioctl(kvm.vm_fd, KVM_SET_IDENTITY_MAP_ADDR, &pa))
+		vmm_log(LOG_WARNING, "kvm: KVM_SET_IDENTITY_MAP_ADDR: %s", strerror(errno));
+}
+
 int kvm_vm_create(int kvm_fd)
 {
 	kvm.kvm_fd = kvm_fd;
@@ -92,6 +102,7 @@ int kvm_vm_create(int kvm_fd)
 		return err;
 	}
 	leave_programs_alone();
+	move_identity_map();
 	kvm.run_size = ioctl(kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
 	if (kvm.run_size < (int)sizeof(struct kvm_run))
 		return -EINVAL;
@@ -120,9 +131,9 @@ int kvm_vm_forget_shadows(void)
 
 	pthread_mutex_lock(&kvm.memory_lock);
 	if (!kvm.spare_at)
-		rc = place_spare(TRAMP_PA_END);
+		rc = place_spare(SPARE_PA);
 	if (!rc)
-		rc = place_spare(kvm.spare_at == TRAMP_PA_END ? TRAMP_PA_END + PAGE_SIZE : TRAMP_PA_END);
+		rc = place_spare(kvm.spare_at == SPARE_PA ? SPARE_PA + PAGE_SIZE : SPARE_PA);
 	pthread_mutex_unlock(&kvm.memory_lock);
 	return rc;
 }
