@@ -81,6 +81,8 @@ void kvm_cpu_policy_apply(struct kvm_cpuid2 *c, uint64_t xcr0, uint32_t fpu_size
 			clear(e);
 		if (e->function == 7 && e->index == 0 && e->eax > 2)
 			e->eax = 2;
+		if (e->function == 0x80000008) /* no LA57, so these are all that an address has */
+			e->eax = (e->eax & ~0xff00u) | 48 << 8;
 		if (e->function == 0xd)
 			restrict_states(e, xcr0, fpu_size);
 		for (unsigned k = 0; k < sizeof(masks) / sizeof(masks[0]); k++) {

@@ -77,6 +77,7 @@ static void kept(void **state)
 	assert_int_equal(leaf(7, 0)->edx >> 23 & 1, 1); /* AVX512_FP16 */
 	assert_int_equal(leaf(0x80000001, 0)->edx, ~0u);
 	assert_int_equal(leaf(0, 0)->eax, ~0u);
+	assert_int_equal(leaf(0x80000008, 0)->eax, 0xffff30ff); /* 48 bits of linear addresses */
 }
 
 static void hidden(void **state)
