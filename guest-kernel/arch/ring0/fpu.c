@@ -27,12 +27,22 @@ static void save(struct ring0_cpu *cpu, struct user_context *uc)
 	atomic_store(&uc->fpu_cpu, -1);
 }
 
+/* Where x87 was last is the Sentry's affair then. */
+static void forget_fip(void)
+{
+	static const uint32_t something;
+
+	__asm__ volatile("fnclex\n emms\n fildl %0" ::"m"(something));
+}
+
 /* 0, or -EFAULT: the CPU refuses what the area holds. */
 static int load(struct ring0_cpu *cpu, const struct user_context *uc)
 {
 	const void *area = (const void *)uc->fpu;
 	int err = -EFAULT;
 
+	if (cpu->keeps_fip)
+		forget_fip();
 	if (cpu->has_xsave)
 		__asm__ volatile("1: xrstor64 (%1)\n xor %0, %0\n2:\n" EX_SKIP
 		                 : "+r"(err)

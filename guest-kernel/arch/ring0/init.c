@@ -16,6 +16,16 @@
 #define MSR_SFMASK 0xc0000084
 #define SFMASK_BITS 0x47700UL /* TF IF DF IOPL NT AC off in ring 0 */
 
+#define MSR_SPEC_CTRL         0x48
+#define MSR_ARCH_CAPABILITIES 0x10a
+#define MSR_EFER              0xc0000080
+#define SPEC_CTRL_IBRS (1UL << 0)
+#define ARCH_CAP_IBRS_ALL (1UL << 1)
+#define EFER_AIBRSE (1UL << 21)
+
+#define VENDOR_AMD   0x68747541 /* "Auth" */
+#define VENDOR_HYGON 0x6f677948 /* "Hygo" */
+
 #define CR4_UMIP     (1UL << 11)
 #define CR4_FSGSBASE (1UL << 16)
 #define CR4_PCIDE    (1UL << 17)
@@ -61,6 +71,20 @@ struct table_register {
 static void wrmsr(uint32_t msr, uint64_t v)
 {
 	__asm__ volatile("wrmsr" ::"c"(msr), "a"((uint32_t)v), "d"((uint32_t)(v >> 32)) : "memory");
+}
+
+/* For what CPUID announces, but a KVM may refuse all the same. */
+static uint64_t rdmsr_if_there(uint32_t msr)
+{
+	uint32_t lo = 0, hi = 0;
+
+	__asm__ volatile("1: rdmsr\n2:\n" EX_SKIP : "+a"(lo), "+d"(hi) : "c"(msr));
+	return lo | (uint64_t)hi << 32;
+}
+
+static void wrmsr_if_there(uint32_t msr, uint64_t v)
+{
+	__asm__ volatile("1: wrmsr\n2:\n" EX_SKIP ::"c"(msr), "a"((uint32_t)v), "d"((uint32_t)(v >> 32)) : "memory");
 }
 
 static void cpuid(uint32_t leaf, uint32_t r[4])
@@ -135,34 +159,63 @@ static void set_system_call(const struct ring0_cpu *cpu)
 	wrmsr(MSR_SFMASK, SFMASK_BITS);
 }
 
-/* What the VMM has set is what ring 3 may know of; what protects ring 0 is added here. */
-static void set_control(struct ring0_cpu *cpu)
+/* Leaves of CPUID, each of which costs an exit; zero where the CPU has none. */
+struct leaves {
+	uint32_t vendor[4], one[4], seven[4], sizes[4], amd[4];
+};
+
+static void read_cpuid(struct leaves *l)
 {
-	uint32_t max[4], one[4], seven[4] = {0};
+	uint32_t extended[4];
+
+	*l = (struct leaves){0};
+	cpuid(0, l->vendor);
+	cpuid(1, l->one);
+	if (l->vendor[0] >= 7)
+		cpuid(7, l->seven);
+	cpuid(0x80000000, extended);
+	if (extended[0] >= 0x80000008)
+		cpuid(0x80000008, l->sizes);
+	if (extended[0] >= 0x80000021)
+		cpuid(0x80000021, l->amd);
+}
+
+/* What the VMM has set is what ring 3 may know of; what protects ring 0 is added here. */
+static void set_control(struct ring0_cpu *cpu, const struct leaves *l)
+{
 	uint64_t cr4;
 
-	cpuid(0, max);
-	cpuid(1, one);
-	if (max[0] >= 7)
-		cpuid(7, seven);
 	__asm__ volatile("mov %%cr4, %0" : "=r"(cr4));
-	if (seven[1] >> 7 & 1)
+	if (l->seven[1] >> 7 & 1)
 		cr4 |= CR4_SMEP;
-	if (seven[1] >> 20 & 1)
+	if (l->seven[1] >> 20 & 1)
 		cr4 |= CR4_SMAP;
-	if (seven[2] >> 2 & 1)
+	if (l->seven[2] >> 2 & 1)
 		cr4 |= CR4_UMIP;
-	if (one[2] >> 17 & 1)
+	if (l->one[2] >> 17 & 1)
 		cr4 |= CR4_PCIDE; /* allowed now: CR3 holds PCID 0 */
 	__asm__ volatile("mov %0, %%cr4" ::"r"(cr4) : "memory");
 	cpu->has_xsave = cr4 & CR4_OSXSAVE;
 	cpu->has_fsgsbase = cr4 & CR4_FSGSBASE;
 	cpu->has_pcid = cr4 & CR4_PCIDE;
+	/* AMD's before Zen 2, which lack XSAVEERPTR. */
+	cpu->keeps_fip = (l->vendor[1] == VENDOR_AMD || l->vendor[1] == VENDOR_HYGON) && !(l->sizes[1] >> 2 & 1);
+}
+
+/* What branches did in ring 3 is no prediction for ring 0, on CPUs where that is a switch to be set once: Intel's enhanced IBRS,
+ * AMD's automatic one. */
+static void set_speculation(const struct leaves *l)
+{
+	if ((l->seven[3] >> 26 & 1) && (l->seven[3] >> 29 & 1) && (rdmsr_if_there(MSR_ARCH_CAPABILITIES) & ARCH_CAP_IBRS_ALL))
+		wrmsr_if_there(MSR_SPEC_CTRL, SPEC_CTRL_IBRS);
+	if (l->amd[0] >> 8 & 1)
+		wrmsr_if_there(MSR_EFER, rdmsr_if_there(MSR_EFER) | EFER_AIBRSE);
 }
 
 void ring0_vcpu_init(struct vcpu *v)
 {
 	struct ring0_cpu *cpu = &ring0_cpus[v->id];
+	struct leaves leaves;
 	uint64_t cr3;
 
 	__asm__ volatile("mov %%cr3, %0" : "=r"(cr3));
@@ -181,7 +234,9 @@ void ring0_vcpu_init(struct vcpu *v)
 		map_entry_pages();
 	}
 	load_tables(cpu);
-	set_control(cpu);
+	read_cpuid(&leaves);
+	set_control(cpu, &leaves);
+	set_speculation(&leaves);
 	set_system_call(cpu);
 	atomic_store(&cpu->online, 1);
 }

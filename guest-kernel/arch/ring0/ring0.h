@@ -96,6 +96,7 @@ struct ring0_cpu {
 	uint32_t id;             /* immutable */
 	uint32_t online;         /* set once, released */
 	bool has_xsave, has_fsgsbase, has_pcid;
+	bool keeps_fip; /* XRSTOR may leave the last x87 instruction and operand of another task */
 
 	/* Which root is loaded: root_next is stored before CR3, root after it; a root that is neither cannot be in use. */
 	uint64_t root, root_next;
