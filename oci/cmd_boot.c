@@ -112,6 +112,7 @@ static struct error *boot(int *status)
 		return e;
 	c.statm_fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
 	c.meminfo_fd = open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
+	vmm_look_at_host(&c);
 	err = namespace_empty_root(launch_string(t, node, "empty-root-on"));
 	if (err)
 		return error_errno(err, "cannot empty the sandbox's root");

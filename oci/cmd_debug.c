@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * runsc debug: what a sandbox is doing. Always says on which platform it runs, where its Sentry is and why, and what clocks go
- * by; --stats prints how often each vCPU left the virtual machine, by reason, and the Sentry's hostcalls, since the start and
- * until the application's first instruction, and how long that took.
+ * by, and whether the CPU has Meltdown; --stats prints how often each vCPU left the virtual machine, by reason, and the Sentry's
+ * hostcalls, since the start and until the application's first instruction, and how long that took.
  */
 #include <libfdt.h>
 #include <stdio.h>
@@ -58,6 +58,8 @@ static void print(const void *t)
 
 	printf("platform %s, Sentry in the %s%s%s, clocks %s the TSC%s%s\n", platform ? platform : "?", placement ? placement : "?",
 	       why && *why ? ": " : "", why ? why : "", tsc_why ? "without" : "by", tsc_why ? ": " : "", tsc_why ? tsc_why : "");
+	if (launch_flag(t, 0, "meltdown"))
+		puts("the CPU has Meltdown: programs in this sandbox can read each other's memory, though nothing outside of it");
 	if (!values.stats)
 		return;
 	fdt_for_each_subnode(node, t, 0) {

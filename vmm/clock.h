@@ -6,7 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Is the host's TSC invariant, and does the host itself keep time by it? NULL, or why not: a sentence, static. */
+/* Is the host's TSC invariant, and does the host itself keep time by it? NULL, or why not: a sentence, static. While /sys is
+ * there. */
 const char *clock_host_tsc(void);
 /* First parameters. why: NULL if the TSC is to be used, else why not. tsc_khz: 0 if the platform does not know it. */
 void clock_start(const char *why, uint32_t tsc_khz);

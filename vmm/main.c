@@ -8,6 +8,7 @@
 #include "vmm/vmm.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -74,6 +75,27 @@ const char *vmm_reason(void)
 	return *reason ? reason : NULL;
 }
 
+/* By name, since it knows the CPUs that have it not. */
+static bool has_meltdown(void)
+{
+	char text[64];
+	int fd = open("/sys/devices/system/cpu/vulnerabilities/meltdown", O_RDONLY | O_CLOEXEC);
+
+	vmm_read_text(fd, text, sizeof(text));
+	if (fd >= 0)
+		close(fd);
+	return !strncmp(text, "Mitigation", 10) || !strncmp(text, "Vulnerable", 10);
+}
+
+void vmm_look_at_host(struct vmm_config *cfg)
+{
+	cfg->host_tsc_why = clock_host_tsc();
+	cfg->meltdown = has_meltdown();
+}
+
+/* Of both placements: the direct map of RAM is in every address space. On ptrace the host's kernel sees to it. */
+bool vmm_shows_memory(void) { return vmm.cfg.meltdown && vmm.ops == &platform_kvm; }
+
 static int check_config(void)
 {
 	const struct vmm_config *c = &vmm.cfg;
@@ -134,7 +156,7 @@ static int make_machine(void)
 	if (!strcmp(vmm.cfg.tsc, "never"))
 		vmm.info.tsc_why = "--tsc=never";
 	else if (strcmp(vmm.cfg.tsc, "trust"))
-		vmm.info.tsc_why = clock_host_tsc();
+		vmm.info.tsc_why = vmm.cfg.host_tsc_why;
 	vmm.info.tsc_ok = !vmm.info.tsc_why;
 	rc = vmm.ops->init(&pc, &vmm.info);
 	if (vmm.cfg.kvm_fd >= 0)
@@ -152,6 +174,8 @@ static int make_machine(void)
 	}
 	vmm_log(LOG_DEBUG, "placement: %s%s%s", vmm.info.guest ? "guest" : "host", *vmm.info.placement_why ? ": " : "",
 		vmm.info.placement_why);
+	if (vmm_shows_memory())
+		vmm_log(LOG_DEBUG, "the CPU has Meltdown: processes of the container can read each other's memory");
 	if (!strcmp(vmm.cfg.tsc, "trust") && vmm.info.tsc_why)
 		distrust(vmm.info.tsc_why);
 	clock_start(vmm.info.tsc_why, vmm.info.tsc_khz);

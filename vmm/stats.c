@@ -186,6 +186,8 @@ static void *build(unsigned nr)
 		rc = fdt_property_string(fdt, "why", vmm.info.placement_why);
 	if (!rc)
 		rc = clock_without_tsc() ? fdt_property_string(fdt, "tsc-why", clock_without_tsc()) : 0;
+	if (!rc && vmm_shows_memory())
+		rc = fdt_property_u32(fdt, "meltdown", 1);
 	if (!rc)
 		rc = put_start(fdt);
 	for (unsigned i = 0; !rc && i < nr; i++) {

@@ -16,6 +16,8 @@ struct vmm_config {
 	const char *platform;     /* "kvm" or "ptrace", already chosen */
 	const char *sentry;       /* "auto", "guest" or "host" */
 	const char *tsc;          /* "auto", "trust" or "never": whether clocks may rely on the TSC */
+	const char *host_tsc_why; /* set by vmm_look_at_host: NULL, or why "auto" means never: a sentence */
+	bool meltdown;            /* the same: an application can read whatever its page tables map, if only for ring 0 */
 	unsigned nr_cpus;         /* vCPUs */
 	uint64_t memory_limit;    /* bytes of RAM at most */
 	int control_fd;           /* listening AF_UNIX SOCK_SEQPACKET socket, or -1 */
@@ -43,6 +45,8 @@ struct vmm_config {
 
 /* While /proc is there: opens pipes and terminals among io_fd once more, so that they can be non-blocking. */
 void vmm_prepare_io(struct vmm_config *cfg);
+/* While /sys is there: what the host's kernel says of its CPU. */
+void vmm_look_at_host(struct vmm_config *cfg);
 /* Runs the sandbox to its end. Drops privileges, installs seccomp, never returns to the caller's world: the result is
  * the container's wait status (>= 0) or -errno with a message already logged. */
 int vmm_run(const struct vmm_config *cfg);

@@ -31,6 +31,9 @@ void vmm_stop(int result);
  * handler. */
 void vmm_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* main.c: the CPU shows an application whatever of the sandbox's memory its page tables map for ring 0 (Meltdown). */
+bool vmm_shows_memory(void);
+
 /* memory.c: the text of a file of /proc that is held open, cut to size; "" if it cannot be read. */
 void vmm_read_text(int fd, char *text, size_t size);
 

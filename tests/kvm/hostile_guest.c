@@ -49,8 +49,11 @@ static void __attribute__((noreturn)) run(unsigned n, int kvm_fd)
 	struct vmm_config c = {.kvm_fd = kvm_fd, .statm_fd = -1, .meminfo_fd = -1, .platform = "kvm", .sentry = "guest", .tsc = "auto",
 		.nr_cpus = HOSTILE_FIRST + n, .memory_limit = 256 << 20, .control_fd = -1, .ready_fd = -1, .gofer_fd = -1, .debug_log_fd = -1};
 	char line[1200];
-	int rc = vmm_run(&c);
-	int len = snprintf(line, sizeof(line), "result %d: %s\n", rc, vmm_reason() ? vmm_reason() : "");
+	int rc, len;
+
+	vmm_look_at_host(&c);
+	rc = vmm_run(&c);
+	len = snprintf(line, sizeof(line), "result %d: %s\n", rc, vmm_reason() ? vmm_reason() : "");
 
 	_exit(write(STDERR_FILENO, line, len) != len);
 }

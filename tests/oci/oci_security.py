@@ -5,8 +5,9 @@ import os
 import pathlib
 import re
 import struct
+import subprocess
 
-from harness import Skip, check, contains, equal
+from harness import TIMEOUT, Skip, check, contains, equal
 
 HERE = pathlib.Path(__file__).resolve().parent
 FILE_CAPS = {"CHOWN": 0, "DAC_OVERRIDE": 1, "FOWNER": 3, "FSETID": 4}
@@ -141,3 +142,33 @@ def test_security_documented(t):
     counts = dict(re.findall(r"^\| (kvm.*|ptrace) \| (\d+) \|$", text, re.M))
     check(int(counts["kvm, Sentry in the guest"]) <= 45, "at most 45 calls in guest placement")
 
+
+def debug_where(t, file, text):
+    """What `debug` says of a container on whose host the file reads like this."""
+    name, other = t.new_id(), t.tmp / "other"
+    other.write_text(text + "\n")
+    with open(t.tmp / f"{name}.out", "wb") as out:
+        p = subprocess.run(["unshare", "--mount", "sh", "-c", 'mount --bind "$0" "$1" && shift && exec "$@"', other, file] +
+                           t.argv("run", "--detach", "--bundle", t.bundle(["/bin/sleep", "1000"]), name),
+                           stdin=subprocess.DEVNULL, stdout=out, stderr=out, timeout=TIMEOUT)
+    equal(p.returncode, 0, f"run: {t.output(name)}")
+    said = t.ok("debug", name).out
+    t.ok("delete", "--force", name)
+    return said
+
+
+def test_security_meltdown(t):
+    """Where the host's kernel says that the CPU has it, `debug` does, on the platform that leaves it to the application."""
+    file = "/sys/devices/system/cpu/vulnerabilities/meltdown"
+    if not os.path.exists(file):
+        raise Skip("this kernel does not say what the CPU has")
+    for text, has in (("Mitigation: PTI", t.platform == "kvm"), ("Vulnerable", t.platform == "kvm"), ("Not affected", False)):
+        equal("Meltdown" in debug_where(t, file, text), has, f"debug, with {text!r}")
+
+
+def test_security_clocksource(t):
+    """A TSC that the host's kernel does not go by is not good enough for the container."""
+    file = "/sys/devices/system/clocksource/clocksource0/current_clocksource"
+    if not os.path.exists(file):
+        raise Skip("no /sys")
+    contains(debug_where(t, file, "hpet"), "clocks without the TSC: ", "debug, where the host uses its HPET")
