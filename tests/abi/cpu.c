@@ -261,5 +261,53 @@ static void protection_keys(void)
 	CHECK(!enabled || (xcr0() & 0x200));
 }
 
+/* ---- where x87 was last ---- */
+__asm__(".pushsection .text\n x87_elsewhere: fld1\n fstp %st(0)\n ret\n .popsection");
+void x87_elsewhere(void);
+
+/* The address of the last x87 instruction, its low half, as the registers have it. */
+static uint32_t x87_pointer(void)
+{
+	uint32_t env[7];
+
+	__asm__ volatile("fnstenv %0" : "=m"(env));
+	return env[3];
+}
+
+/* Another task on this CPU: what it did last is none of ours, also on a CPU that restores that with a pending exception only. */
+static void x87_pointers(void)
+{
+	cpu_set_t all, one;
+	int p[2][2], status;
+	char c = 0;
+	pid_t pid;
+
+	CPU_ZERO(&one);
+	CPU_SET(sched_getcpu(), &one);
+	REQUIRE(pipe(p[0]) == 0 && pipe(p[1]) == 0);
+	CHECK_OK(sched_getaffinity(0, sizeof(all), &all));
+	CHECK_OK(sched_setaffinity(0, sizeof(one), &one));
+	pid = fork();
+	if (!pid) {
+		close(p[0][1]);
+		while (read(p[0][0], &c, 1) == 1) {
+			x87_elsewhere();
+			if (write(p[1][1], &c, 1) != 1)
+				break;
+		}
+		_exit(0);
+	}
+	__asm__ volatile("fninit");
+	for (int i = 0; i < ROUNDS; i++) {
+		REQUIRE(write(p[0][1], &c, 1) == 1 && read(p[1][0], &c, 1) == 1);
+		if (!CHECK(x87_pointer() - (uint32_t)(uintptr_t)x87_elsewhere > 4))
+			break;
+	}
+	for (int i = 0; i < 4; i++)
+		close(p[i / 2][i % 2]);
+	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+	CHECK_OK(sched_setaffinity(0, sizeof(all), &all));
+}
+
 ABI_MAIN(ABI_TEST(across_threads), ABI_TEST(across_processes), ABI_TEST(across_fork), ABI_TEST(across_signals), ABI_TEST(sizes),
-    ABI_TEST(protection_keys))
+    ABI_TEST(protection_keys), ABI_TEST(x87_pointers))
