@@ -97,6 +97,7 @@ static bool sealable(const struct inode *i)
 static int add_seals(struct file *f, uint32_t seals)
 {
 	struct inode *i = f->inode;
+	struct mapping *m = &i->mapping;
 	if (!sealable(i))
 		return -EINVAL;
 	if (!(f->mode & FMODE_WRITE))
@@ -105,12 +106,14 @@ static int add_seals(struct file *f, uint32_t seals)
 		return -EINVAL;
 	int r = 0;
 	mutex_lock(&i->lock);
+	spin_lock(&m->lock); /* see tmpfs_mmap */
 	if (i->seals & F_SEAL_SEAL)
 		r = -EPERM;
-	else if ((seals & F_SEAL_WRITE) && !(i->seals & F_SEAL_WRITE) && READ_ONCE(i->mapping.writable_maps))
+	else if ((seals & F_SEAL_WRITE) && !(i->seals & F_SEAL_WRITE) && m->writable_maps)
 		r = -EBUSY;
 	else
 		i->seals |= seals;
+	spin_unlock(&m->lock);
 	mutex_unlock(&i->lock);
 	return r;
 }

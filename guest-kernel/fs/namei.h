@@ -79,6 +79,7 @@ uint32_t create_mode(const struct inode *dir, uint32_t mode);
 bool inode_capable(const struct inode *inode, int cap);
 bool inode_owner_or_capable(const struct inode *inode);
 int mode_kill_suid(const struct inode *inode, uint32_t *mode); /* 1: *mode is the mode without set-id bits */
+void file_kill_suid(struct file *f); /* who writes without CAP_FSETID clears them */
 
 /* anon.c, tmpfs.c, pipe.c, locks.c, notify.c, fasync.c */
 void anon_init(void);

@@ -43,8 +43,7 @@ int write_limit(struct file *f, uint64_t pos, struct iter *from)
 	return 0;
 }
 
-/* Writers clear set-id bits. */
-static void write_kill_suid(struct file *f)
+void file_kill_suid(struct file *f)
 {
 	uint32_t mode;
 	if (likely(!(f->inode->mode & (S_ISUID | S_ISGID))) || capable(CAP_FSETID))
@@ -108,7 +107,7 @@ static ssize_t_ do_write(struct file *f, struct iter *from, uint64_t *pos)
 	if (r)
 		return r;
 	if (from->count && is_regular(f))
-		write_kill_suid(f);
+		file_kill_suid(f);
 	ssize_t_ n = f->ops->write(f, from, pos);
 	current->syscw++;
 	if (n > 0) {

@@ -399,8 +399,10 @@ static int do_fallocate(struct file *f, uint32_t mode, int64_t off, int64_t len)
 		r = size_limit(f->inode, end);
 	if (r == 0)
 		r = f->ops->fallocate(f, mode, off, len);
-	if (r == 0)
+	if (r == 0) {
+		file_kill_suid(f);
 		notify_file(f, 0x2 /* IN_MODIFY */);
+	}
 	return r;
 }
 

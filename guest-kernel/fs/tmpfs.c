@@ -18,26 +18,36 @@
 
 static struct super_block *shm_sb; /* memfd, System V shared memory */
 
+int tmpfs_charge(struct tmpfs_sb *ts, uint64_t bytes)
+{
+	spin_lock(&ts->lock);
+	bool fits = !ts->max_inodes || ts->used_space + bytes <= ts->max_inodes * TMPFS_INODE_SPACE;
+	if (fits)
+		ts->used_space += bytes;
+	spin_unlock(&ts->lock);
+	return fits ? 0 : -ENOSPC;
+}
+
+void tmpfs_uncharge(struct tmpfs_sb *ts, uint64_t bytes)
+{
+	spin_lock(&ts->lock);
+	ts->used_space -= bytes;
+	spin_unlock(&ts->lock);
+}
+
 struct inode *tmpfs_inode(struct super_block *sb, struct inode *dir, uint32_t mode, uint64_t rdev)
 {
 	struct tmpfs_sb *ts = sb->private;
 	struct tmpfs_node *n = kzalloc(sizeof(*n));
 	if (!n)
 		return ERR_PTR(-ENOMEM);
-	spin_lock(&ts->lock);
-	bool full = ts->max_inodes && ts->used_inodes >= ts->max_inodes;
-	if (!full)
-		ts->used_inodes++;
-	spin_unlock(&ts->lock);
-	struct inode *i = full ? NULL : inode_alloc(sb);
+	int r = tmpfs_charge(ts, TMPFS_INODE_SPACE);
+	struct inode *i = r ? NULL : inode_alloc(sb);
 	if (!i) {
 		kfree(n);
-		if (full)
-			return ERR_PTR(-ENOSPC);
-		spin_lock(&ts->lock);
-		ts->used_inodes--;
-		spin_unlock(&ts->lock);
-		return ERR_PTR(-ENOMEM);
+		if (!r)
+			tmpfs_uncharge(ts, TMPFS_INODE_SPACE);
+		return ERR_PTR(r ? r : -ENOMEM);
 	}
 	list_init(&n->xattrs);
 	i->private = n;
@@ -64,7 +74,7 @@ struct inode *tmpfs_inode(struct super_block *sb, struct inode *dir, uint32_t mo
 		i->ops = &tmpfs_file_ops_inode;
 		break;
 	}
-	int r = dir ? acl_inherit(i, dir) : 0;
+	r = dir ? acl_inherit(i, dir) : 0;
 	if (r) {
 		inode_put(i);
 		return ERR_PTR(r);
@@ -107,7 +117,7 @@ static void tmpfs_evict(struct inode *i)
 	tmpfs_xattr_free(i);
 	kfree(i->link);
 	spin_lock(&ts->lock);
-	ts->used_inodes--;
+	ts->used_space -= TMPFS_INODE_SPACE;
 	ts->used_blocks -= n->charged;
 	spin_unlock(&ts->lock);
 	kfree(n);
@@ -122,7 +132,7 @@ static int tmpfs_statfs(struct super_block *sb, struct hc_statfs *st)
 	st->blocks = ts->max_blocks;
 	st->bfree = st->bavail = ts->max_blocks > ts->used_blocks ? ts->max_blocks - ts->used_blocks : 0;
 	st->files = ts->max_inodes;
-	st->ffree = ts->max_inodes > ts->used_inodes ? ts->max_inodes - ts->used_inodes : 0;
+	st->ffree = ts->max_inodes ? ts->max_inodes - ROUND_UP(ts->used_space, TMPFS_INODE_SPACE) / TMPFS_INODE_SPACE : 0;
 	spin_unlock(&ts->lock);
 	return 0;
 }
@@ -219,6 +229,7 @@ static int parse_option(struct tmpfs_sb *ts, char *opt)
 	} else if (is_option(opt, "nr_inodes")) {
 		r = parse_size(val, 0, &v);
 		ts->max_inodes = v;
+		r = r ? r : v > UINT64_MAX / TMPFS_INODE_SPACE ? -EINVAL : 0;
 	} else if (is_option(opt, "mode")) {
 		r = parse_u64(val, 8, &v);
 		ts->mode = v & 07777;
@@ -266,7 +277,7 @@ static int tmpfs_remount(struct super_block *sb, const char *data)
 	int r = parse_options(wanted, data);
 	spin_lock(&ts->lock);
 	if (r == 0 && ((wanted->max_blocks && (!ts->max_blocks || wanted->max_blocks < ts->used_blocks)) ||
-	               (wanted->max_inodes && (!ts->max_inodes || wanted->max_inodes < ts->used_inodes))))
+	               (wanted->max_inodes && (!ts->max_inodes || wanted->max_inodes * TMPFS_INODE_SPACE < ts->used_space))))
 		r = -EINVAL;
 	if (r == 0) {
 		ts->max_blocks = wanted->max_blocks;

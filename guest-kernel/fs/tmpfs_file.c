@@ -13,6 +13,7 @@
 #include "fs/posix_acl.h"
 #include "fs/tmpfs.h"
 #include "lib/string.h"
+#include "signal/signal.h"
 #include "task/sched.h"
 
 #define SEAL_SHRINK 2u
@@ -215,6 +216,33 @@ static int punch_hole(struct inode *i, uint64_t off, uint64_t end)
 	return 0;
 }
 
+/* Pages for [first, last): all of them, or what was there before. */
+static int allocate(struct inode *i, uint64_t first, uint64_t last)
+{
+	struct tmpfs_sb *ts = tmpfs_sb(i);
+	uint64_t n = first;
+	int r = ts->max_blocks && last - first > ts->max_blocks ? -ENOSPC : 0;
+	while (n < last && r == 0) {
+		if (fatal_signal_pending(current))
+			r = -EINTR;
+		else if (!room_for(ts, 1) && mapping_next(&i->mapping, n) != n)
+			r = -ENOSPC;
+		else
+			r = mapping_reserve(&i->mapping, n);
+		if (r)
+			break;
+		tmpfs_account(i);
+		n++;
+		cond_resched();
+	}
+	/* as on Linux, what others have used meanwhile stays */
+	if (r && n > first) {
+		mapping_unreserve(&i->mapping, first, n - 1);
+		tmpfs_account(i);
+	}
+	return r;
+}
+
 static int tmpfs_fallocate(struct file *f, int mode, uint64_t off, uint64_t len)
 {
 	struct inode *i = f->inode;
@@ -228,24 +256,14 @@ static int tmpfs_fallocate(struct file *f, int mode, uint64_t off, uint64_t len)
 	} else if (!(mode & FALLOC_FL_KEEP_SIZE) && end > i->size && (i->seals & SEAL_GROW)) {
 		r = -EPERM;
 	} else {
-		uint64_t first = off >> PAGE_SHIFT, last = (end + PAGE_SIZE - 1) >> PAGE_SHIFT;
-		struct tmpfs_sb *ts = tmpfs_sb(i);
-		if (ts->max_blocks && last - first > ts->max_blocks)
-			r = -ENOSPC;
-		for (uint64_t n = first; n < last && r == 0; n++) {
-			struct page *p = get_page(i, n, &r);
-			if (!p)
-				break;
-			r = 0;
-			page_put(p);
-			cond_resched();
-		}
-		/* on failure what was allocated stays as zero pages; only the size must not change */
+		r = allocate(i, off >> PAGE_SHIFT, (end + PAGE_SIZE - 1) >> PAGE_SHIFT);
 		if (r == 0 && !(mode & FALLOC_FL_KEEP_SIZE) && end > i->size)
 			WRITE_ONCE(i->size, end);
 	}
-	if (r == 0)
+	if (r == 0) {
+		tmpfs_drop_capabilities(i);
 		inode_touch(i, ATTR_MTIME | ATTR_CTIME);
+	}
 	mutex_unlock(&i->lock);
 	return r;
 }
@@ -253,7 +271,7 @@ static int tmpfs_fallocate(struct file *f, int mode, uint64_t off, uint64_t len)
 static int tmpfs_fault(struct vma *vma, uint64_t pgoff, bool write, struct vm_frame *out)
 {
 	struct inode *i = vma->mapping->host;
-	if (mapping_next(&i->mapping, pgoff) != pgoff && !room_for(tmpfs_sb(i), 1))
+	if (!room_for(tmpfs_sb(i), 1) && mapping_next(&i->mapping, pgoff) != pgoff)
 		return -EFAULT;
 	int r = mapping_vm_ops.fault(vma, pgoff, write, out);
 	tmpfs_account(i);
@@ -265,13 +283,23 @@ static const struct vm_ops tmpfs_vm_ops = {.fault = tmpfs_fault};
 static int tmpfs_mmap(struct file *f, struct vma *vma)
 {
 	struct inode *i = f->inode;
-	if ((vma->flags & VMA_SHARED) && (i->seals & (SEAL_WRITE | SEAL_FUTURE))) {
-		if (vma->prot & PROT_WRITE)
-			return -EPERM;
-		vma->flags &= ~VMA_MAYWRITE;
+	struct mapping *m = &i->mapping;
+	int r = 0;
+	vma->mapping = m;
+	if ((vma->flags & (VMA_SHARED | VMA_MAYWRITE)) == (VMA_SHARED | VMA_MAYWRITE)) {
+		/* either sees the other: who seals counts the writers under the same lock */
+		spin_lock(&m->lock);
+		if (!(i->seals & (SEAL_WRITE | SEAL_FUTURE)))
+			mapping_count_writer(vma);
+		else if (vma->prot & PROT_WRITE)
+			r = -EPERM;
+		else
+			vma->flags &= ~VMA_MAYWRITE;
+		spin_unlock(&m->lock);
 	}
+	if (r)
+		return r;
 	vma->ops = &tmpfs_vm_ops;
-	vma->mapping = &i->mapping;
 	file_accessed(f);
 	return 0;
 }

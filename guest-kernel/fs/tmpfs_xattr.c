@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/* tmpfs: extended attributes (user., trusted., security.), a list per inode under inode->lock. */
+/*
+ * tmpfs: extended attributes (user., trusted., security.), a list per inode under inode->lock. They take of the space that
+ * the file system has for inodes, as on Linux since 6.6; where that has no limit (memfd, nr_inodes=0) they are kernel memory
+ * of the container like all other.
+ */
 #include <linux/xattr.h>
 
 #include "fs/tmpfs.h"
@@ -17,9 +21,12 @@ static struct tmpfs_xattr *find(struct tmpfs_node *n, const char *name)
 	return NULL;
 }
 
-static void drop(struct tmpfs_node *n, struct tmpfs_xattr *x)
+static uint64_t space(const char *name, size_t size) { return 40 + strlen(name) + size; }
+
+static void drop(struct inode *i, struct tmpfs_xattr *x)
 {
-	n->xattr_bytes -= x->size + strlen(x->name) + 1;
+	tmpfs_uncharge(tmpfs_sb(i), space(x->name, x->size));
+	tmpfs_node(i)->xattr_bytes -= x->size + strlen(x->name) + 1;
 	list_del(&x->link);
 	kfree(x->value);
 	kfree(x);
@@ -29,7 +36,7 @@ void tmpfs_xattr_free(struct inode *i)
 {
 	struct tmpfs_node *n = tmpfs_node(i);
 	while (!list_empty(&n->xattrs))
-		drop(n, list_first(&n->xattrs, struct tmpfs_xattr, link));
+		drop(i, list_first(&n->xattrs, struct tmpfs_xattr, link));
 }
 
 void tmpfs_drop_capabilities(struct inode *i)
@@ -39,7 +46,7 @@ void tmpfs_drop_capabilities(struct inode *i)
 		return;
 	struct tmpfs_xattr *x = find(n, XATTR_NAME_CAPS);
 	if (x)
-		drop(n, x);
+		drop(i, x);
 }
 
 ssize_t_ tmpfs_getxattr(struct inode *i, const char *name, void *value, size_t size)
@@ -85,11 +92,16 @@ int tmpfs_setxattr(struct inode *i, const char *name, const void *value, size_t 
 		return -ENODATA;
 	if (n->xattr_bytes + size + strlen(name) + 1 > XATTR_BYTES_MAX)
 		return -ENOSPC;
+	int r = tmpfs_charge(tmpfs_sb(i), space(name, size));
+	if (r)
+		return r;
 	struct tmpfs_xattr *x = make(name, value, size);
-	if (!x)
+	if (!x) {
+		tmpfs_uncharge(tmpfs_sb(i), space(name, size));
 		return -ENOMEM;
+	}
 	if (old)
-		drop(n, old);
+		drop(i, old);
 	list_add_tail(&x->link, &n->xattrs);
 	n->xattr_bytes += size + strlen(name) + 1;
 	inode_touch(i, ATTR_CTIME);
@@ -125,7 +137,7 @@ int tmpfs_removexattr(struct inode *i, const char *name)
 	struct tmpfs_xattr *x = find(tmpfs_node(i), name);
 	if (!x)
 		return -ENODATA;
-	drop(tmpfs_node(i), x);
+	drop(i, x);
 	inode_touch(i, ATTR_CTIME);
 	return 0;
 }

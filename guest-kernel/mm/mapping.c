@@ -91,12 +91,18 @@ static int tree_insert(struct mapping *m, uint64_t index, struct page *page)
 	return 0;
 }
 
+/* What is to be cut out of a tree. */
+struct cut {
+	uint64_t first, last;
+	uint32_t flags;     /* PG_*: only pages that have these */
+	struct page *chain; /* the pages, through page->private */
+};
+
 /*
- * Takes pages of [first, last] out below *slot, whose first index is base; at most max of them, chained through
- * page->private. Frees nodes that lie wholly in the range and ended up empty.
+ * Takes pages out below *slot, whose first index is base; at most max of them. Frees nodes that lie wholly in the range and
+ * ended up empty.
  */
-static unsigned tree_cut(void **slot, unsigned h, uint64_t base, uint64_t first, uint64_t last, unsigned max,
-                         struct page **chain)
+static unsigned tree_cut(void **slot, unsigned h, uint64_t base, unsigned max, struct cut *c)
 {
 	unsigned n = 0;
 
@@ -105,9 +111,11 @@ static unsigned tree_cut(void **slot, unsigned h, uint64_t base, uint64_t first,
 	if (!h) {
 		struct page *p = *slot;
 
+		if ((p->flags & c->flags) != c->flags)
+			return 0;
 		*slot = NULL;
-		p->private = (uint64_t)*chain;
-		*chain = p;
+		p->private = (uint64_t)c->chain;
+		c->chain = p;
 		return 1;
 	}
 	struct node *node = *slot;
@@ -117,8 +125,8 @@ static unsigned tree_cut(void **slot, unsigned h, uint64_t base, uint64_t first,
 	for (unsigned i = 0; i < SLOTS; i++) {
 		uint64_t start = base + i * span;
 
-		if (node->slot[i] && start <= last && start + (span - 1) >= first && n < max)
-			n += tree_cut(&node->slot[i], h - 1, start, first, last, max - n, chain);
+		if (node->slot[i] && start <= c->last && start + (span - 1) >= c->first && n < max)
+			n += tree_cut(&node->slot[i], h - 1, start, max - n, c);
 		if (node->slot[i])
 			empty = false;
 	}
@@ -149,37 +157,63 @@ static uint64_t tree_next(void *p, unsigned h, uint64_t base, uint64_t from)
 }
 
 /* ---- pages ---- */
-struct page *mapping_page(struct mapping *m, uint64_t index, bool create)
+/* The page for somebody who is going to look at it, with a reference, or NULL. mapping->lock held. */
+static struct page *touch(const struct mapping *m, uint64_t index)
 {
-	struct page *p, *fresh;
+	struct page *p = tree_lookup(m, index);
 
-	spin_lock(&m->lock);
-	p = tree_lookup(m, index);
-	if (p)
+	if (p) {
+		p->flags &= ~PG_UNTOUCHED;
 		page_get(p);
-	spin_unlock(&m->lock);
-	if (p || !create)
-		return p;
+	}
+	return p;
+}
 
-	fresh = page_alloc(0, PAGE_ALLOC_ZERO | PAGE_ALLOC_USER);
+/* A zero page at index with these flags besides, or the one that somebody else put there meanwhile: with a reference, or
+ * NULL. */
+static struct page *add_page(struct mapping *m, uint64_t index, uint32_t flags)
+{
+	struct page *p, *fresh = page_alloc(0, PAGE_ALLOC_ZERO | PAGE_ALLOC_USER);
+
 	if (!fresh)
 		return NULL;
-	fresh->flags |= PG_CACHE;
+	fresh->flags |= PG_CACHE | flags;
 	atomic_add(&page_counters.cache, 1);
 	fresh->index = index;
 	fresh->owner = (uint64_t)m;
 	spin_lock(&m->lock);
-	p = tree_lookup(m, index);
+	p = touch(m, index);
 	if (!p && !tree_insert(m, index, fresh)) {
+		page_get(fresh);
 		p = fresh;
 		fresh = NULL;
 	}
-	if (p)
-		page_get(p);
 	spin_unlock(&m->lock);
 	if (fresh)
 		page_put(fresh);
 	return p;
+}
+
+struct page *mapping_page(struct mapping *m, uint64_t index, bool create)
+{
+	struct page *p;
+
+	spin_lock(&m->lock);
+	p = touch(m, index);
+	spin_unlock(&m->lock);
+	return p || !create ? p : add_page(m, index, 0);
+}
+
+int mapping_reserve(struct mapping *m, uint64_t index)
+{
+	struct page *p = mapping_page(m, index, false);
+
+	if (!p)
+		p = add_page(m, index, PG_UNTOUCHED);
+	if (!p)
+		return -ENOMEM;
+	page_put(p);
+	return 0;
 }
 
 bool mapping_has(struct mapping *m, uint64_t index)
@@ -205,7 +239,8 @@ uint64_t mapping_next(struct mapping *m, uint64_t from)
 	return r;
 }
 
-void mapping_truncate(struct mapping *m, uint64_t first, uint64_t last)
+/* Frees the pages of [first, last] that have these flags, and unmaps them. */
+static void cut(struct mapping *m, uint64_t first, uint64_t last, uint32_t flags)
 {
 	const unsigned max = 1024;
 	unsigned n;
@@ -215,14 +250,14 @@ void mapping_truncate(struct mapping *m, uint64_t first, uint64_t last)
 	/* Unmapping first and cutting afterwards would let a fault in between show a page that is then freed from the
 	 * tree; cutting first is seen by faults through seq. References keep the frames until the entries are gone. */
 	do {
-		struct page *chain = NULL;
+		struct cut c = {.first = first, .last = last, .flags = flags};
 		unsigned h;
 		void *root;
 
 		spin_lock(&m->lock);
 		h = height_of(m);
 		root = root_of(m);
-		n = first > max_index(h) ? 0 : tree_cut(&root, h, 0, first, last, max, &chain);
+		n = first > max_index(h) ? 0 : tree_cut(&root, h, 0, max, &c);
 		if (n) {
 			set_root(m, root, root ? h : 0);
 			m->nr_pages -= n;
@@ -232,14 +267,24 @@ void mapping_truncate(struct mapping *m, uint64_t first, uint64_t last)
 		if (!n)
 			break;
 		mapping_unmap(m, first, last, true);
-		while (chain) {
-			struct page *p = chain;
+		while (c.chain) {
+			struct page *p = c.chain;
 
-			chain = (struct page *)p->private;
+			c.chain = (struct page *)p->private;
 			p->owner = 0;
 			page_put(p);
 		}
 	} while (n == max);
+}
+
+void mapping_truncate(struct mapping *m, uint64_t first, uint64_t last)
+{
+	cut(m, first, last, 0);
+}
+
+void mapping_unreserve(struct mapping *m, uint64_t first, uint64_t last)
+{
+	cut(m, first, last, PG_UNTOUCHED);
 }
 
 void mapping_destroy(struct mapping *m)
@@ -254,6 +299,29 @@ static bool counts_as_writer(const struct vma *v)
 	return (v->flags & VMA_SHARED) && (v->flags & VMA_MAYWRITE);
 }
 
+void mapping_count_writer(struct vma *v)
+{
+	v->writer = true;
+	v->mapping->writable_maps++;
+}
+
+/* mapping->lock held. */
+static void uncount_writer(struct vma *v)
+{
+	if (v->writer)
+		v->mapping->writable_maps--;
+	v->writer = false;
+}
+
+void mapping_forget(struct vma *v)
+{
+	if (!v->writer)
+		return;
+	spin_lock(&v->mapping->lock);
+	uncount_writer(v);
+	spin_unlock(&v->mapping->lock);
+}
+
 void mapping_link(struct vma *v)
 {
 	struct mapping *m = v->mapping;
@@ -262,8 +330,8 @@ void mapping_link(struct vma *v)
 		return;
 	spin_lock(&m->lock);
 	list_add_tail(&v->mapping_link, &m->vmas);
-	if (counts_as_writer(v))
-		m->writable_maps++;
+	if (counts_as_writer(v) && !v->writer)
+		mapping_count_writer(v);
 	spin_unlock(&m->lock);
 }
 
@@ -275,8 +343,7 @@ void mapping_unlink(struct vma *v)
 		return;
 	spin_lock(&m->lock);
 	list_del(&v->mapping_link);
-	if (counts_as_writer(v))
-		m->writable_maps--;
+	uncount_writer(v);
 	spin_unlock(&m->lock);
 }
 

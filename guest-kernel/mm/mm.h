@@ -59,6 +59,7 @@ struct vma {
 	struct file *file;        /* a reference, or NULL */
 	struct mapping *mapping;  /* of the file's inode or of shared anonymous memory; NULL for private anonymous */
 	struct list_node mapping_link; /* mapping->lock */
+	bool writer;              /* counted in mapping->writable_maps; mapping->lock */
 	const struct vm_ops *ops; /* NULL: anonymous */
 	void *private;
 	struct vma_label *label;  /* PR_SET_VMA_ANON_NAME; a reference, or NULL */
@@ -204,14 +205,22 @@ struct mapping {
 	struct list_node vmas;    /* struct vma via mapping_link */
 	void *pages;              /* radix tree of struct page * (mm/mapping.c) */
 	uint64_t nr_pages;
-	uint32_t writable_maps;   /* shared vmas that may write, for seals; lock */
+	uint32_t writable_maps;   /* shared vmas that may write or are being made, for seals; lock */
 	uint64_t seq;             /* counts mapping_unmap: a fault that looked a frame up before one starts over; lock */
 	struct inode *host;       /* or NULL */
 };
 void mapping_init(struct mapping *m, struct inode *host);
 void mapping_destroy(struct mapping *m); /* frees the pages; no vmas left */
+/* For mmap of file systems: counts v, a shared vma being made, among those that may write, until it is freed. The lock of
+ * v->mapping held, under which the file system has seen that it may. */
+void mapping_count_writer(struct vma *v);
 /* The page at index with a reference; allocates a zero page when create. NULL: absent or out of memory. */
 struct page *mapping_page(struct mapping *m, uint64_t index, bool create);
+/* fallocate(2): sees that there is a page at index. One that was not there counts as untouched until somebody asks for it
+ * (mapping_page, a fault). 0 or -ENOMEM. */
+int mapping_reserve(struct mapping *m, uint64_t index) MUST_CHECK;
+/* Frees the pages of [first, last] that are untouched still. */
+void mapping_unreserve(struct mapping *m, uint64_t first, uint64_t last);
 /* Frees pages [first, last] and unmaps them everywhere; a partial page at a new end is the caller's to clear. */
 void mapping_truncate(struct mapping *m, uint64_t first, uint64_t last);
 /* Removes page-table entries of [first, last] in every vma, including private copies if even_cows. Make the object

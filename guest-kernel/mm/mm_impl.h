@@ -55,6 +55,7 @@ static inline bool vma_is_data(uint32_t prot, uint32_t flags)
 /* ---- mapping.c ---- */
 void mapping_link(struct vma *v);
 void mapping_unlink(struct vma *v);
+void mapping_forget(struct vma *v); /* of a vma that was never linked */
 bool mapping_has(struct mapping *m, uint64_t index);
 
 /* ---- shm_anon.c ---- */

@@ -42,6 +42,7 @@ _Static_assert(sizeof(struct page) == 32, "window.h counts on it");
 #define PG_USER   64u   /* counted against the memory limit */
 #define PG_ANON   128u  /* private anonymous memory; private = pins for writing */
 #define PG_FREE   256u  /* heads a block of the free lists; allocator's lock */
+#define PG_UNTOUCHED 512u /* in a mapping, see mapping_reserve; mapping->lock */
 
 #define PAGE_ALLOC_ZERO   1u /* contents are zero */
 #define PAGE_ALLOC_USER   2u /* counts against the container's memory limit; may fail earlier than kernel pages */

@@ -71,6 +71,7 @@ struct vma *vma_dup(const struct vma *v, struct mm *mm)
 	*n = *v;
 	n->mm = mm;
 	list_init(&n->mapping_link);
+	n->writer = false;
 	if (n->file)
 		file_get(n->file);
 	if (n->label)
@@ -80,6 +81,7 @@ struct vma *vma_dup(const struct vma *v, struct mm *mm)
 
 void vma_free(struct vma *v)
 {
+	mapping_forget(v);
 	if (v->ops && v->ops->close)
 		v->ops->close(v);
 	if (v->file)

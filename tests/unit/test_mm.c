@@ -161,7 +161,7 @@ static void test_kmalloc(void **state)
 /* ---- page cache ---- */
 static void test_mapping(void **state)
 {
-	static bool model[5000];
+	static enum { NONE, UNTOUCHED, USED } model[5000];
 	const uint64_t scale = 0x123457; /* spreads indexes over a deep tree */
 	uint64_t before = backed_now();
 	struct mapping m;
@@ -171,12 +171,23 @@ static void test_mapping(void **state)
 		unsigned i = rnd(5000);
 		struct page *p;
 
-		switch (rnd(8)) {
+		switch (rnd(10)) {
 		case 0: {
 			unsigned last = MIN(i + rnd(50), 4999u);
 			mapping_truncate(&m, i * scale, last * scale);
 			for (unsigned k = i; k <= last; k++)
-				model[k] = false;
+				model[k] = NONE;
+			break;
+		}
+		case 2:
+			assert_int_equal(mapping_reserve(&m, i * scale), 0);
+			model[i] = model[i] == NONE ? UNTOUCHED : USED;
+			break;
+		case 3: {
+			unsigned last = MIN(i + rnd(500), 4999u);
+			mapping_unreserve(&m, i * scale, last * scale);
+			for (unsigned k = i; k <= last; k++)
+				model[k] = model[k] == USED ? USED : NONE;
 			break;
 		}
 		case 1: {
@@ -191,7 +202,7 @@ static void test_mapping(void **state)
 			p = mapping_page(&m, i * scale, rnd(2));
 			assert_true(p || !model[i]);
 			if (p) {
-				model[i] = true;
+				model[i] = USED;
 				assert_int_equal(p->index, i * scale);
 				page_put(p);
 			}

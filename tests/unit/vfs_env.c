@@ -136,6 +136,17 @@ struct page *mapping_page(struct mapping *m, uint64_t index, bool create)
 		page_get(a[index]);
 	return a[index];
 }
+int mapping_reserve(struct mapping *m, uint64_t index)
+{
+	struct page *p = mapping_page(m, index, true);
+	if (!p)
+		return -ENOMEM;
+	page_put(p);
+	return 0;
+}
+/* No page is known to be untouched. */
+void mapping_unreserve(struct mapping *m, uint64_t first, uint64_t last) {}
+void mapping_count_writer(struct vma *v) {}
 void mapping_truncate(struct mapping *m, uint64_t first, uint64_t last)
 {
 	struct page **a = m->pages;
