@@ -212,6 +212,8 @@ void super_put(struct super_block *sb)
 		dentry_put(sb->root);
 		sb->root = NULL;
 	}
+	if (sb->ops && sb->ops->kill_super)
+		sb->ops->kill_super(sb);
 	if (!list_empty(&sb->inodes)) {
 		/* Something still refers to an inode: keeping the super block is safe, freeing it is not. */
 		pr_warn("%s: inodes in use after the last unmount", sb->type ? sb->type->name : "anonymous");

@@ -30,7 +30,8 @@ struct ovl_inode {
 	struct inode *inode;
 	struct dentry *upper, *lower; /* references */
 	bool opaque;                  /* a directory that hides the lower one; set at creation */
-	bool pinned;                  /* copied-up hard link: stays cached so that its other names find it; lock of sb */
+	bool pinned;                  /* copied-up hard link: stays cached so that its other names find it, until the last of
+	                                 them goes; lock of sb */
 	struct mutex copy_lock;
 	struct list_node upper_link, lower_link; /* ovl_sb.lock */
 	uint64_t ino;                 /* st_ino; immutable */
@@ -60,6 +61,8 @@ struct inode *ovl_iget(struct super_block *sb, struct dentry *upper, struct dent
 /* After a copy-up: oi is found by its upper inode from now on. */
 void ovl_hash_upper(struct ovl_inode *oi);
 void ovl_pin(struct ovl_inode *oi);
+/* A name of the inode went; the caller has a reference on it and holds its lock. */
+void ovl_name_gone(struct inode *inode);
 /* st_ino of an object that has an upper inode but no lower one of its name. */
 uint64_t ovl_upper_ino(struct inode *real);
 /* A positive dentry of a real directory with a reference, NULL, or ERR_PTR. Takes dir's lock. */

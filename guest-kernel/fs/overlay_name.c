@@ -206,10 +206,7 @@ int ovl_unlink(struct inode *dir, struct dentry *dentry)
 	int r = remove_name(dir, dentry, false);
 	if (r)
 		return r;
-	if (!ovl_i(inode)->pinned && ovl_upper(ovl_i(inode)))
-		inode->nlink = ovl_real(ovl_i(inode))->nlink;
-	else if (inode->nlink)
-		inode->nlink--;
+	ovl_name_gone(inode);
 	inode_touch(inode, ATTR_CTIME);
 	return 0;
 }

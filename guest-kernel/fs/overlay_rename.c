@@ -114,10 +114,8 @@ int ovl_rename(struct inode *old_dir, struct dentry *old, struct inode *new_dir,
 	if (target) {
 		if (S_ISDIR(target->mode))
 			target->nlink = 0;
-		else if (!ovl_i(target)->pinned && ovl_upper(ovl_i(target)))
-			target->nlink = ovl_real(ovl_i(target))->nlink;
-		else if (target->nlink)
-			target->nlink--;
+		else
+			ovl_name_gone(target);
 	}
 	if (S_ISDIR(old->inode->mode) && ovl_i(new_dir)->lower)
 		ovl_i(old->inode)->opaque = true;

@@ -3,8 +3,8 @@
  * Overlay super blocks and the identity of overlay inodes.
  *
  * One overlay inode per real inode, found by the upper inode or the lower one. A lower file with several names that
- * was copied up stays in the cache ("pinned"), so that its other names lead to the copy and hard links hold. Inode
- * numbers: those of the lower file system where an object comes from there (also after copy-up, by an attribute of
+ * was copied up stays in the cache ("pinned") until its last name or the file system goes, so that its other names lead to
+ * the copy and hard links hold. Inode numbers: those of the lower file system where an object comes from there (also after copy-up, by an attribute of
  * the upper file), else the upper number with a high bit.
  */
 #include "fs/overlay.h"
@@ -75,6 +75,51 @@ void ovl_pin(struct ovl_inode *oi)
 	spin_unlock(&os->lock);
 	if (first)
 		inode_get(oi->inode);
+}
+
+static void unpin(struct ovl_inode *oi)
+{
+	struct ovl_sb *os = ovl_s(oi->inode->sb);
+	spin_lock(&os->lock);
+	bool last = oi->pinned;
+	oi->pinned = false;
+	spin_unlock(&os->lock);
+	if (last)
+		inode_put(oi->inode);
+}
+
+void ovl_name_gone(struct inode *inode)
+{
+	struct ovl_inode *oi = ovl_i(inode);
+	bool none = false;
+	mutex_lock(&oi->copy_lock); /* a copy-up looks at the number of names and pins */
+	if (!oi->pinned && ovl_upper(oi))
+		inode->nlink = ovl_real(oi)->nlink;
+	else if (inode->nlink)
+		none = !--inode->nlink;
+	mutex_unlock(&oi->copy_lock);
+	if (none)
+		unpin(oi);
+}
+
+/* The last mount is gone: nobody asks for names any more. */
+static void ovl_kill_super(struct super_block *sb)
+{
+	struct ovl_sb *os = ovl_s(sb);
+	for (int b = 0; b < OVL_HASH; b++) {
+		struct ovl_inode *oi;
+		do {
+			struct ovl_inode *found = NULL;
+			spin_lock(&os->lock);
+			list_for_each_entry(oi, &os->by_lower[b], lower_link)
+				if (oi->pinned && !found)
+					found = oi;
+			spin_unlock(&os->lock);
+			oi = found;
+			if (oi)
+				unpin(oi);
+		} while (oi);
+	}
 }
 
 static bool is_opaque(struct inode *real)
@@ -277,6 +322,7 @@ static const struct super_ops ovl_super_ops = {
 	.evict_inode = ovl_evict_inode,
 	.statfs = ovl_statfs,
 	.revalidate = ovl_revalidate,
+	.kill_super = ovl_kill_super,
 	.put_super = ovl_put_super,
 	.show_options = ovl_show_options,
 };

@@ -213,6 +213,7 @@ struct super_ops {
 	int (*statfs)(struct super_block *sb, struct hc_statfs *st);
 	/* Is a cached dentry still right? 1 yes, 0 no (drop it and look up again). Optional. */
 	int (*revalidate)(struct dentry *dentry);
+	void (*kill_super)(struct super_block *sb); /* the last reference went: lets go of inodes that it keeps itself. Optional. */
 	void (*put_super)(struct super_block *sb);
 	int (*show_options)(struct super_block *sb, char *buf, size_t size); /* for /proc/mounts, e.g. ",size=64k" */
 	int (*sync)(struct super_block *sb);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tmpfs and memfd: seals against mappings in the making, what a failed fallocate leaves, the space of attributes. */
+/* tmpfs and memfd: seals against mappings in the making, what a failed fallocate leaves, the space of attributes and of an
+ * overlay's upper layer. */
 #include "ns.h"
 
 #include <linux/falloc.h>
@@ -261,8 +262,67 @@ out:
 	CHECK_ERRNO(mount("none", "inodes", "tmpfs", 0, "nr_inodes=18446744073709551615"), EINVAL);
 }
 
+/* ---- hard links of an overlay: what was copied up goes with the last name, or with the file system ---- */
+static int grow(const char *path)
+{
+	static char block[64 * PAGE];
+	int fd = open(path, O_WRONLY);
+
+	if (fd < 0)
+		return -1;
+	memset(block, 'x', sizeof(block));
+	ssize_t n = write(fd, block, sizeof(block));
+	close(fd);
+	return n == sizeof(block) ? 0 : -1;
+}
+
+static int overlay_up(void)
+{
+	return mount("none", "ovl/merged", "overlay", 0, "lowerdir=ovl/lower,upperdir=ovl/upper,workdir=ovl/work");
+}
+
+static void overlay_links(void)
+{
+	struct stat st;
+
+	REQUIRE(mkdir("ovl", 0755) == 0 && mount("none", "ovl", "tmpfs", 0, NULL) == 0);
+	REQUIRE(mkdir("ovl/lower", 0755) == 0 && mkdir("ovl/upper", 0755) == 0 && mkdir("ovl/work", 0755) == 0 && mkdir("ovl/merged", 0755) == 0);
+	REQUIRE(ns_touch("ovl/lower/a") == 0 && link("ovl/lower/a", "ovl/lower/b") == 0);
+	REQUIRE(ns_touch("ovl/lower/c") == 0 && link("ovl/lower/c", "ovl/lower/d") == 0);
+	if (overlay_up()) {
+		CHECK_EQ(errno, ENODEV); /* a Linux without overlayfs */
+		umount("ovl");
+		return;
+	}
+	long before = free_blocks("ovl");
+	CHECK_EQ(grow("ovl/merged/a"), 0);
+	CHECK(before - free_blocks("ovl") >= 64);
+	CHECK_EQ(unlink("ovl/merged/a"), 0);
+	CHECK(stat("ovl/merged/b", &st) == 0);
+	CHECK_EQ(unlink("ovl/merged/b"), 0);
+	CHECK_EQ(free_blocks("ovl"), before);
+	/* an open file keeps it, as ever */
+	CHECK_EQ(grow("ovl/merged/c"), 0);
+	int fd = open("ovl/merged/c", O_RDONLY);
+	CHECK_EQ(rename("ovl/merged/d", "ovl/merged/c"), 0);
+	CHECK_EQ(unlink("ovl/merged/c") == 0 ? access("ovl/merged/d", F_OK) == 0 ? unlink("ovl/merged/d") : 0 : -1, 0);
+	CHECK(before - free_blocks("ovl") >= 64);
+	close(fd);
+	CHECK_EQ(free_blocks("ovl"), before);
+	CHECK_EQ(umount("ovl/merged"), 0);
+
+	REQUIRE(ns_touch("ovl/lower/e") == 0 && link("ovl/lower/e", "ovl/lower/f") == 0);
+	REQUIRE(overlay_up() == 0);
+	CHECK_EQ(grow("ovl/merged/e"), 0);
+	CHECK_EQ(umount("ovl/merged"), 0);
+	CHECK_EQ(unlink("ovl/upper/e"), 0);
+	CHECK_EQ(free_blocks("ovl"), before);
+	CHECK_EQ(umount("ovl"), 0);
+}
+
 static const struct abi_test tests[] = {
 	ABI_TEST(seals_race), ABI_TEST(seals_count), ABI_TEST(failed_fallocate), ABI_TEST(fallocate_drops_ids), ABI_TEST(xattr_space),
+	ABI_TEST(overlay_links),
 };
 
 static int argc_;
