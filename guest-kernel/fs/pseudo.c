@@ -94,6 +94,12 @@ int pseudo_revalidate(struct dentry *dentry)
 	return !dentry->inode || pseudo_alive(pseudo_ref_of(dentry->inode));
 }
 
+static uint32_t mode_of(const struct inode *inode)
+{
+	const struct pseudo_ref *ref = pseudo_ref_of(inode);
+	return ref->entry->permissions ? (inode->mode & S_IFMT) | ref->entry->permissions(ref) : inode->mode;
+}
+
 /* Objects of a task belong to its effective ids (proc(5)), whoever made the inode. */
 static int pseudo_getattr(struct inode *inode, struct kstat *st)
 {
@@ -109,12 +115,30 @@ static int pseudo_getattr(struct inode *inode, struct kstat *st)
 		inode->uid = uid;
 		inode->gid = gid;
 	}
-	if (ref->entry->permissions)
-		inode->mode = (inode->mode & S_IFMT) | ref->entry->permissions(ref);
+	inode->mode = mode_of(inode);
 	*st = (struct kstat){.ino = inode->ino, .dev = inode->sb->dev, .size = inode->size, .mode = inode->mode,
 	                     .nlink = ref->entry->nlink ? ref->entry->nlink(ref) : inode->nlink, .uid = inode->uid, .gid = inode->gid, .blksize = 1024,
 	                     .atime = inode->atime, .mtime = inode->mtime, .ctime = inode->ctime};
 	return 0;
+}
+
+/* May the current task, by its effective ids? */
+static bool sysctl_allows(const struct inode *inode, int mask)
+{
+	const struct cred *c = current->cred;
+	uint32_t bits = mode_of(inode);
+	if (!c->euid)
+		bits >>= 6;
+	else if (!c->egid || cred_in_group(c, 0))
+		bits >>= 3;
+	return ((int)bits & mask & 7) == (mask & 7);
+}
+
+/* A read or write by a task that need not be the one that opened the file. */
+static bool still_allowed(const struct inode *inode, int mask)
+{
+	const struct pseudo_entry *e = pseudo_ref_of(inode)->entry;
+	return !e->sysctl || e->permissions || sysctl_allows(inode, mask);
 }
 
 static int pseudo_permission(struct inode *inode, int mask)
@@ -125,10 +149,12 @@ static int pseudo_permission(struct inode *inode, int mask)
 		if (err)
 			return err;
 	}
+	if (ref->entry->sysctl)
+		return sysctl_allows(inode, mask) ? 0 : -EACCES;
 	struct kstat st;
 	pseudo_getattr(inode, &st); /* refreshes the owner */
 	const struct cred *c = current->cred;
-	uint32_t bits = inode->mode;
+	uint32_t bits = mode_of(inode);
 	if (c->fsuid == inode->uid)
 		bits >>= 6;
 	else if (cred_in_group(c, inode->gid))
@@ -278,7 +304,7 @@ struct text {
 static int text_open(struct inode *inode, struct file *file)
 {
 	const struct pseudo_entry *e = pseudo_ref_of(inode)->entry;
-	if ((file->mode & FMODE_READ) && !e->show)
+	if ((file->mode & FMODE_READ) && !e->show && !e->show_opened)
 		return -EACCES;
 	struct text *t = kzalloc(sizeof(*t));
 	if (!t)
@@ -306,17 +332,26 @@ struct ns_common *pseudo_held(const struct file *file)
 	return ((const struct text *)file->private)->held;
 }
 
+static int make_text(struct file *file, struct seq *s)
+{
+	const struct pseudo_ref *ref = pseudo_ref_of(file->inode);
+	if (!pseudo_alive(ref))
+		return -ESRCH;
+	return ref->entry->show ? ref->entry->show(s, ref) : ref->entry->show_opened(s, ref, file);
+}
+
 /* Contents are made anew by each read at offset 0, so that a reader that rewinds sees the present. */
 static ssize_t_ text_read(struct file *file, struct iter *to, uint64_t *pos)
 {
 	struct text *t = file->private;
-	const struct pseudo_ref *ref = pseudo_ref_of(file->inode);
 	ssize_t_ ret;
+	if (!still_allowed(file->inode, MAY_READ))
+		return -EPERM;
 	mutex_lock(&t->lock);
 	if (!t->made || *pos == 0) {
 		t->seq.len = 0;
 		t->seq.failed = false;
-		ret = pseudo_alive(ref) ? ref->entry->show(&t->seq, ref) : -ESRCH;
+		ret = make_text(file, &t->seq);
 		if (!ret && t->seq.failed)
 			ret = -ENOMEM;
 		if (ret)
@@ -342,6 +377,12 @@ static ssize_t_ text_write(struct file *file, struct iter *from, uint64_t *pos)
 	size_t len = from->count;
 	if (!ref->entry->store && !ref->entry->store_opened)
 		return ref->task ? -EINVAL : -EIO; /* opened for writing by the powers of root */
+	if (!still_allowed(file->inode, MAY_WRITE))
+		return -EPERM;
+	if (ref->entry->sysctl && (!len || *pos)) {
+		*pos += len;
+		return (ssize_t_)len;
+	}
 	if (len >= PAGE_SIZE)
 		return -EINVAL;
 	char *text = kmalloc(len + 1);

@@ -28,6 +28,8 @@ struct pseudo_entry {
 	uint32_t mode;       /* S_IF* and permissions */
 	/* S_IFREG: whole contents. 0 or -errno. */
 	int (*show)(struct seq *s, const struct pseudo_ref *ref);
+	/* The same for what depends on who opened the file. */
+	int (*show_opened)(struct seq *s, const struct pseudo_ref *ref, struct file *file);
 	/* S_IFREG: poll of a file whose contents change; *seen belongs to the open file and is zero until the open's own
 	 * call, which sets it. Default: always ready. */
 	uint32_t (*poll)(struct file *file, struct poll_table *pt, uint32_t *seen);
@@ -53,6 +55,9 @@ struct pseudo_entry {
 	const struct file_ops *fops; /* S_IFREG with operations of its own; inode->private is a struct pseudo_ref */
 	uint64_t size;       /* st_size where Linux has one */
 	uint32_t (*permissions)(const struct pseudo_ref *ref); /* instead of those in mode */
+	/* As /proc/sys: the mode is that of effective ids and no capability overrides it; every read and write asks again, but
+	 * with `permissions`, where show and store do; a write that does not begin at the start is taken and ignored. */
+	bool sysctl;
 	uint32_t (*nlink)(const struct pseudo_ref *ref); /* st_nlink, where it says something */
 };
 

@@ -195,7 +195,8 @@ static int host_bind(struct socket *s, const struct sockaddr_buf *addr)
 		memcpy(&port, addr->data + 2, sizeof(port));
 		port = __builtin_bswap16(port);
 		/* The host may let anybody have these: it does not know this task's capabilities. */
-		if (port && port < 1024 && s->protocol != IPPROTO_ICMP_ && !capable(CAP_NET_BIND_SERVICE))
+		bool ping = s->protocol == IPPROTO_ICMP_ || s->protocol == IPPROTO_ICMPV6_;
+		if (port && !ping && port < inet_privileged(&init_net_ns) && !capable(CAP_NET_BIND_SERVICE))
 			return -EACCES;
 	}
 	return (int)hostcall3(HC_NET_BIND, host_sock_of(s)->num, addr->data, addr->len);

@@ -134,6 +134,8 @@ int inet_getsockopt(struct socket *s, int level, int name, void *val, uint32_t *
 int inet_tcp_state(struct inet_sock *u);
 
 /* inet_port.c */
+/* Ports below need CAP_NET_BIND_SERVICE. */
+uint32_t inet_privileged(const struct net_ns *net);
 int inet_bind(struct socket *s, const struct sockaddr_buf *addr);
 int inet_autobind(struct inet_sock *u);
 /* An accepted socket shares its listener's name. */

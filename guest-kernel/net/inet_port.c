@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* AF_INET and AF_INET6: who is bound to which address and port (see inet.h). */
+#include "fs/proc/proc.h"
 #include "lib/string.h"
 #include "net/inet.h"
 #include "net/net_show.h"
@@ -10,6 +11,12 @@
 #define EPHEMERAL_FIRST 32768u
 #define EPHEMERAL_LAST  60999u
 #define PRIVILEGED      1024u
+
+/* The setting is that of the container's own network; others were made by its applications. */
+uint32_t inet_privileged(const struct net_ns *net)
+{
+	return net == &init_net_ns ? (uint32_t)proc_sys_value("ip_unprivileged_port_start") : PRIVILEGED;
+}
 
 /* ports_lock held */
 static struct list_node *bucket_of(struct net_ns *net, int type, uint16_t port)
@@ -90,7 +97,7 @@ int inet_bind(struct socket *s, const struct sockaddr_buf *a)
 		return -EINVAL;
 	if (!inet_is_any(n.addr) && !inet_is_local(n.addr) && !u->opt[OPT_FREEBIND] && !u->opt[OPT_FREEBIND6])
 		return -EADDRNOTAVAIL;
-	if (n.port && n.port < PRIVILEGED && !ns_capable(s->net->ns.user_ns, CAP_NET_BIND_SERVICE))
+	if (n.port && n.port < inet_privileged(s->net) && !ns_capable(s->net->ns.user_ns, CAP_NET_BIND_SERVICE))
 		return -EACCES;
 	spin_lock(&u->s.net->ports_lock);
 	err = u->self.port || u->state != INET_CLOSED ? -EINVAL : take_name(u, n);

@@ -319,6 +319,88 @@ static void do_limits(void)
 	CHECK_EQ(unshare(CLONE_NEWIPC), 0);
 }
 
+static long number_in(int fd)
+{
+	char buf[64] = "";
+	return pread(fd, buf, sizeof(buf) - 1, 0) > 0 ? atol(buf) : -1;
+}
+
+static int limit_file(void) { return open("/proc/sys/user/max_uts_namespaces", O_RDWR | O_CLOEXEC); }
+
+/* They are those of the namespace of whoever opened the file; who writes needs the capability there. */
+static void do_limits_opened(void)
+{
+	CHECK_EQ(unshare(CLONE_NEWUSER), 0);
+	map_root();
+	int fd = limit_file(), status = -1;
+	REQUIRE(fd >= 0);
+	CHECK_EQ(pwrite(fd, "5\n", 2, 0), 2);
+	pid_t pid = fork();
+	if (pid == 0) {
+		abi_failures = 0;
+		CHECK_EQ(unshare(CLONE_NEWUSER), 0);
+		map_root();
+		CHECK_EQ(number_in(fd), 5);
+		CHECK_ERRNO(pwrite(fd, "6\n", 2, 0), EPERM);
+		int own = limit_file();
+		CHECK(own >= 0 && pwrite(own, "7\n", 2, 0) == 2 && number_in(own) == 7);
+		CHECK_EQ(number_in(fd), 5);
+		_exit(abi_failures ? 1 : 0);
+	}
+	CHECK(pid > 0 && waitpid(pid, &status, 0) == pid && status == 0);
+	CHECK_EQ(number_in(fd), 5);
+	/* how numbers are read */
+	CHECK_ERRNO(pwrite(fd, "abc\n", 4, 0), EINVAL);
+	CHECK_ERRNO(pwrite(fd, "12x", 3, 0), EINVAL);
+	CHECK_ERRNO(pwrite(fd, "-1\n", 3, 0), EINVAL);
+	CHECK_ERRNO(pwrite(fd, "2147483648", 10, 0), EINVAL);
+	CHECK_ERRNO(pwrite(fd, "\n", 1, 0), EINVAL);
+	CHECK_EQ(number_in(fd), 5);
+	CHECK_EQ(pwrite(fd, "", 0, 0), 0);
+	CHECK_EQ(pwrite(fd, "6 7\n", 4, 0), 2);
+	CHECK_EQ(number_in(fd), 6);
+	CHECK_EQ(pwrite(fd, "0x10\n", 5, 0), 5);
+	CHECK_EQ(number_in(fd), 16);
+	CHECK_EQ(pwrite(fd, " 12 ", 4, 0), 4);
+	CHECK_EQ(pwrite(fd, "9", 1, 3), 1); /* not at the beginning: nothing happens */
+	CHECK_EQ(number_in(fd), 12);
+	static const struct { uint32_t version; int pid; } head = {0x20080522, 0};
+	static const uint32_t none[6];
+	CHECK_EQ(syscall(SYS_capset, &head, none), 0);
+	CHECK_ERRNO(pwrite(fd, "4\n", 2, 0), EPERM);
+	CHECK_EQ(number_in(fd), 12);
+	CHECK_ERRNO(open("/proc/sys/user/max_uts_namespaces", O_RDWR), EACCES);
+	close(fd);
+}
+
+/* Other settings are root's, by the effective ids of whoever writes; no capability helps. */
+static void do_settings(void)
+{
+	static const char *const fixed[] = {"kernel/ostype", "kernel/osrelease", "fs/file-nr", "kernel/random/uuid"};
+	char path[64];
+	for (unsigned i = 0; i < 4; i++) {
+		snprintf(path, sizeof(path), "/proc/sys/%s", fixed[i]);
+		CHECK_ERRNO(open(path, O_WRONLY), EACCES);
+	}
+	int fd = open("/proc/sys/kernel/msgmax", O_RDWR);
+	REQUIRE(fd >= 0);
+	long was = number_in(fd);
+	CHECK_EQ(prctl(PR_SET_KEEPCAPS, 1), 0);
+	CHECK_EQ(setresuid(1234, 1234, 1234), 0);
+	struct { uint32_t version; int pid; } head = {0x20080522, 0};
+	uint32_t caps[6];
+	CHECK_EQ(syscall(SYS_capget, &head, caps), 0);
+	caps[0] = caps[1];
+	caps[3] = caps[4];
+	CHECK_EQ(syscall(SYS_capset, &head, caps), 0);
+	CHECK_EQ(setgroups(0, NULL), 0);
+	CHECK_EQ(setresgid(1234, 1234, 1234), 0);
+	CHECK_ERRNO(pwrite(fd, "1000\n", 5, 0), EPERM);
+	CHECK_EQ(number_in(fd), was);
+	CHECK_ERRNO(open("/proc/sys/kernel/msgmax", O_WRONLY), EACCES);
+	close(fd);
+}
+
 /* The user of the socket that is bound to port, as /proc/net/tcp tells it: -1 if it does not. */
 static long socket_user(unsigned port)
 {
@@ -356,6 +438,8 @@ static void users_of_sockets(void)
 static void sockets(void) { CHECK_EQ(abi_child(users_of_sockets), 0); }
 
 static void limits(void) { CHECK_EQ(abi_child(do_limits), 0); }
+static void limits_opened(void) { CHECK_EQ(abi_child(do_limits_opened), 0); }
+static void settings(void) { CHECK_EQ(abi_child(do_settings), 0); }
 
 static void begin(void)
 {
@@ -376,4 +460,4 @@ static void owned(void) { CHECK_EQ(abi_child(owner), 0); }
 
 ABI_MAIN(ABI_TEST(begin), ABI_TEST(no_names), ABI_TEST(unprivileged_map), ABI_TEST(wrong_maps), ABI_TEST(from_the_parent),
          ABI_TEST(capabilities), ABI_TEST(locks), ABI_TEST(depth), ABI_TEST(chrooted), ABI_TEST(owned), ABI_TEST(file_caps),
-         ABI_TEST(no_new_privs), ABI_TEST(limits), ABI_TEST(sockets))
+         ABI_TEST(no_new_privs), ABI_TEST(limits), ABI_TEST(limits_opened), ABI_TEST(settings), ABI_TEST(sockets))

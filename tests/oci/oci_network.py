@@ -121,3 +121,16 @@ def test_privileged_ports(t):
         r = t.run_bundle([BUSYBOX, "nc", "-l", "-p", "80"], change=user, flags=flags)
         check(r.status != 0, f"{r}")
         contains(r.err + r.out, "ermission denied", "message")
+
+    # ... unless the bundle sets the limit, as Docker does; it is no limit for who has the capability.
+    def limit(n, change):
+        def both(c):
+            change(c)
+            c["linux"]["sysctl"] = {"net.ipv4.ip_unprivileged_port_start": str(n)}
+        return both
+    for flags in ([], ["--network=none"]):
+        for n, change in ((0, user), (80, user), (81, network())):
+            r = t.run_bundle(["/bin/sh", "-c", ON_80], change=limit(n, change), flags=flags)
+            equal((r.status, r.out), (0, "inside\n"), f"limit {n} {flags}: {r.err}")
+        r = t.run_bundle([BUSYBOX, "nc", "-l", "-p", "80"], change=limit(81, user), flags=flags)
+        contains(r.err + r.out, "ermission denied", f"limit 81 {flags}")

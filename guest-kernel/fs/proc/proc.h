@@ -31,6 +31,9 @@ int proc_may_access(struct task *t);
 /* Sum of CPU times over live and exited threads. */
 void proc_cpu_times(struct process *p, uint64_t *utime_ns, uint64_t *stime_ns);
 
+/* The first number of text as files of /proc/sys take it: digits of base 10, 8 or 16, between blanks. Its magnitude goes to
+ * *out; how much of text it and the blanks around it are, or -EINVAL. */
+ssize_t_ proc_sys_number(const char *text, size_t len, bool *negative, uint64_t *out);
 /* The number that a file of /proc/sys which only stores its value has, by the file's name; 0 if it is none. */
 uint64_t proc_sys_value(const char *name);
 

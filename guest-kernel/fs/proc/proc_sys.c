@@ -10,67 +10,73 @@
 #include "task/random.h"
 #include "task/version.h"
 
-/* A text setting kept for its readers; value is protected by its lock. */
+/* A setting kept for its readers: a text, or one to four numbers. value is protected by the lock, the rest is immutable. */
 struct setting {
 	const char *name;
 	char value[64];
+	int64_t min;
+	uint64_t max;
+	bool text;
 };
+
+#define NUMBERS_MAX 4
 
 static spinlock_t settings_lock = SPINLOCK_INIT; /* protects all values below */
 
 static struct setting settings[] = {
-	{"core_pattern", "core"},
-	{"core_uses_pid", "0"},
-	{"dmesg_restrict", "0"},
-	{"kptr_restrict", "1"},
-	{"msgmax", "8192"},
-	{"msgmnb", "16384"},
-	{"msgmni", "32000"},
-	{"panic", "0"},
-	{"perf_event_paranoid", "4"},
-	{"printk", "4\t4\t1\t7"},
-	{"sem", "32000\t1024000000\t500\t32000"},
-	{"shmall", "18446744073692774399"},
-	{"shmmax", "18446744073692774399"},
-	{"shmmni", "4096"},
-	{"sched_autogroup_enabled", "0"},
-	{"unprivileged_bpf_disabled", "2"},
-	{"dirty_background_ratio", "10"},
-	{"dirty_ratio", "20"},
-	{"overcommit_memory", "0"},
-	{"overcommit_ratio", "50"},
-	{"panic_on_oom", "0"},
-	{"swappiness", "60"},
-	{"vfs_cache_pressure", "100"},
-	{"drop_caches", "0"},
-	{"protected_hardlinks", "1"},
-	{"protected_symlinks", "1"},
-	{"protected_fifos", "0"},
-	{"protected_regular", "0"},
-	{"suid_dumpable", "0"},
-	{"somaxconn", "4096"},
-	{"ip_local_port_range", "32768\t60999"},
-	{"tcp_fin_timeout", "60"},
-	{"tcp_keepalive_time", "7200"},
-	{"tcp_syncookies", "1"},
-	{"ip_forward", "0"},
-	{"rmem_max", "212992"},
-	{"wmem_max", "212992"},
-	{"rmem_default", "212992"},
-	{"wmem_default", "212992"},
-	{"tcp_rmem", "4096\t131072\t6291456"},
-	{"tcp_wmem", "4096\t16384\t4194304"},
-	{"tcp_congestion_control", "cubic"},
-	{"max_dgram_qlen", "512"},
-	{"queues_max", "256"},
-	{"msg_max", "10"},
-	{"msg_default", "10"},
-	{"msgsize_max", "8192"},
-	{"msgsize_default", "8192"},
-	{"max_user_instances", "128"},
-	{"max_user_watches", "65536"},
-	{"max_queued_events", "16384"},
-	{"yama_ptrace_scope", "0"},
+	{"core_pattern", "core", .text = true},
+	{"core_uses_pid", "0", INT32_MIN, INT32_MAX},
+	{"dmesg_restrict", "0", 0, 1},
+	{"kptr_restrict", "1", 0, 2},
+	{"msgmax", "8192", 0, INT32_MAX},
+	{"msgmnb", "16384", 0, INT32_MAX},
+	{"msgmni", "32000", 0, 32768},
+	{"panic", "0", INT32_MIN, INT32_MAX},
+	{"perf_event_paranoid", "4", -1, INT32_MAX},
+	{"printk", "4\t4\t1\t7", INT32_MIN, INT32_MAX},
+	{"sem", "32000\t1024000000\t500\t32000", INT32_MIN, INT32_MAX},
+	{"shmall", "18446744073692774399", 0, UINT64_MAX},
+	{"shmmax", "18446744073692774399", 0, UINT64_MAX},
+	{"shmmni", "4096", 0, 32768},
+	{"sched_autogroup_enabled", "0", 0, 1},
+	{"unprivileged_bpf_disabled", "2", 0, 2},
+	{"dirty_background_ratio", "10", 0, 100},
+	{"dirty_ratio", "20", 0, 100},
+	{"overcommit_memory", "0", 0, 2},
+	{"overcommit_ratio", "50", 0, INT32_MAX},
+	{"panic_on_oom", "0", 0, 2},
+	{"swappiness", "60", 0, 200},
+	{"vfs_cache_pressure", "100", 0, INT32_MAX},
+	{"drop_caches", "0", 0, 4},
+	{"protected_hardlinks", "1", 0, 1},
+	{"protected_symlinks", "1", 0, 1},
+	{"protected_fifos", "0", 0, 2},
+	{"protected_regular", "0", 0, 2},
+	{"suid_dumpable", "0", 0, 2},
+	{"somaxconn", "4096", 0, INT32_MAX},
+	{"ip_local_port_range", "32768\t60999", 1, 65535},
+	{"ip_unprivileged_port_start", "1024", 0, 65535},
+	{"tcp_fin_timeout", "60", INT32_MIN, INT32_MAX},
+	{"tcp_keepalive_time", "7200", INT32_MIN, INT32_MAX},
+	{"tcp_syncookies", "1", 0, 2},
+	{"ip_forward", "0", INT32_MIN, INT32_MAX},
+	{"rmem_max", "212992", 1, INT32_MAX},
+	{"wmem_max", "212992", 1, INT32_MAX},
+	{"rmem_default", "212992", 1, INT32_MAX},
+	{"wmem_default", "212992", 1, INT32_MAX},
+	{"tcp_rmem", "4096\t131072\t6291456", 1, INT32_MAX},
+	{"tcp_wmem", "4096\t16384\t4194304", 1, INT32_MAX},
+	{"tcp_congestion_control", "cubic", .text = true},
+	{"max_dgram_qlen", "512", INT32_MIN, INT32_MAX},
+	{"queues_max", "256", INT32_MIN, INT32_MAX},
+	{"msg_max", "10", 1, 65536},
+	{"msg_default", "10", 1, 65536},
+	{"msgsize_max", "8192", 128, 16777216},
+	{"msgsize_default", "8192", 128, 16777216},
+	{"max_user_instances", "128", 0, INT32_MAX},
+	{"max_user_watches", "65536", 0, INT32_MAX},
+	{"max_queued_events", "16384", 0, INT32_MAX},
+	{"yama_ptrace_scope", "0", 0, 3},
 };
 
 static struct setting *setting_of(const struct pseudo_ref *ref)
@@ -95,18 +101,102 @@ static int setting_show(struct seq *s, const struct pseudo_ref *ref)
 	return 0;
 }
 
-static ssize_t_ setting_store(const struct pseudo_ref *ref, char *text, size_t len)
+static bool is_blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+
+static unsigned digit_of(char c)
 {
-	struct setting *x = setting_of(ref);
+	if (c >= '0' && c <= '9')
+		return (unsigned)(c - '0');
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? (unsigned)(c - 'a' + 10) : 16;
+}
+
+ssize_t_ proc_sys_number(const char *text, size_t len, bool *negative, uint64_t *out)
+{
+	size_t i = 0, first;
+	unsigned base = 10;
+	uint64_t v = 0;
+
+	while (i < len && is_blank(text[i]))
+		i++;
+	*negative = i < len && text[i] == '-';
+	i += *negative;
+	if (i + 1 < len && text[i] == '0') {
+		base = (text[i + 1] | 0x20) == 'x' ? 16 : 8;
+		i += base == 16 ? 2 : 0;
+	}
+	for (first = i; i < len && digit_of(text[i]) < base; i++)
+		if (__builtin_mul_overflow(v, base, &v) || __builtin_add_overflow(v, digit_of(text[i]), &v))
+			return -EINVAL;
+	if (i == first || (i < len && !is_blank(text[i])))
+		return -EINVAL;
+	while (i < len && is_blank(text[i]))
+		i++;
+	*out = v;
+	return (ssize_t_)i;
+}
+
+static ssize_t_ text_setting_store(struct setting *x, char *text, size_t len)
+{
 	size_t n = len;
-	while (n && (text[n - 1] == '\n' || text[n - 1] == ' '))
+
+	while (n && is_blank(text[n - 1]))
 		text[--n] = '\0';
-	if (!x || n >= sizeof(x->value))
+	if (n >= sizeof(x->value))
 		return -EINVAL;
 	spin_lock(&settings_lock);
 	memcpy(x->value, text, n + 1);
 	spin_unlock(&settings_lock);
 	return (ssize_t_)len;
+}
+
+static bool in_range(const struct setting *x, bool negative, uint64_t v)
+{
+	if (negative)
+		return v <= INT64_MAX && -(int64_t)v >= x->min;
+	return v <= x->max && (x->min <= 0 || v >= (uint64_t)x->min);
+}
+
+/* Fewer numbers than there are leave the others as they were, more are not looked at. */
+static ssize_t_ setting_store(const struct pseudo_ref *ref, char *text, size_t len)
+{
+	struct setting *x = setting_of(ref);
+	struct {
+		bool negative;
+		uint64_t v;
+	} now[NUMBERS_MAX];
+	size_t have = 0, taken = 0;
+	char value[sizeof(x->value)] = "";
+	int at = 0;
+	ssize_t_ n;
+
+	if (!x)
+		return -EINVAL;
+	if (x->text)
+		return text_setting_store(x, text, len);
+	spin_lock(&settings_lock);
+	size_t stored = strlen(x->value), done = 0;
+	for (; have < NUMBERS_MAX && done < stored; have++, done += (size_t)n) {
+		n = proc_sys_number(x->value + done, stored - done, &now[have].negative, &now[have].v);
+		if (n < 0)
+			break;
+	}
+	for (size_t i = 0; i < have && (!i || taken < len); i++, taken += (size_t)n) {
+		n = proc_sys_number(text + taken, len - taken, &now[i].negative, &now[i].v);
+		if (n < 0 || !in_range(x, now[i].negative, now[i].v))
+			goto invalid;
+	}
+	for (size_t i = 0; i < have; i++) {
+		at += snprintf(value + at, sizeof(value) - (size_t)at, "%s%s%lu", i ? "\t" : "", now[i].negative ? "-" : "", now[i].v);
+		if (at >= (int)sizeof(value))
+			goto invalid;
+	}
+	memcpy(x->value, value, sizeof(value));
+	spin_unlock(&settings_lock);
+	return (ssize_t_)taken;
+invalid:
+	spin_unlock(&settings_lock);
+	return -EINVAL;
 }
 
 uint64_t proc_sys_value(const char *name)
@@ -279,47 +369,47 @@ static int show_entropy(struct seq *s, const struct pseudo_ref *ref)
 	return 0;
 }
 
-#define SETTING(n) {n, FILE_RW, .show = setting_show, .store = setting_store}
+#define SETTING(n) {n, FILE_RW, .sysctl = true, .show = setting_show, .store = setting_store}
 
 static const struct pseudo_entry random_files[] = {
-	{"boot_id", FILE_RO, .show = show_boot_id},
-	{"entropy_avail", FILE_RO, .show = show_entropy},
-	{"poolsize", FILE_RO, .show = show_entropy},
-	{"uuid", FILE_RO, .show = show_uuid},
+	{"boot_id", FILE_RO, .sysctl = true, .show = show_boot_id},
+	{"entropy_avail", FILE_RO, .sysctl = true, .show = show_entropy},
+	{"poolsize", FILE_RO, .sysctl = true, .show = show_entropy},
+	{"uuid", FILE_RO, .sysctl = true, .show = show_uuid},
 	{0},
 };
 static const struct pseudo_entry yama_files[] = {SETTING("ptrace_scope"), {0}};
 static const struct pseudo_entry kernel_files[] = {
-	{"cap_last_cap", FILE_RO, .show = show_last_cap},
+	{"cap_last_cap", FILE_RO, .sysctl = true, .show = show_last_cap},
 	SETTING("core_pattern"),
 	SETTING("core_uses_pid"),
 	SETTING("dmesg_restrict"),
-	{"domainname", FILE_RO, .show = show_domainname},
-	{"hostname", FILE_RO, .show = show_hostname},
+	{"domainname", FILE_RO, .sysctl = true, .show = show_domainname},
+	{"hostname", FILE_RO, .sysctl = true, .show = show_hostname},
 	SETTING("kptr_restrict"),
 	SETTING("msgmax"),
 	SETTING("msgmnb"),
 	SETTING("msgmni"),
-	{"ngroups_max", FILE_RO, .show = show_ngroups},
-	{"osrelease", FILE_RO, .show = show_osrelease},
-	{"ostype", FILE_RO, .show = show_ostype},
-	{"overflowgid", FILE_RO, .show = show_overflow_id},
-	{"overflowuid", FILE_RO, .show = show_overflow_id},
+	{"ngroups_max", FILE_RO, .sysctl = true, .show = show_ngroups},
+	{"osrelease", FILE_RO, .sysctl = true, .show = show_osrelease},
+	{"ostype", FILE_RO, .sysctl = true, .show = show_ostype},
+	{"overflowgid", FILE_RO, .sysctl = true, .show = show_overflow_id},
+	{"overflowuid", FILE_RO, .sysctl = true, .show = show_overflow_id},
 	SETTING("panic"),
 	SETTING("perf_event_paranoid"),
-	{"pid_max", FILE_RO, .show = show_pid_max},
+	{"pid_max", FILE_RO, .sysctl = true, .show = show_pid_max},
 	SETTING("printk"),
 	{"random", DIR_RX, .children = random_files},
-	{"randomize_va_space", FILE_RO, .show = show_two},
+	{"randomize_va_space", FILE_RO, .sysctl = true, .show = show_two},
 	SETTING("sched_autogroup_enabled"),
 	SETTING("sem"),
 	SETTING("shmall"),
 	SETTING("shmmax"),
 	SETTING("shmmni"),
-	{"tainted", FILE_RO, .show = show_zero},
-	{"threads-max", FILE_RO, .show = show_threads_max},
+	{"tainted", FILE_RO, .sysctl = true, .show = show_zero},
+	{"threads-max", FILE_RO, .sysctl = true, .show = show_threads_max},
 	SETTING("unprivileged_bpf_disabled"),
-	{"version", FILE_RO, .show = show_version},
+	{"version", FILE_RO, .sysctl = true, .show = show_version},
 	{"yama", DIR_RX, .children = yama_files},
 	{0},
 };
@@ -327,9 +417,9 @@ static const struct pseudo_entry vm_files[] = {
 	SETTING("dirty_background_ratio"),
 	SETTING("dirty_ratio"),
 	SETTING("drop_caches"),
-	{"max_map_count", FILE_RO, .show = show_max_map_count},
-	{"mmap_min_addr", FILE_RO, .show = show_mmap_min_addr},
-	{"nr_hugepages", FILE_RO, .show = show_zero},
+	{"max_map_count", FILE_RO, .sysctl = true, .show = show_max_map_count},
+	{"mmap_min_addr", FILE_RO, .sysctl = true, .show = show_mmap_min_addr},
+	{"nr_hugepages", FILE_RO, .sysctl = true, .show = show_zero},
 	SETTING("overcommit_memory"),
 	SETTING("overcommit_ratio"),
 	SETTING("panic_on_oom"),
@@ -349,14 +439,14 @@ static int show_aio_max(struct seq *s, const struct pseudo_ref *ref)
 }
 
 static const struct pseudo_entry fs_files[] = {
-	{"aio-max-nr", FILE_RO, .show = show_aio_max},
-	{"aio-nr", FILE_RO, .show = show_zero},
-	{"file-max", FILE_RO, .show = show_file_max},
-	{"file-nr", FILE_RO, .show = show_file_nr},
+	{"aio-max-nr", FILE_RO, .sysctl = true, .show = show_aio_max},
+	{"aio-nr", FILE_RO, .sysctl = true, .show = show_zero},
+	{"file-max", FILE_RO, .sysctl = true, .show = show_file_max},
+	{"file-nr", FILE_RO, .sysctl = true, .show = show_file_nr},
 	{"inotify", DIR_RX, .children = inotify_files},
 	{"mqueue", DIR_RX, .children = mqueue_files},
-	{"nr_open", FILE_RO, .show = show_nr_open},
-	{"pipe-max-size", FILE_RO, .show = show_pipe_max},
+	{"nr_open", FILE_RO, .sysctl = true, .show = show_nr_open},
+	{"pipe-max-size", FILE_RO, .sysctl = true, .show = show_pipe_max},
 	SETTING("protected_fifos"),
 	SETTING("protected_hardlinks"),
 	SETTING("protected_regular"),
@@ -368,6 +458,7 @@ static const struct pseudo_entry net_core_files[] = {SETTING("rmem_default"), SE
                                                      SETTING("wmem_default"), SETTING("wmem_max"), {0}};
 static const struct pseudo_entry net_ipv4_files[] = {SETTING("ip_forward"),
                                                      SETTING("ip_local_port_range"),
+                                                     SETTING("ip_unprivileged_port_start"),
                                                      SETTING("tcp_congestion_control"),
                                                      SETTING("tcp_fin_timeout"),
                                                      SETTING("tcp_keepalive_time"),
@@ -375,7 +466,7 @@ static const struct pseudo_entry net_ipv4_files[] = {SETTING("ip_forward"),
                                                      SETTING("tcp_syncookies"),
                                                      SETTING("tcp_wmem"),
                                                      {0}};
-static const struct pseudo_entry ipv6_all_files[] = {{"disable_ipv6", FILE_RO, .show = show_one}, {0}};
+static const struct pseudo_entry ipv6_all_files[] = {{"disable_ipv6", FILE_RO, .sysctl = true, .show = show_one}, {0}};
 static const struct pseudo_entry ipv6_conf[] = {{"all", DIR_RX, .children = ipv6_all_files}, {0}};
 static const struct pseudo_entry net_ipv6_files[] = {{"conf", DIR_RX, .children = ipv6_conf}, {0}};
 static const struct pseudo_entry net_unix_files[] = {SETTING("max_dgram_qlen"), {0}};
