@@ -253,6 +253,8 @@ static int host_accept(struct socket *s, uint32_t flags, struct socket **out)
 			n->s.linger_on = s->linger_on;
 			n->s.linger_sec = s->linger_sec;
 			n->s.rcvlowat = s->rcvlowat;
+			n->s.rcvtimeo_ns = s->rcvtimeo_ns;
+			n->s.sndtimeo_ns = s->sndtimeo_ns;
 			*out = &n->s;
 			return 0;
 		}
@@ -410,6 +412,7 @@ uint32_t host_sock_lines(int family, int type, struct sock_line *out, uint32_t m
 		if (n < max)
 			put_line(num, family, type, ino, uid, &out[n]);
 		n++;
+		cond_resched();
 	}
 	return n;
 }

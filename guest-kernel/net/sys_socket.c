@@ -177,15 +177,17 @@ static int64_t do_accept(int fd, uva_t addr, uva_t len, int flags)
 	struct socket *s = socket_get(fd, &f);
 	if (IS_ERR(s))
 		return PTR_ERR(s);
+	/* The number first: without one the connection keeps waiting. */
 	struct socket *n;
-	int64_t r = s->ops->accept(s, f->flags & O_NONBLOCK ? MSG_DONTWAIT : 0, &n);
+	struct file *nf = NULL;
+	int newfd = fd_reserve(0);
+	int64_t r = newfd < 0 ? newfd : s->ops->accept(s, f->flags & O_NONBLOCK ? MSG_DONTWAIT : 0, &n);
 	file_put(f);
-	if (r)
-		return r;
-	struct file *nf = socket_file(n, flags & SOCK_NONBLOCK ? O_NONBLOCK : 0);
-	if (IS_ERR(nf))
-		return PTR_ERR(nf);
-	if (addr.v) {
+	if (!r) {
+		nf = socket_file(n, flags & SOCK_NONBLOCK ? O_NONBLOCK : 0);
+		r = IS_ERR(nf) ? PTR_ERR(nf) : 0;
+	}
+	if (!r && addr.v) {
 		struct sockaddr_buf name = {0};
 		r = n->ops->getname(n, &name, NAME_ACCEPTED);
 		if (r == -ENOTCONN)
@@ -193,11 +195,15 @@ static int64_t do_accept(int fd, uva_t addr, uva_t len, int flags)
 		if (!r)
 			r = sockaddr_copy_out(addr, len, &name);
 	}
-	if (r) {
-		file_put(nf);
-		return r;
+	if (!r) {
+		fd_install(newfd, nf, flags & SOCK_CLOEXEC);
+		return newfd;
 	}
-	return fd_publish(nf, flags & SOCK_CLOEXEC);
+	if (newfd >= 0)
+		fd_release(newfd);
+	if (nf && !IS_ERR(nf))
+		file_put(nf);
+	return r;
 }
 
 int64_t sys_accept(const struct sysargs *a)

@@ -186,6 +186,10 @@ static struct inet_sock *make_server(struct inet_sock *u, struct inet_sock *l, s
 	c->s.linger_sec = l->s.linger_sec;
 	c->s.oobinline = l->s.oobinline;
 	c->s.rcvlowat = l->s.rcvlowat;
+	c->s.rcvtimeo_ns = l->s.rcvtimeo_ns;
+	c->s.sndtimeo_ns = l->s.sndtimeo_ns;
+	c->s.timestamp = l->s.timestamp;
+	c->s.timestampns = l->s.timestampns;
 	for (uint32_t i = 0; i < OPT_COUNT; i++)
 		c->opt[i] = l->opt[i];
 	inet_bind_same(c, to);

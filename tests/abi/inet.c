@@ -11,6 +11,7 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 static struct sockaddr_in at(uint16_t port)
@@ -297,6 +298,62 @@ static int shared(int type, uint16_t port)
 
 /* SO_REUSEPORT is among the sockets of one user: another one cannot take what is sent to them. A connection that he makes
  * does not count as his. */
+/* What a listener hands on to those it accepts. */
+static void inherited(void)
+{
+	int l = listener(), fd[2], one = 1, v = 0;
+	struct sockaddr_in a = at(port_of(l));
+	struct timeval rcv = {3, 500000}, snd = {7, 0}, t = {0};
+	struct linger g = {1, 5}, got = {0};
+	socklen_t n = sizeof(t);
+	CHECK_EQ(setsockopt(l, SOL_SOCKET, SO_RCVTIMEO, &rcv, sizeof(rcv)), 0);
+	CHECK_EQ(setsockopt(l, SOL_SOCKET, SO_SNDTIMEO, &snd, sizeof(snd)), 0);
+	CHECK_EQ(setsockopt(l, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one)), 0);
+	CHECK_EQ(setsockopt(l, SOL_SOCKET, SO_TIMESTAMP, &one, sizeof(one)), 0);
+	CHECK_EQ(setsockopt(l, SOL_SOCKET, SO_LINGER, &g, sizeof(g)), 0);
+	fd[0] = socket(AF_INET, SOCK_STREAM, 0);
+	CHECK_EQ(connect(fd[0], (void *)&a, sizeof(a)), 0);
+	fd[1] = accept(l, NULL, NULL);
+	CHECK(getsockopt(fd[1], SOL_SOCKET, SO_RCVTIMEO, &t, &n) == 0 && t.tv_sec == 3 && t.tv_usec == 500000);
+	CHECK(getsockopt(fd[1], SOL_SOCKET, SO_SNDTIMEO, &t, &n) == 0 && t.tv_sec == 7 && t.tv_usec == 0);
+	n = sizeof(v);
+	CHECK(getsockopt(fd[1], SOL_SOCKET, SO_KEEPALIVE, &v, &n) == 0 && v == 1);
+	CHECK(getsockopt(fd[1], SOL_SOCKET, SO_TIMESTAMP, &v, &n) == 0 && v == 1);
+	n = sizeof(got);
+	CHECK(getsockopt(fd[1], SOL_SOCKET, SO_LINGER, &got, &n) == 0 && got.l_onoff == 1 && got.l_linger == 5);
+	close(fd[0]);
+	close(fd[1]);
+	close(l);
+}
+
+/* A connection that finds no descriptor waits for one. */
+static void no_descriptor(void)
+{
+	int l = listener(), c = socket(AF_INET, SOCK_STREAM, 0), fd;
+	struct sockaddr_in a = at(port_of(l));
+	struct rlimit old, none;
+	char buf[4];
+	CHECK_EQ(connect(c, (void *)&a, sizeof(a)), 0);
+	CHECK_EQ(write(c, "here", 4), 4);
+	REQUIRE(getrlimit(RLIMIT_NOFILE, &old) == 0);
+	none = (struct rlimit){0, old.rlim_max};
+	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+	CHECK_ERRNO(accept(l, NULL, NULL), EMFILE);
+	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &old), 0);
+	fd = accept(l, NULL, NULL);
+	REQUIRE(fd >= 0);
+	CHECK_EQ(read(fd, buf, 4), 4);
+	/* a failed one leaves the number free */
+	CHECK_EQ(fcntl(l, F_SETFL, O_NONBLOCK), 0);
+	CHECK_ERRNO(accept(l, NULL, NULL), EAGAIN);
+	int next = dup(l);
+	CHECK_EQ(next, fd + 1);
+	close(next);
+	close(fd);
+	close(c);
+	close(l);
+}
+
 static void share_with_others(void)
 {
 	static const int types[] = {SOCK_STREAM, SOCK_DGRAM};
@@ -408,4 +465,4 @@ static void disconnects_meanwhile(void)
 }
 
 ABI_MAIN(ABI_TEST(talk), ABI_TEST(ends), ABI_TEST(disconnects), ABI_TEST(disconnects_meanwhile), ABI_TEST(refused), ABI_TEST(nonblocking), ABI_TEST(ports), ABI_TEST(ports_of_users), ABI_TEST(datagrams),
-    ABI_TEST(options))
+    ABI_TEST(options), ABI_TEST(inherited), ABI_TEST(no_descriptor))
