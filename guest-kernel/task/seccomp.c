@@ -535,26 +535,41 @@ static int64_t set_filter(uint32_t flags, uva_t args)
 		return -EINVAL;
 	if (me->seccomp_mode == SECCOMP_MODE_STRICT)
 		return -EINVAL;
-	struct seccomp_filter *f = read_filter(args, me->seccomp);
-	if (IS_ERR(f))
-		return PTR_ERR(f);
-	f->log = flags & SECCOMP_FILTER_FLAG_LOG;
-	spin_lock(&tasklist_lock);
-	if (flags & SECCOMP_FILTER_FLAG_TSYNC)
-		obstacle = first_obstacle(me);
-	if (!obstacle && f->prev == me->seccomp) {
-		me->seccomp = f; /* our reference on the previous one passes to f */
-		WRITE_ONCE(me->seccomp_mode, SECCOMP_MODE_FILTER);
-		if (flags & SECCOMP_FILTER_FLAG_TSYNC)
-			sync_threads(me);
-		f = NULL;
-	}
-	spin_unlock(&tasklist_lock);
-	if (f) {
+	for (;;) {
+		struct seccomp_filter *f = read_filter(args, READ_ONCE(me->seccomp));
+		if (IS_ERR(f))
+			return PTR_ERR(f);
+		f->log = flags & SECCOMP_FILTER_FLAG_LOG;
+		spin_lock(&tasklist_lock);
+		bool stale = f->prev != me->seccomp; /* another thread gave us its filters meanwhile */
+		if (!stale && (flags & SECCOMP_FILTER_FLAG_TSYNC))
+			obstacle = first_obstacle(me);
+		if (!stale && !obstacle) {
+			me->seccomp = f; /* our reference on the previous one passes to f */
+			WRITE_ONCE(me->seccomp_mode, SECCOMP_MODE_FILTER);
+			if (flags & SECCOMP_FILTER_FLAG_TSYNC)
+				sync_threads(me);
+			f = NULL;
+		}
+		spin_unlock(&tasklist_lock);
+		if (!f)
+			return 0;
 		kfree(f);
-		return !obstacle ? -EAGAIN : flags & SECCOMP_FILTER_FLAG_TSYNC_ESRCH ? -ESRCH : obstacle;
+		if (obstacle)
+			return flags & SECCOMP_FILTER_FLAG_TSYNC_ESRCH ? -ESRCH : obstacle;
 	}
-	return 0;
+}
+
+static int64_t set_strict(void)
+{
+	struct task *me = current;
+
+	spin_lock(&tasklist_lock); /* against TSYNC of another thread */
+	bool filtered = me->seccomp_mode == SECCOMP_MODE_FILTER;
+	if (!filtered)
+		me->seccomp_mode = SECCOMP_MODE_STRICT;
+	spin_unlock(&tasklist_lock);
+	return filtered ? -EINVAL : 0;
 }
 
 int64_t seccomp_set_mode(uint32_t op, uint32_t flags, uva_t args)
@@ -563,12 +578,7 @@ int64_t seccomp_set_mode(uint32_t op, uint32_t flags, uva_t args)
 
 	switch (op) {
 	case SECCOMP_SET_MODE_STRICT:
-		if (flags || args.v)
-			return -EINVAL;
-		if (current->seccomp_mode == SECCOMP_MODE_FILTER)
-			return -EINVAL;
-		current->seccomp_mode = SECCOMP_MODE_STRICT;
-		return 0;
+		return flags || args.v ? -EINVAL : set_strict();
 	case SECCOMP_SET_MODE_FILTER:
 		return set_filter(flags, args);
 	case SECCOMP_GET_ACTION_AVAIL:

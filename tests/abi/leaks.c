@@ -6,6 +6,8 @@
  */
 #include "abi.h"
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <mqueue.h>
 #include <poll.h>
 #include <pthread.h>
@@ -16,6 +18,7 @@
 #include <sys/ipc.h>
 #include <sys/mman.h>
 #include <sys/msg.h>
+#include <sys/prctl.h>
 #include <sys/sem.h>
 #include <sys/sendfile.h>
 #include <sys/shm.h>
@@ -469,6 +472,39 @@ LEAK_TEST(proc_files, 60)
 		CHECK_OK(close(fds[i]));
 }
 
+static void *filter_for_all(void *leader)
+{
+	struct sock_filter f[1000];
+	struct sock_fprog prog = {1000, f};
+
+	pthread_join(*(pthread_t *)leader, NULL);
+	for (int i = 0; i < 1000; i++)
+		f[i] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	for (int i = 0; i < 3; i++)
+		if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &prog))
+			_exit(1);
+	_exit(0);
+}
+
+/* Filters for all threads, of which the first has exited. */
+LEAK_TEST(filters, 40)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		static pthread_t self;
+		pthread_t t;
+		self = pthread_self();
+		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+		if (pthread_create(&t, NULL, filter_for_all, &self))
+			_exit(2);
+		pthread_exit(NULL);
+	}
+	CHECK(waitpid(pid, &status, 0) == pid && WIFEXITED(status));
+	CHECK_EQ(WEXITSTATUS(status), 0);
+}
+
 LEAK_TEST(failures, 200)
 {
 	char *none[] = {NULL};
@@ -493,4 +529,4 @@ ABI_MAIN(ABI_TEST(scratch), ABI_TEST(forks), ABI_TEST(forks_with_memory), ABI_TE
          ABI_TEST(socket_cycles_over_listeners), ABI_TEST(socket_chains),
          ABI_TEST(connections), ABI_TEST(threads), ABI_TEST(threads_that_die), ABI_TEST(event_files),
          ABI_TEST(timers_and_signals), ABI_TEST(system_v), ABI_TEST(message_queues), ABI_TEST(terminals), ABI_TEST(proc_files),
-         ABI_TEST(failures))
+         ABI_TEST(filters), ABI_TEST(failures))

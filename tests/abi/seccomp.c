@@ -5,6 +5,7 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <pthread.h>
 #include <stddef.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -137,6 +138,68 @@ static void changed_by_tracer(void)
 	change_call(SYS_gettid, 0, PTRACE_DETACH);
 }
 
+/* ---- SECCOMP_FILTER_FLAG_TSYNC ---- */
+#define THREADS 4
+#define EACH    30
+
+static int install_for_all(void)
+{
+	struct sock_filter all = ALLOW;
+	struct sock_fprog prog = {1, &all};
+	return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &prog);
+}
+
+static void *install_each(void *arg)
+{
+	for (int i = 0; i < EACH; i++)
+		CHECK_EQ(install_for_all(), 0);
+	return arg;
+}
+
+static long filters_of(const char *status)
+{
+	char buf[4096] = "", *p;
+	FILE *f = fopen(status, "r");
+	if (f) {
+		buf[fread(buf, 1, sizeof(buf) - 1, f)] = 0;
+		fclose(f);
+	}
+	p = strstr(buf, "Seccomp_filters:");
+	return p ? atol(p + 16) : -1;
+}
+
+/* Threads that install filters for all of them at the same time follow each other. */
+static void all_at_once(void)
+{
+	pthread_t t[THREADS];
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	for (int i = 0; i < THREADS; i++)
+		REQUIRE(pthread_create(&t[i], NULL, install_each, NULL) == 0);
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(t[i], NULL);
+	CHECK_EQ(filters_of("/proc/self/status"), THREADS * EACH);
+}
+
+static void *outlive(void *leader)
+{
+	pthread_join(*(pthread_t *)leader, NULL);
+	for (int i = 0; i < 3; i++)
+		CHECK_EQ(install_for_all(), 0);
+	CHECK_EQ(filters_of("/proc/thread-self/status"), 3);
+	_exit(abi_failures ? 1 : 0);
+}
+
+/* A leader that has exited is no obstacle. */
+static void without_leader(void)
+{
+	static pthread_t self;
+	pthread_t t;
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	self = pthread_self();
+	REQUIRE(pthread_create(&t, NULL, outlive, &self) == 0);
+	pthread_exit(NULL);
+}
+
 #define IN_CHILD(name) static void name##_test(void) { CHECK_EQ(abi_child(name), 0); }
 IN_CHILD(by_number)
 IN_CHILD(by_range)
@@ -144,7 +207,10 @@ IN_CHILD(by_argument)
 IN_CHILD(by_masked_number)
 IN_CHILD(stacked)
 IN_CHILD(inherited)
+IN_CHILD(all_at_once)
+IN_CHILD(without_leader)
 
 ABI_MAIN({"by_number", by_number_test}, {"by_range", by_range_test}, {"by_argument", by_argument_test},
          {"by_masked_number", by_masked_number_test}, {"stacked", stacked_test}, {"inherited", inherited_test},
+         {"all_at_once", all_at_once_test}, {"without_leader", without_leader_test},
          ABI_TEST(changed_by_tracer))
