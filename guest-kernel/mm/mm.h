@@ -97,7 +97,7 @@ struct mm {
 	uint64_t vdso_base;
 	uint64_t total_vm, locked_vm, data_vm, stack_vm, exec_vm; /* pages; mm->lock */
 	int64_t rss_anon, rss_file, rss_shmem, peak_rss; /* pages; pt_lock */
-	uint64_t auxv[64];        /* for /proc/PID/auxv */
+	uint64_t auxv[64];        /* for /proc/PID/auxv; mm->lock */
 	uint32_t nr_auxv;
 	uint32_t def_flags;       /* mlockall(MCL_FUTURE) */
 	bool dumpable;

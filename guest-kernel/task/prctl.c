@@ -135,52 +135,170 @@ static int64_t set_vma(uint64_t op, uint64_t start, uint64_t len, uint64_t name)
 	return mm_set_anon_name(current->mm, start, len, name ? text : NULL);
 }
 
-static int64_t set_mm(uint64_t op, uint64_t v)
+/* ---- PR_SET_MM: what the kernel tells of an address space ---- */
+/* Every value an address, every pair in order; brk within RLIMIT_DATA. mm->lock held. */
+static bool mm_map_is_valid(const struct prctl_mm_map *m)
 {
+	const uint64_t *v = (const uint64_t *)&m->start_code;
+	uint64_t limit = rlimit_cur(RLIMIT_DATA);
+
+	_Static_assert(offsetof(struct prctl_mm_map, auxv) == 11 * sizeof(*v), "eleven addresses come first");
+	for (int i = 0; i < 11; i++)
+		if (v[i] < USER_MIN || v[i] >= USER_MAX)
+			return false;
+	if (m->start_code >= m->end_code || m->start_data > m->end_data || m->start_brk > m->brk ||
+	    m->arg_start > m->arg_end || m->env_start > m->env_end)
+		return false;
+	return limit == RLIM64_INFINITY || m->brk - m->start_brk + (m->end_data - m->start_data) <= limit;
+}
+
+static void mm_map_get(const struct mm *mm, struct prctl_mm_map *m)
+{
+	*m = (struct prctl_mm_map){
+		.start_code = mm->start_code, .end_code = mm->end_code, .start_data = mm->start_data, .end_data = mm->end_data,
+		.start_brk = mm->brk_start, .brk = mm->brk, .start_stack = mm->start_stack, .arg_start = mm->arg_start,
+		.arg_end = mm->arg_end, .env_start = mm->env_start, .env_end = mm->env_end,
+	};
+}
+
+static void mm_map_put(struct mm *mm, const struct prctl_mm_map *m)
+{
+	mm->start_code = m->start_code;
+	mm->end_code = m->end_code;
+	mm->start_data = m->start_data;
+	mm->end_data = m->end_data;
+	mm->brk_start = m->start_brk;
+	mm->brk = m->brk;
+	mm->start_stack = m->start_stack;
+	mm->arg_start = m->arg_start;
+	mm->arg_end = m->arg_end;
+	mm->env_start = m->env_start;
+	mm->env_end = m->env_end;
+}
+
+/* The auxiliary vector for /proc/PID/auxv, ended by AT_NULL whatever the application says. */
+static int copy_in_auxv(uint64_t at, uint64_t size, uint64_t **aux)
+{
+	const uint32_t max = sizeof(current->mm->auxv);
+
+	if (size > max)
+		return -EINVAL;
+	*aux = kzalloc(max);
+	if (!*aux)
+		return -ENOMEM;
+	if (copy_in(*aux, uva(at), size)) {
+		kfree(*aux);
+		return -EFAULT;
+	}
+	(*aux)[max / sizeof(**aux) - 2] = (*aux)[max / sizeof(**aux) - 1] = 0;
+	return 0;
+}
+
+/* mm->lock held for writing. */
+static void put_auxv(struct mm *mm, const uint64_t *aux)
+{
+	uint32_t n = 0;
+
+	while (aux[n])
+		n += 2;
+	memcpy(mm->auxv, aux, sizeof(mm->auxv));
+	mm->nr_auxv = n + 2;
+}
+
+static int64_t set_auxv(uint64_t at, uint64_t size)
+{
+	struct mm *mm = current->mm;
+	uint64_t *aux;
+	int err = copy_in_auxv(at, size, &aux);
+
+	if (err)
+		return err;
+	rwsem_write_lock(&mm->lock);
+	put_auxv(mm, aux);
+	rwsem_write_unlock(&mm->lock);
+	kfree(aux);
+	return 0;
+}
+
+/* PR_SET_MM_MAP: all at once, for which no capability is asked. Another exe is not supported. */
+static int64_t set_mm_map(uint64_t at, uint64_t size)
+{
+	struct mm *mm = current->mm;
+	struct prctl_mm_map m;
+	uint64_t *aux = NULL;
+	int err = 0;
+
+	if (size != sizeof(m))
+		return -EINVAL;
+	if (copy_in_struct(&m, uva(at)))
+		return -EFAULT;
+	if (!mm_map_is_valid(&m) || (int32_t)m.exe_fd != -1)
+		return -EINVAL;
+	if (m.auxv_size && !m.auxv)
+		return -EINVAL;
+	if (m.auxv_size)
+		err = copy_in_auxv((uint64_t)m.auxv, m.auxv_size, &aux);
+	if (err)
+		return err;
+	rwsem_write_lock(&mm->lock);
+	mm_map_put(mm, &m);
+	if (aux)
+		put_auxv(mm, aux);
+	rwsem_write_unlock(&mm->lock);
+	kfree(aux);
+	return 0;
+}
+
+/* The field that an operation sets, or NULL; *mapped: the address must have something above it. */
+static __u64 *mm_map_field(struct prctl_mm_map *m, uint64_t op, bool *mapped)
+{
+	*mapped = false;
+	switch (op) {
+	case PR_SET_MM_START_CODE: return &m->start_code;
+	case PR_SET_MM_END_CODE: return &m->end_code;
+	case PR_SET_MM_START_DATA: return &m->start_data;
+	case PR_SET_MM_END_DATA: return &m->end_data;
+	case PR_SET_MM_START_BRK: return &m->start_brk;
+	case PR_SET_MM_BRK: return &m->brk;
+	}
+	*mapped = true;
+	switch (op) {
+	case PR_SET_MM_START_STACK: return &m->start_stack;
+	case PR_SET_MM_ARG_START: return &m->arg_start;
+	case PR_SET_MM_ARG_END: return &m->arg_end;
+	case PR_SET_MM_ENV_START: return &m->env_start;
+	case PR_SET_MM_ENV_END: return &m->env_end;
+	default: return NULL;
+	}
+}
+
+static int64_t set_mm(uint64_t op, uint64_t v, uint64_t size)
+{
+	struct mm *mm = current->mm;
+	struct prctl_mm_map m;
+	int64_t err = -EINVAL;
+	uint32_t bytes = sizeof(m);
+	bool mapped;
+
+	if (op == PR_SET_MM_MAP)
+		return set_mm_map(v, size);
+	if (op == PR_SET_MM_MAP_SIZE)
+		return copy_out_struct(uva(v), &bytes);
 	if (!capable(CAP_SYS_RESOURCE))
 		return -EPERM;
-	struct mm *mm = current->mm;
-	int64_t err = 0;
+	if (op == PR_SET_MM_AUXV)
+		return set_auxv(v, size);
 	if (v >= USER_MAX || v < USER_MIN)
 		return -EINVAL;
 	rwsem_write_lock(&mm->lock);
-	switch (op) {
-	case PR_SET_MM_START_CODE:
-		mm->start_code = v;
-		break;
-	case PR_SET_MM_END_CODE:
-		mm->end_code = v;
-		break;
-	case PR_SET_MM_START_DATA:
-		mm->start_data = v;
-		break;
-	case PR_SET_MM_END_DATA:
-		mm->end_data = v;
-		break;
-	case PR_SET_MM_START_STACK:
-		mm->start_stack = v;
-		break;
-	case PR_SET_MM_START_BRK:
-		mm->brk_start = v;
-		break;
-	case PR_SET_MM_BRK:
-		mm->brk = v;
-		break;
-	case PR_SET_MM_ARG_START:
-		mm->arg_start = v;
-		break;
-	case PR_SET_MM_ARG_END:
-		mm->arg_end = v;
-		break;
-	case PR_SET_MM_ENV_START:
-		mm->env_start = v;
-		break;
-	case PR_SET_MM_ENV_END:
-		mm->env_end = v;
-		break;
-	default:
-		err = -EINVAL;
+	mm_map_get(mm, &m);
+	__u64 *field = mm_map_field(&m, op, &mapped);
+	if (field) {
+		*field = v;
+		err = !mm_map_is_valid(&m) ? -EINVAL : mapped && !vma_find(mm, v) ? -EFAULT : 0;
 	}
+	if (!err)
+		mm_map_put(mm, &m);
 	rwsem_write_unlock(&mm->lock);
 	return err;
 }
@@ -270,7 +388,9 @@ int64_t sys_prctl(const struct sysargs *a)
 	case PR_SET_VMA:
 		return set_vma(a2, a3, a4, a5);
 	case PR_SET_MM:
-		return a5 || (a4 && a2 != PR_SET_MM_AUXV) ? -EINVAL : set_mm(a2, a3);
+		if (a5 || (a4 && a2 != PR_SET_MM_AUXV && a2 != PR_SET_MM_MAP && a2 != PR_SET_MM_MAP_SIZE))
+			return -EINVAL;
+		return set_mm(a2, a3, a4);
 	case PR_GET_SECCOMP:
 		return (int64_t)current->seccomp_mode;
 	case PR_SET_SECCOMP:

@@ -398,6 +398,98 @@ static void name_in_status(void)
 	CHECK_EQ(prctl(PR_SET_NAME, old), 0);
 }
 
+/* ---- PR_SET_MM: what is told of an address space changes, within an order ---- */
+static uint64_t stat_number(int n)
+{
+	const char *p;
+	if (slurp("/proc/self/stat") <= 0 || !(p = strrchr(text, ')')))
+		return 0;
+	for (p += 2; n > 3; n--)
+		p += strcspn(p, " ") + 1;
+	return strtoull(p, NULL, 10);
+}
+
+static struct prctl_mm_map layout(void)
+{
+	return (struct prctl_mm_map){
+		.start_code = stat_number(26), .end_code = stat_number(27), .start_stack = stat_number(28),
+		.start_data = stat_number(45), .end_data = stat_number(46), .start_brk = stat_number(47),
+		.brk = (uint64_t)syscall(SYS_brk, 0), .arg_start = stat_number(48), .arg_end = stat_number(49),
+		.env_start = stat_number(50), .env_end = stat_number(51), .exe_fd = (uint32_t)-1,
+	};
+}
+
+static int set_layout(const struct prctl_mm_map *m) { return prctl(PR_SET_MM, PR_SET_MM_MAP, m, sizeof(*m), 0); }
+static int set_one(int what, uint64_t v) { return prctl(PR_SET_MM, what, v, 0, 0); }
+
+static void do_memory_layout(void)
+{
+	struct prctl_mm_map good = layout(), m;
+	char other[] = "another\0name"; /* Linux shows anonymous memory only */
+	uint64_t aux[4] = {6, 4096, 0, 0}, read_back[4] = {0};
+	uint32_t size = 0;
+
+	if (prctl(PR_SET_MM, PR_SET_MM_MAP_SIZE, &size, 0, 0)) {
+		CHECK_EQ(errno, EINVAL); /* a Linux without CONFIG_CHECKPOINT_RESTORE */
+		return;
+	}
+	CHECK_EQ(size, sizeof(m));
+	CHECK_EQ(set_layout(&good), 0);
+	CHECK_ERRNO(prctl(PR_SET_MM, PR_SET_MM_MAP, &good, sizeof(m) - 8, 0), EINVAL);
+	CHECK_ERRNO(prctl(PR_SET_MM, PR_SET_MM_MAP, BAD_POINTER, sizeof(m), 0), EFAULT);
+	CHECK_ERRNO(prctl(PR_SET_MM, PR_SET_MM_MAP, &good, sizeof(m), 1), EINVAL);
+#define WRONG(field, value) (m = good, m.field = (value), CHECK_ERRNO(set_layout(&m), EINVAL))
+#define RIGHT(field, value) (m = good, m.field = (value), CHECK_EQ(set_layout(&m), 0))
+	WRONG(start_code, good.end_code);
+	WRONG(start_data, good.end_data + 1);
+	RIGHT(start_data, good.end_data);
+	WRONG(start_brk, good.brk + 1);
+	WRONG(arg_start, good.arg_end + 1);
+	RIGHT(arg_start, good.arg_end);
+	WRONG(env_end, good.env_start - 1);
+	WRONG(end_code, 0x7ffffffff000);
+	WRONG(start_stack, 1);
+	WRONG(start_stack, UINT64_MAX);
+	RIGHT(start_stack, 0x10000000);
+	WRONG(auxv_size, 16); /* without a vector */
+	m = good;
+	m.auxv = (void *)aux;
+	m.auxv_size = 1 << 20;
+	CHECK_ERRNO(set_layout(&m), EINVAL);
+	m.auxv = BAD_POINTER;
+	m.auxv_size = sizeof(aux);
+	CHECK_ERRNO(set_layout(&m), EFAULT);
+	/* and it is told */
+	m = good;
+	m.arg_start = (uint64_t)other;
+	m.arg_end = (uint64_t)other + sizeof(other);
+	m.auxv = (void *)aux;
+	m.auxv_size = sizeof(aux);
+	CHECK_EQ(set_layout(&m), 0);
+	CHECK(slurp("/proc/self/cmdline") == sizeof(other) && !memcmp(text, other, sizeof(other)));
+	int fd = open("/proc/self/auxv", O_RDONLY);
+	CHECK(read(fd, read_back, sizeof(read_back)) == 32 && !memcmp(read_back, aux, 32));
+	close(fd);
+	CHECK_EQ(set_layout(&good), 0);
+
+	if (set_one(PR_SET_MM_START_CODE, good.start_code)) {
+		CHECK_EQ(errno, EPERM); /* each by itself is CAP_SYS_RESOURCE's */
+		return;
+	}
+	CHECK_ERRNO(set_one(PR_SET_MM_START_CODE, good.end_code), EINVAL);
+	CHECK_ERRNO(set_one(PR_SET_MM_START_BRK, good.brk + 1), EINVAL);
+	CHECK_ERRNO(set_one(PR_SET_MM_ARG_END, good.arg_start - 1), EINVAL);
+	CHECK_EQ(set_one(PR_SET_MM_ARG_END, good.arg_start), 0);
+	CHECK_ERRNO(set_one(PR_SET_MM_ARG_END, 0x7fffffffe000), EFAULT); /* nothing is there */
+	CHECK_EQ(set_one(PR_SET_MM_ARG_END, good.arg_end), 0);
+	CHECK_ERRNO(set_one(99, good.start_code), EINVAL);
+	CHECK_EQ(prctl(PR_SET_MM, PR_SET_MM_AUXV, aux, sizeof(aux), 0), 0);
+	CHECK_ERRNO(prctl(PR_SET_MM, PR_SET_MM_AUXV, aux, 1 << 20, 0), EINVAL);
+	CHECK_ERRNO(prctl(PR_SET_MM, PR_SET_MM_AUXV, BAD_POINTER, 16, 0), EFAULT);
+}
+
+static void memory_layout(void) { CHECK_EQ(abi_child(do_memory_layout), 0); }
+
 ABI_MAIN(ABI_TEST(scratch), ABI_TEST(stat_file), ABI_TEST(status_file), ABI_TEST(maps_file), ABI_TEST(descriptors),
          ABI_TEST(mount_table), ABI_TEST(threads_and_zombies), ABI_TEST(small_files), ABI_TEST(mem_file),
-         ABI_TEST(io_counts), ABI_TEST(name_in_status))
+         ABI_TEST(io_counts), ABI_TEST(name_in_status), ABI_TEST(memory_layout))

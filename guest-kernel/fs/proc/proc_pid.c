@@ -98,7 +98,9 @@ static int show_auxv(struct seq *s, const struct pseudo_ref *ref)
 		return err;
 	struct mm *mm = proc_task_mm(ref->task);
 	if (mm) {
+		rwsem_read_lock(&mm->lock);
 		seq_write(s, mm->auxv, mm->nr_auxv * sizeof(mm->auxv[0]));
+		rwsem_read_unlock(&mm->lock);
 		mm_put(mm);
 	}
 	return 0;
