@@ -115,6 +115,26 @@ static const char *judge(const struct attack *a, bool ended, int status, const c
 	return strstr(result, a->text) ? NULL : "the reason is another one";
 }
 
+/* Waits until the sandbox is made, which its seccomp filter completes, or has ended. */
+static void wait_made(pid_t pid)
+{
+	char path[32], line[256];
+	siginfo_t si = {.si_pid = 0};
+	bool made = false;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	for (long end = now_ms() + END_MS; !made && now_ms() < end; usleep(1000)) {
+		FILE *f = fopen(path, "r");
+
+		while (f && !made && fgets(line, sizeof(line), f))
+			made = !strcmp(line, "Seccomp:\t2\n");
+		if (f)
+			fclose(f);
+		if (waitid(P_PID, (id_t)pid, &si, WEXITED | WNOHANG | WNOWAIT) || si.si_pid)
+			return;
+	}
+}
+
 static bool attempt(unsigned n, int kvm_fd)
 {
 	static char text[65536];
@@ -136,6 +156,8 @@ static bool attempt(unsigned n, int kvm_fd)
 	}
 	close(p[1]);
 	*text = 0;
+	if (a->end == LIVES)
+		wait_made(pid);
 	ended = read_all(p[0], text, sizeof(text), a->end == LIVES ? LIVE_MS : END_MS);
 	if (!ended && a->end == LIVES) {
 		kill(pid, PARENT_DEATH_SIGNAL);
