@@ -148,8 +148,8 @@ void tty_set_stopped(struct tty *t, bool stopped);
 int64_t tty_ioctl(struct file *file, uint32_t cmd, uint64_t arg);
 /* Those that a pty master shares with its slave: settings, window size, flush. -ENOIOCTLCMD: not one of them. */
 int64_t tty_mode_ioctl(struct tty *t, struct file *file, uint32_t cmd, uint64_t arg);
-/* Sets the window size; SIGWINCH to the foreground group when it changed. */
-void tty_resize(struct tty *t, const struct tty_winsize *ws);
+/* Sets the window size. True: that changed it, and the foreground group got SIGWINCH. */
+bool tty_resize(struct tty *t, const struct tty_winsize *ws);
 
 /* ---- tty_job.c ---- */
 /* The current process wants to read (SIGTTIN) or change (SIGTTOU) the terminal: 0, -EIO or -ERESTARTSYS. */

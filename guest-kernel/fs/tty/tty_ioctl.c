@@ -120,7 +120,7 @@ static int set_settings(struct tty *t, bool ours, uint64_t arg, enum termios_for
 }
 
 /* ---- window size ---- */
-void tty_resize(struct tty *t, const struct tty_winsize *ws)
+bool tty_resize(struct tty *t, const struct tty_winsize *ws)
 {
 	tty_lock(t);
 	bool changed = memcmp(&t->winsize, ws, sizeof(*ws)) != 0;
@@ -128,6 +128,7 @@ void tty_resize(struct tty *t, const struct tty_winsize *ws)
 	tty_unlock(t);
 	if (changed)
 		tty_signal_pgrp(t, SIGWINCH);
+	return changed;
 }
 
 static int64_t get_winsize(struct tty *t, uint64_t arg)
@@ -144,8 +145,8 @@ static int64_t set_winsize(struct tty *t, uint64_t arg)
 	struct tty_winsize ws;
 	if (copy_in_struct(&ws, uva(arg)))
 		return -EFAULT;
-	tty_resize(t, &ws);
-	if (t->driver->set_winsize)
+	/* Readline sets what it has just read; the host's window may have a new size already, of which we are still to hear. */
+	if (tty_resize(t, &ws) && t->driver->set_winsize)
 		t->driver->set_winsize(t);
 	return 0;
 }
