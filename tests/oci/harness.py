@@ -17,7 +17,8 @@ import tempfile
 import time
 
 PR_SET_CHILD_SUBREAPER = 36
-TIMEOUT = 40  # seconds for one command; generous, since the machine may be busy
+POLL = 7  # its number, on x86-64
+TIMEOUT = 120  # seconds for whatever is waited for: only what hangs takes so long, however busy the machine is
 CGROUPS = pathlib.Path("/sys/fs/cgroup")
 APPLETS = ["sh", "ls", "cat", "echo", "sleep", "true", "false", "kill", "ps", "seq", "sort", "head", "tail", "dd", "mkdir",
            "rm", "mv", "stat", "id", "env", "pwd", "hostname", "mount", "readlink", "touch", "ln", "chmod", "grep", "wc", "test", "yes",
@@ -83,7 +84,7 @@ def describe(pid):
         return str(pid)
 
 
-def wait_for(condition, what, seconds=10):
+def wait_for(condition, what, seconds=TIMEOUT):
     end = time.monotonic() + seconds
     while True:
         r = condition()
@@ -223,7 +224,7 @@ class Sandbox:
     def state_file(self, name):
         return json.loads((self.state / name / "state.json").read_text())
 
-    def wait_status(self, name, want, seconds=10):
+    def wait_status(self, name, want, seconds=TIMEOUT):
         wait_for(lambda: self.status_of(name) == want, f"container {name} {want} (it is {self.status_of(name)})", seconds)
 
     def cgroups(self):
@@ -243,13 +244,19 @@ class Sandbox:
             left += [f"state {p.name}" for p in self.state.iterdir()]
         return left
 
-    def expect_clean(self, seconds=8):
+    def expect_clean(self, seconds=TIMEOUT):
+        left = self.settled(self.leftovers, seconds)
+        check(not left, "left behind: " + "; ".join(left))
+
+    @staticmethod
+    def settled(what_is_left, seconds):
+        """Asks until nothing is left, or the time is over; what is left then."""
         end = time.monotonic() + seconds
-        left = self.leftovers()
+        left = what_is_left()
         while left and time.monotonic() < end:
             time.sleep(0.05)
-            left = self.leftovers()
-        check(not left, "left behind: " + "; ".join(left))
+            left = what_is_left()
+        return left
 
     def cleanup(self):
         """By force, so that a failed test does not disturb the next one."""
@@ -257,19 +264,30 @@ class Sandbox:
             for p in list(self.state.iterdir()):
                 with contextlib.suppress(Failure):
                     self.run("delete", "--force", p.name)
-        for p in children():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(p, signal.SIGKILL)
-        time.sleep(0.05)
-        with contextlib.suppress(ChildProcessError):
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
-        for c in sorted(self.cgroups(), key=lambda p: -len(str(p))):
-            with contextlib.suppress(OSError):
-                os.rmdir(c)
+        self.settled(self.kill_children, 10)
+        self.settled(self.remove_cgroups, 10)
         for m in reversed(mounts(self.scratch)):
             subprocess.run(["umount", "-l", m], stderr=subprocess.DEVNULL)
         shutil.rmtree(self.tmp, ignore_errors=True)
+
+    @staticmethod
+    def kill_children():
+        """Those who are left: the children of the killed become ours."""
+        for p in children():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(p, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        return children()
+
+    def remove_cgroups(self):
+        """Those who are left: a process leaves its cgroup a moment after its end."""
+        for top in self.cgroups():
+            for d, _, _ in os.walk(top, topdown=False):
+                with contextlib.suppress(OSError):
+                    os.rmdir(d)
+        return self.cgroups()
 
 
 def finish(p, timeout=TIMEOUT):
@@ -305,17 +323,27 @@ def read_until(p, text, seconds=TIMEOUT):
     fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) & ~os.O_NONBLOCK)
     return got.decode(errors="replace")
 
+
+def await_answer(p):
+    """Until a runsc has sent its request, and sleeps in poll(2) for the answer."""
+    def asleep():
+        check(p.poll() is None, "it ended before it waited")
+        with open(f"/proc/{p.pid}/syscall") as f:
+            return f.read().split()[0] == str(POLL)
+    wait_for(asleep, "waiting for the sandbox's answer")
+
+
 def create(t, args, change=None, rootfs=None, **kw):
     """A created container; its id. Output goes to a file in t.tmp."""
     name = t.new_id()
     with open(t.tmp / f"{name}.out", "wb") as out:
         p = subprocess.run(t.argv("create", "--bundle", t.bundle(args, change, rootfs), "--pid-file", t.tmp / f"{name}.pid", name, **kw),
-                           stdin=subprocess.DEVNULL, stdout=out, stderr=out, timeout=40, start_new_session=True)
+                           stdin=subprocess.DEVNULL, stdout=out, stderr=out, timeout=TIMEOUT, start_new_session=True)
     check(p.returncode == 0, f"create: status {p.returncode}: {t.output(name)!r}")
     return name, int((t.tmp / f"{name}.pid").read_text())
 
 
-def reap(pid, seconds=20):
+def reap(pid, seconds=TIMEOUT):
     """The exit status of a container whose sandbox has become our child, as engines' shims see it."""
     status = wait_for(lambda: [s for p, s in [os.waitpid(pid, os.WNOHANG)] if p], f"the end of process {pid}", seconds)[0]
     return os.waitstatus_to_exitcode(status)

@@ -6,7 +6,7 @@ import pathlib
 import re
 import subprocess
 
-from harness import CGROUPS, Skip, alive, check, contains, equal, wait_for
+from harness import CGROUPS, TIMEOUT, Skip, alive, check, contains, equal, wait_for
 
 
 def hierarchies():
@@ -97,7 +97,7 @@ def test_cgroup_v2(t):
     hide = "".join(f"umount -l '{m}' && " for m in v1)
     with open(t.tmp / f"{name}.out", "wb") as out:
         p = subprocess.run(["unshare", "--mount", "sh", "-c", hide + 'exec "$@"', "sh"] + t.argv("run", "--detach", "--bundle", b, name),
-                           stdin=subprocess.DEVNULL, stdout=out, stderr=out, timeout=40)
+                           stdin=subprocess.DEVNULL, stdout=out, stderr=out, timeout=TIMEOUT)
     equal(p.returncode, 0, t.output(name))
     members = [int(x) for x in (pathlib.Path(v2[0]) / f"{t.prefix}-two" / name / "cgroup.procs").read_text().split()]
     state = t.state_file(name)
@@ -238,7 +238,7 @@ def test_cgroup_parent_shared(t):
     bundles = [t.bundle(["/bin/true"], lambda c: c["linux"].update(cgroupsPath=f"/{t.prefix}-par/{n}")) for n in names]
     running = [t.popen("run", "--bundle", b, n) for b, n in zip(bundles, names)]
     for p in running:
-        out, err = p.communicate(timeout=40)
+        out, err = p.communicate(timeout=TIMEOUT)
         equal(p.returncode, 0, err)
     for h in hierarchies():
         parent = pathlib.Path(h) / f"{t.prefix}-par"
@@ -283,7 +283,7 @@ def test_cgroup_devices_v2(t):
     hide = "".join(f"umount -l '{m}' && " for m in v1)
     with open(t.tmp / f"{name}.out", "wb") as out:
         p = subprocess.run(["unshare", "--mount", "sh", "-c", hide + 'exec "$@"', "sh"] + t.argv("run", "--detach", "--bundle", b, name),
-                           stdin=subprocess.DEVNULL, stdout=out, stderr=out, timeout=40)
+                           stdin=subprocess.DEVNULL, stdout=out, stderr=out, timeout=TIMEOUT)
     equal(p.returncode, 0, t.output(name))
     procs = pathlib.Path(v2[0]) / f"{t.prefix}-dev" / name / "cgroup.procs"
     node = t.tmp / "node"
@@ -385,7 +385,7 @@ def test_cgroup_oom_event(t):
                    change=lambda c: c["linux"].update(resources={"memory": {"limit": 48 * MIB}}, cgroupsPath=f"/{t.prefix}-oom/x"))
     limit = value(t, name, "memory", "memory.limit_in_bytes")
     cg = next(pathlib.Path(p["path"]) for p in t.state_file(name)["cgroup"]["paths"] if "memory" in p["controllers"])
-    wait_for(lambda: t.output(name).count("status 137") == 2, "both hogs killed", 30)
+    wait_for(lambda: t.output(name).count("status 137") == 2, "both hogs killed")
     events = dict(line.split() for line in (cg / "memory.oom_control").read_text().splitlines())
     equal(int(events["oom_kill"]), 2, "kills that the cgroup shows")
     equal(value(t, name, "memory", "memory.limit_in_bytes"), limit, "limit")
@@ -403,14 +403,14 @@ def test_cgroup_oom_event_of_init(t):
         b = t.bundle(["/bin/sh", "-c", "exec helper hog 200"],
                      lambda c: c["linux"].update(resources={"memory": {"limit": 48 * MIB}}, cgroupsPath=f"/{t.prefix}-kept/x"))
         with open(t.tmp / f"{name}.out", "wb") as out:
-            p = subprocess.run(t.argv("create", "--bundle", b, name), stdin=subprocess.DEVNULL, stdout=out, stderr=out, timeout=40)
+            p = subprocess.run(t.argv("create", "--bundle", b, name), stdin=subprocess.DEVNULL, stdout=out, stderr=out, timeout=TIMEOUT)
         equal(p.returncode, 0, t.output(name))
         event = os.eventfd(0, os.EFD_NONBLOCK)
         cg = parent / "x"
         with open(cg / "memory.oom_control") as f:
             (cg / "cgroup.event_control").write_text(f"{event} {f.fileno()}")
             t.ok("start", name)
-            wait_for(lambda: json.loads(t.ok("state", name).out)["status"] == "stopped", "stopped", 30)
+            wait_for(lambda: json.loads(t.ok("state", name).out)["status"] == "stopped", "stopped")
             check(os.eventfd_read(event) >= 1, "no event")
         os.close(event)
         t.ok("delete", name)

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 
-from harness import alive, check, children, create, describe, equal, finish, reap, wait_for
+from harness import TIMEOUT, alive, check, children, create, describe, equal, finish, reap, wait_for
 
 
 def test_create_start(t):
@@ -152,11 +152,11 @@ def test_create_race(t):
     bundle = t.bundle(["/bin/true"])
     name = t.new_id()
     procs = [t.popen("create", "--bundle", bundle, name, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for _ in range(6)]
-    results = [p.wait(timeout=60) for p in procs]
+    results = [p.wait(timeout=TIMEOUT) for p in procs]
     equal(sorted(results), [0] + [128] * 5, "six creates")
     for p in [t.popen(*c, name, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
               for c in [("delete",), ("start",), ("kill",), ("delete", "--force"), ("state",), ("delete", "--force"), ("start",)]]:
-        check(p.wait(timeout=60) in (0, 128), "a racing command crashed")
+        check(p.wait(timeout=TIMEOUT) in (0, 128), "a racing command crashed")
     t.ok("delete", "--force", name)
 
 
@@ -167,12 +167,12 @@ def test_twenty_lives(t):
 
     def all_at_once(*command, per=lambda name: []):
         procs = [t.popen(*command, *per(n), n, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for n in names]
-        equal([p.wait(timeout=120) for p in procs], [0] * len(names), command[0])
+        equal([p.wait(timeout=TIMEOUT) for p in procs], [0] * len(names), command[0])
     all_at_once("create", "--bundle", bundle, per=lambda n: ["--pid-file", t.tmp / f"{n}.pid"])
     pids = [int((t.tmp / f"{n}.pid").read_text()) for n in names]
     equal(sorted(children()), sorted(pids), "our children")
     all_at_once("start")
-    equal([reap(p, 60) for p in pids], [5] * len(pids), "statuses")
+    equal([reap(p) for p in pids], [5] * len(pids), "statuses")
     all_at_once("delete")
 
 
@@ -184,7 +184,7 @@ def test_preserve_fds(t):
     file.write_text("from four\n")
     fd = os.open(file, os.O_RDONLY)
     p = subprocess.run(["sh", "-c", f'exec 3>&{w1} 4<&{fd} "$@"', "sh"] + t.argv("run", "--preserve-fds", 2, "--bundle", t.bundle(["/bin/sh", "-c", script]), name),
-                       stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, pass_fds=[w1, fd], timeout=40)
+                       stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, pass_fds=[w1, fd], timeout=TIMEOUT)
     os.close(w1)
     os.close(fd)
     with os.fdopen(r1) as f:

@@ -11,10 +11,10 @@ import subprocess
 import termios
 import time
 
-from harness import alive, check, contains, equal, finish, read_until, wait_for
-from oci_terminal import Terminal, read_master, receive_master
+from harness import TIMEOUT, alive, await_answer, check, contains, equal, finish, read_until, wait_for
+from oci_terminal import Terminal, await_foreground, read_master, receive_master, resize_master, resized_then
 
-LOOP = ("/bin/sh", "-c", "trap 'exit 9' TERM; while :; do sleep 0.05; done")
+LOOP = ("/bin/sh", "-c", "trap 'exit 9' TERM; echo ready; while :; do sleep 0.05; done")
 
 
 def end(t, name):
@@ -27,13 +27,13 @@ def detached(t, name, *command, flags=(), **kw):
     path.unlink(missing_ok=True)
     out = open(t.tmp / f"{name}.exec.out", "wb")
     p = subprocess.run(t.argv("exec", "--detach", "--pid-file", path, *flags, name, *command), stdin=subprocess.DEVNULL, stdout=out,
-                       stderr=out, timeout=40, start_new_session=True, **kw)
+                       stderr=out, timeout=TIMEOUT, start_new_session=True, **kw)
     out.close()
     check(p.returncode == 0, f"exec --detach: {p.returncode}: {(t.tmp / f'{name}.exec.out').read_text()!r}")
     return int(path.read_text())
 
 
-def status_of_proxy(pid, seconds=20):
+def status_of_proxy(pid, seconds=TIMEOUT):
     """As its parent, the subreaper, sees it."""
     deadline = time.monotonic() + seconds
     while True:
@@ -66,7 +66,7 @@ def test_exec_streams(t):
     equal(r.status, 137, "killed")
     data = os.urandom(1 << 20)
     p = t.popen("exec", name, "/bin/cat", stdin=subprocess.PIPE)
-    out, _ = p.communicate(data, timeout=60)
+    out, _ = p.communicate(data, timeout=TIMEOUT)
     check(out == data, f"{len(out)} bytes came back of {len(data)}, or others")
     r = t.run("exec", name, "echo", "-n", "found in PATH")
     equal(r.out, "found in PATH", "a name without a slash")
@@ -158,6 +158,7 @@ def test_exec_detached(t):
     equal(json.loads(t.ok("ps", "--format", "json", name).out), [t.state_file(name)["sandboxPid"], pid], "ps")
     wait_for(lambda: len(os.listdir(f"/proc/{pid}/fd")) == 2, "the proxy left with its two descriptors")
     wait_for(lambda: open(f"/proc/{pid}/cmdline").read().startswith("runsc-exec: /bin/sh -c trap"), "the process's arguments in the host's ps")
+    wait_for(lambda: "ready\n" in (t.tmp / f"{name}.exec.out").read_text(), "ready for a signal")
     os.kill(pid, signal.SIGTERM)
     equal(status_of_proxy(pid), 9, "a signal to the proxy reaches the process")
     pid = detached(t, name, "/bin/sleep", "1000")
@@ -228,7 +229,7 @@ def test_exec_closed_streams(t):
     name = t.start()
     for closed in ("<&-", ">&-", "2>&-", "<&- >&- 2>&-"):
         p = subprocess.run(["sh", "-c", f'exec "$@" {closed}', "sh"] + t.argv("exec", name, "/bin/sh", "-c", "echo x; exit 4"),
-                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=40)
+                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=TIMEOUT)
         equal(p.returncode, 4, f"status with {closed}")
     # The reader's end of a process that lives on: it does not wait for the proxy.
     r = t.run("exec", name, "/bin/sh", "-c", "sleep 1000 >/dev/null 2>&1 </dev/null & echo ok")
@@ -243,7 +244,7 @@ def test_exec_preserve_fds(t):
     with open(path) as three, open(t.tmp / "four", "w") as four:
         script = f'exec 3<&{three.fileno()} 4>&{four.fileno()}; exec "$@"'
         p = subprocess.run(["bash", "-c", script, "sh"] + t.argv("exec", "--preserve-fds", "2", name, "/bin/sh", "-c", "cat <&3; echo w >&4"),
-                           stdout=subprocess.PIPE, timeout=40, pass_fds=(three.fileno(), four.fileno()))
+                           stdout=subprocess.PIPE, timeout=TIMEOUT, pass_fds=(three.fileno(), four.fileno()))
     equal((p.returncode, p.stdout, (t.tmp / "four").read_text()), (0, b"from three\n", "w\n"), "descriptors 3 and 4")
     r = t.run("exec", "--preserve-fds", "5", name, "/bin/true")
     equal(r.status, 255, "descriptors that are not open")
@@ -258,7 +259,7 @@ def console(t):
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(path)
     listener.listen(1)
-    listener.settimeout(20)
+    listener.settimeout(TIMEOUT)
     try:
         yield path, listener
     finally:
@@ -280,13 +281,11 @@ def exec_on_console(t, name, *command):
 
 def test_exec_console(t):
     name = t.start()
-    master, pid = exec_on_console(t, name, "/bin/sh", "-c", "trap 'stty size' WINCH; test -t 0 && echo tty; stty size; while read x; do echo got $x; done; exit 6")
+    master, pid = exec_on_console(t, name, "/bin/sh", "-c", "test -t 0 && " + resized_then("while read x; do echo got $x; done; exit 6"))
     try:
-        read_master(master, "tty\r\n")
-        fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 33, 111, 0, 0))
-        time.sleep(0.2)
+        resize_master(master, 33, 111)
         os.write(master, b"hello\n")
-        read_master(master, "33 111\r\n")
+        read_master(master, "got hello\r\n")
         os.write(master, b"\x04")
         equal(status_of_proxy(pid), 6, "status")
         # All that it wrote, then the end.
@@ -328,13 +327,12 @@ def test_exec_terminal(t):
         term.send("tty; stty size\n")
         term.expect("24 80\r\n")
         term.send("sleep 1000\n")
-        term.settle()
+        await_foreground(t, "sleep", name)
         term.send("\x03")
         term.send("echo st=$?\n")
         term.expect("st=130\r\n")
         term.resize(30, 90)
-        term.settle(0.5)
-        term.send("stty size\n")
+        term.send("until stty size | grep '30 90'; do usleep 10000; done\n")
         term.expect("30 90\r\n")
         term.send("exit 5\n")
         equal(term.wait(), 5, "status")
@@ -368,7 +366,7 @@ def test_exec_streams_of_user(t):
     name = t.start()
     p = t.popen("exec", "--user", "1000:1000", name, "/bin/sh", "-c", "echo a > /dev/stdout; echo b > /proc/self/fd/2; cat /dev/stdin",
                 stdin=subprocess.PIPE)
-    out, err = p.communicate(b"in\n", timeout=40)
+    out, err = p.communicate(b"in\n", timeout=TIMEOUT)
     equal((p.returncode, out, err), (0, b"a\nin\n", b"b\n"), "streams")
     end(t, name)
 
@@ -388,7 +386,8 @@ def test_exec_two_terminals(t):
 
 
 def test_pause(t):
-    name = t.start(("/bin/sh", "-c", "trap 'exit 4' TERM; while :; do :; done"))
+    name = t.start(("/bin/sh", "-c", "trap 'exit 4' TERM; echo ready; while :; do :; done"))
+    wait_for(lambda: "ready\n" in t.output(name), "ready")
     pid = t.state_file(name)["sandboxPid"]
     t.ok("pause", name)
     equal(t.status_of(name), "paused", "status")
@@ -423,10 +422,12 @@ def cpu_ticks(pid):
 
 
 def test_wait(t):
-    name = t.start(("/bin/sh", "-c", "trap 'exit 33' TERM; while :; do sleep 0.05; done"))
+    name = t.start(("/bin/sh", "-c", "trap 'exit 33' TERM; echo ready; while :; do sleep 0.05; done"))
+    wait_for(lambda: "ready\n" in t.output(name), "ready")
     pid = [x for x in inside(t, name)][0]
     ps = [t.popen("wait", name) for _ in range(3)] + [t.popen("wait", "--pid", pid, name)]
-    time.sleep(0.3)
+    for p in ps:
+        await_answer(p)
     t.ok("kill", name, "TERM")
     for p in ps:
         equal(json.loads(finish(p).out), {"id": name, "exitStatus": 33}, "wait")
@@ -438,7 +439,7 @@ def test_wait(t):
     detached(t, name, "/bin/sleep", "1000")
     other = inside(t, name)[1]
     p = t.popen("wait", "--pid", other, name)
-    time.sleep(0.2)
+    await_answer(p)
     t.ok("kill", "--pid", other, name, "KILL")
     equal(json.loads(finish(p).out)["exitStatus"], 137, "another process")
     check(t.run("wait", "--pid", "999", name).status != 0, "no such process")

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import time
 
-from harness import Failure, alive, check, contains, equal, finish, read_until, wait_for
+from harness import TIMEOUT, Failure, alive, check, contains, equal, finish, read_until, wait_for
 
 
 def foreground(t, command=("/bin/sh", "-c", "echo ready; while :; do sleep 0.1; done"), flags=(), **kw):
@@ -117,7 +117,7 @@ def test_stop_sandbox_early(t):
 def recorded_sandbox(t, name):
     """Its pid, as soon as it is on record."""
     path = t.state / name / "state.json"
-    end = time.monotonic() + 10
+    end = time.monotonic() + TIMEOUT
     while time.monotonic() < end:
         pid = path.exists() and json.loads(path.read_text())["sandboxPid"]
         if pid:
@@ -257,20 +257,20 @@ def test_memory_exhausted(t):
     p = t.popen("do", f"--root={t.rootfs}", "/bin/sh", "-c",
                 "sleep 1000 & s=$!; helper hog 2000; echo hog $?; kill -0 $s && echo others live; seq 1 1000 | sort -n | tail -n 1; exit 0",
                 flags=["--memory=256m"])
-    r = finish(p, 120)
+    r = finish(p)
     equal((r.status, r.out.replace("Killed\n", "")), (0, "hog 137\nothers live\n1000\n"), r.err)
 
 
 def test_memory_limit_of_bundle(t):
     r = t.run_bundle(["/bin/sh", "-c", "helper hog 1000; echo hog $?"],
-                     lambda c: c["linux"].update(resources={"memory": {"limit": 128 << 20}}), timeout=120)
+                     lambda c: c["linux"].update(resources={"memory": {"limit": 128 << 20}}))
     equal((r.status, r.out.replace("Killed\n", "")), (0, "hog 137\n"), r.err)
 
 
 def test_memory_tmpfs(t):
     """Files in memory count, too."""
     r = t.run("do", f"--root={t.rootfs}", "/bin/sh", "-c", "dd if=/dev/zero of=/tmp/f bs=1M count=1000 2>&1 | tail -n 1; rm /tmp/f; echo alive",
-              flags=["--memory=128m"], timeout=120)
+              flags=["--memory=128m"])
     check(r.status == 0 and r.out.endswith("alive\n"), r)
 
 
@@ -285,17 +285,17 @@ def test_fork_bomb(t):
     """A fork bomb under a pids limit: the container can still be asked and killed."""
     change = lambda c: c["linux"].update(resources={"pids": {"limit": 64}})
     name = t.start(["/bin/helper", "bomb"], change)
-    wait_for(lambda: "full\n" in t.output(name), "bomb exploded", 30)
+    wait_for(lambda: "full\n" in t.output(name), "bomb exploded")
     t.ok("state", name)
     t.ok("kill", name, "USR1")
-    wait_for(lambda: "answer\n" in t.output(name), "answer", 30)
+    wait_for(lambda: "answer\n" in t.output(name), "answer")
     t.ok("kill", name, "KILL")
     t.wait_status(name, "stopped")
     t.ok("delete", name)
 
 
 def test_fork_many(t):
-    r = t.do("/bin/helper", "forks", "300", timeout=60)
+    r = t.do("/bin/helper", "forks", "300")
     equal((r.status, r.out), (0, "300 all\n"), r.err)
 
 
@@ -303,7 +303,7 @@ def test_descriptors_run_out(t):
     """Few descriptors for runsc itself: an error, no crash."""
     for n in (3, 5, 8, 12, 16, 20):
         p = subprocess.run(["sh", "-c", f'ulimit -n {n}; exec "$@"', "sh"] + t.argv("do", f"--root={t.rootfs}", "/bin/true"),
-                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=20)
+                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=TIMEOUT)
         check(p.returncode in (0, 126, 127, 128), f"ulimit -n {n}: status {p.returncode} {p.stderr!r}")
         check(p.returncode == 0 or p.stderr, f"ulimit -n {n}: no message")
     t.expect_clean()
@@ -318,7 +318,7 @@ def test_hostile_control_messages(t):
     check(sockets, f"no control socket in {os.listdir(path)}")
     for blob in (b"", b"x", bytes(100), os.urandom(4000), b"\xd0\x0d\xfe\xed" + bytes(60), b"\xd0\x0d\xfe\xed" + b"\xff" * 200):
         s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        s.settimeout(5)
+        s.settimeout(TIMEOUT)
         dirfd = os.open(path, os.O_RDONLY)
         s.connect(f"/proc/self/fd/{dirfd}/{sockets[0]}")
         os.close(dirfd)

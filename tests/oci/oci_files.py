@@ -6,7 +6,7 @@ import struct
 import subprocess
 import time
 
-from harness import check, contains, equal, finish, read_until
+from harness import TIMEOUT, check, contains, equal, finish, read_until
 
 PAGE, PAGES = 4096, 16
 
@@ -110,7 +110,7 @@ def test_few_descriptors_find(t):
     for flags in ([], ["--directfs=false"], ["--overlay2=all:memory"]):
         b = t.bundle(["/bin/sh", "-c", script], lambda c: c["mounts"].append(bind(t.tmp / "d", "/mnt", "rw")))
         p = subprocess.run(["prlimit", "--nofile=600:600", *t.argv("run", "--bundle", b, t.new_id(), flags=flags)],
-                           stdin=subprocess.DEVNULL, capture_output=True, timeout=60, text=True)
+                           stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT, text=True)
         equal((p.returncode, p.stdout.split()), (0, ["2431", "1200", "2431"]), f"{flags}: {p.stderr}")
 
 

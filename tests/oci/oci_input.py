@@ -7,7 +7,7 @@ import shutil
 import struct
 import subprocess
 
-from harness import check, contains, default_config, equal
+from harness import TIMEOUT, check, contains, default_config, equal
 
 
 def refused(t, r, *parts):
@@ -214,7 +214,7 @@ def test_input_elf(t):
     r = t.run_bundle(args, rootfs=rootfs)
     equal(r.status, 0, r)
     linux = subprocess.run(["unshare", "--mount", "sh", "-c", 'mount -t proc proc "$0/proc"; exec chroot "$0" "$@"', rootfs] + args,
-                           stdout=subprocess.PIPE, text=True, timeout=20, check=True).stdout
+                           stdout=subprocess.PIPE, text=True, timeout=TIMEOUT, check=True).stdout
     differ = [f"{a} (Linux: {b.split(' ', 1)[1]})" for a, b in zip(r.out.splitlines(), linux.splitlines()) if a != b]
     check(not differ and len(r.out.splitlines()) == len(HOSTILE), "; ".join(differ) or r.out)
 

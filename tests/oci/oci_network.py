@@ -39,11 +39,11 @@ def network(**kw):
 
 
 def ask(port):
-    return [BUSYBOX, "nc", "-w", "5", "127.0.0.1", str(port)]
+    return [BUSYBOX, "nc", "-w", "60", "127.0.0.1", str(port)]
 
 
 # A server on port 80 and its client, of one container.
-ON_80 = f"{BUSYBOX} nc -l -p 80 >/tmp/got & until echo inside | {BUSYBOX} nc -w 1 127.0.0.1 80 2>/tmp/err; do " \
+ON_80 = f"{BUSYBOX} nc -l -p 80 >/tmp/got & until echo inside | {BUSYBOX} nc -w 60 127.0.0.1 80 2>/tmp/err; do " \
         "grep -q refused /tmp/err || exit 9; usleep 10000; done; wait; cat /tmp/got"
 
 
@@ -89,11 +89,11 @@ def test_path(t):
         server = subprocess.Popen(["nsenter", f"--net={path}", "busybox", "nc", "-l", "-p", "7777"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         server.stdin.write("from the namespace\n")
         server.stdin.flush()
-        script = f"for i in $(seq 500); do {BUSYBOX} nc -w 5 127.0.0.1 7777 </dev/null 2>/tmp/err && exit; usleep 20000; done; cat /tmp/err"
+        script = f"for i in $(seq 2000); do {BUSYBOX} nc -w 60 127.0.0.1 7777 </dev/null 2>/tmp/err && exit; usleep 20000; done; cat /tmp/err"
         r = t.run_bundle(["/bin/sh", "-c", script], change=network(path=path))
         equal((r.status, r.out), (0, "from the namespace\n"), r.err)
         server.stdin.close()
-        server.wait(20)
+        server.wait(60)
         r = t.run_bundle(["/bin/sh", "-c", ON_80], change=network(path=path))
         equal((r.status, r.out), (0, "inside\n"), r.err)
     finally:

@@ -6,11 +6,11 @@ import signal
 import subprocess
 import time
 
-from harness import alive, check, contains, equal, finish, wait_for
+from harness import TIMEOUT, alive, await_answer, check, contains, equal, finish, wait_for
 from oci_exec import console, descriptors, detached, inside, status_of_proxy
 from oci_terminal import read_master, receive_master
 
-LOOP = "trap 'exit 4' TERM; while :; do sleep 0.05; done"
+LOOP = "trap 'exit 4' TERM; sleep 2000 & echo ready; wait"  # two processes, from first to last
 CRI = ("io.kubernetes.cri.container-type", "io.kubernetes.cri.sandbox-id")
 CRIO = ("io.kubernetes.cri-o.ContainerType", "io.kubernetes.cri-o.SandboxID")
 
@@ -33,7 +33,10 @@ def pause(t, **kw):
 
 
 def join(t, pod, args=("/bin/sh", "-c", LOOP), change=None, **kw):
-    return t.start(args, member(pod, change, **kw))
+    name = t.start(args, member(pod, change, **kw))
+    if LOOP in args:
+        wait_for(lambda: "ready\n" in t.output(name), "ready")
+    return name
 
 
 def pid_of(t, name):
@@ -73,7 +76,7 @@ def test_pod(t):
 
 
 def created(t, bundle, name):
-    p = subprocess.run(t.argv("create", "--bundle", bundle, name), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=40)
+    p = subprocess.run(t.argv("create", "--bundle", bundle, name), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=TIMEOUT)
     equal(p.returncode, 0, "create")
 
 
@@ -83,7 +86,7 @@ def test_pod_create_start(t):
     b = t.bundle(["/bin/sh", "-c", "echo ran; exit 6"], member(pod))
     out = open(t.tmp / "out", "wb")
     p = subprocess.run(t.argv("create", "--bundle", b, "--pid-file", t.tmp / f"{name}.pid", name), stdin=subprocess.DEVNULL,
-                       stdout=out, stderr=out, timeout=40)
+                       stdout=out, stderr=out, timeout=TIMEOUT)
     equal((p.returncode, t.status_of(name), (t.tmp / "out").read_text()), (0, "created", ""), "created")
     t.ok("start", name)
     equal(status_of_proxy(pid_of(t, name)), 6, "status")
@@ -169,7 +172,7 @@ def test_pod_pause_one(t):
     t.ok("resume", a)
     equal(t.ok("exec", a, "/bin/echo", "x").out, "x\n", "resumed")
     p = t.popen("wait", a)
-    time.sleep(0.2)
+    await_answer(p)
     t.ok("kill", "--all", a, "KILL")
     equal(json.loads(finish(p).out)["exitStatus"], 137, "wait")
     equal(len(inside(t, pod)), 1, "the pod's own")
@@ -181,13 +184,8 @@ def test_pod_shared_network(t):
     pod = pause(t)
     a = join(t, pod, ("/bin/busybox", "httpd", "-f", "-p", "127.0.0.1:5000", "-h", "/etc"))
     b = join(t, pod)
-    r = None
-    for _ in range(100):
-        r = t.run("exec", b, "/bin/busybox", "wget", "-q", "-O", "-", "http://127.0.0.1:5000/group")
-        if r.out:
-            break
-        time.sleep(0.05)
-    equal(r.out, "root:x:0:\n", "over the loopback")
+    ask = ("exec", b, "/bin/busybox", "wget", "-q", "-O", "-", "http://127.0.0.1:5000/group")
+    equal(wait_for(lambda: t.run(*ask).out, "an answer of the server"), "root:x:0:\n", "over the loopback")
     end(t, a, b, pod)
 
 
@@ -256,11 +254,10 @@ def test_pod_many(t):
     pod = pause(t)
     names = [t.new_id() for _ in range(8)]
     b = t.bundle(["/bin/sh", "-c", LOOP], member(pod))
-    ps = [t.popen("run", "--detach", "--bundle", b, "--pid-file", t.tmp / f"{n}.pid", n) for n in names]
+    ps = [t.popen("run", "--detach", "--bundle", b, "--pid-file", t.tmp / f"{n}.pid", n, stdout=subprocess.DEVNULL,
+                  stderr=subprocess.DEVNULL) for n in names]
     for p in ps:
-        p.stdout.close()
-        p.stderr.close()
-        equal(p.wait(timeout=40), 0, "run")
+        equal(p.wait(timeout=TIMEOUT), 0, "run")
     for n in names:
         equal(t.status_of(n), "running", n)
     ps = [t.popen("delete", "--force", n) for n in names]

@@ -6,7 +6,7 @@ import pathlib
 import shutil
 import subprocess
 
-from harness import Skip, check, default_config, equal, make_rootfs, wait_for
+from harness import TIMEOUT, Skip, check, default_config, equal, make_rootfs, wait_for
 
 NOBODY = 65534
 
@@ -44,7 +44,7 @@ class User:
                 f"XDG_RUNTIME_DIR={self.run_dir}", str(self.runsc), f"--platform={self.t.platform}", *[str(a) for a in args]]
 
     def run(self, *args, stdin=b""):
-        p = subprocess.run(self.argv(*args), input=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=40, cwd="/")
+        p = subprocess.run(self.argv(*args), input=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=TIMEOUT, cwd="/")
         return p.returncode, p.stdout.decode(), p.stderr.decode()
 
     def bundle(self, args, change=None):
@@ -82,9 +82,9 @@ def test_rootless_run(t):
 
 def test_rootless_lifecycle(t):
     with User(t) as u:
-        b = u.bundle(["/bin/sh", "-c", "echo up; trap 'exit 9' TERM; while :; do usleep 10000; done"])
+        b = u.bundle(["/bin/sh", "-c", "trap 'exit 9' TERM; echo up; while :; do usleep 10000; done"])
         with open(u.dir / "out", "wb") as out:
-            p = subprocess.run(u.argv("run", "--detach", "--bundle", b, "box"), stdin=subprocess.DEVNULL, stdout=out, stderr=out, timeout=40)
+            p = subprocess.run(u.argv("run", "--detach", "--bundle", b, "box"), stdin=subprocess.DEVNULL, stdout=out, stderr=out, timeout=TIMEOUT)
         text = lambda: (u.dir / "out").read_text()
         equal(p.returncode, 0, text())
         wait_for(lambda: "up" in text(), "up")
@@ -110,7 +110,7 @@ def test_rootless_subordinate_ids(t):
         binds = "".join(f"mount --bind {u.dir / n} /etc/{n} && " for n in shadowed)
         b = u.bundle(["/bin/sh", "-c", "echo x > /file; chown 5:6 /file; stat -c %u:%g /file"])
         p = subprocess.run(["unshare", "--mount", "sh", "-c", binds + 'exec "$@"', "sh"] + u.argv("run", "--bundle", b, "one"),
-                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=40, cwd="/")
+                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=TIMEOUT, cwd="/")
         equal((p.returncode, p.stdout, p.stderr), (0, b"5:6\n", b""), "chown")
         st = (u.rootfs / "file").stat()
         equal((st.st_uid, st.st_gid), (first + 4, first + 5), "the owner outside")
@@ -124,7 +124,7 @@ def test_rootless_in_user_namespace(t):
         argv = u.argv("run", "--bundle", b, "one")
         at = argv.index("env")
         p = subprocess.run(argv[:at] + ["unshare", "--user", "--map-root-user", "--mount"] + argv[at:], stdin=subprocess.DEVNULL,
-                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=40, cwd="/")
+                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=TIMEOUT, cwd="/")
         equal((p.returncode, p.stdout, p.stderr), (4, b"0\n", b""), f"group {group}")
 
 

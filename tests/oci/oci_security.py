@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What live processes of a sandbox are left with: capabilities, namespaces, root, descriptors, system calls."""
+import contextlib
 import ctypes
 import os
 import pathlib
@@ -7,7 +8,7 @@ import re
 import struct
 import subprocess
 
-from harness import TIMEOUT, Skip, check, contains, equal
+from harness import TIMEOUT, Skip, check, contains, equal, wait_for
 
 HERE = pathlib.Path(__file__).resolve().parent
 FILE_CAPS = {"CHOWN": 0, "DAC_OVERRIDE": 1, "FOWNER": 3, "FSETID": 4}
@@ -17,6 +18,7 @@ AUDIT_ARCH_X86_64, ALLOW, CALLS_END = 0xc000003e, 0x7fff0000, 470
 # execve, fork and the like, open, socket, ptrace, mount, process_vm_*, setns, unshare, bpf, io_uring, userfaultfd, kexec
 NEVER = {59, 322, 57, 58, 435, 2, 85, 41, 53, 101, 165, 166, 155, 310, 311, 308, 272, 321, 425, 323, 246, 175, 313}
 PTRACE_CALL = 101
+RECVMSG = 47
 
 libc = ctypes.CDLL(None, use_errno=True)
 libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
@@ -80,10 +82,19 @@ def calls_of(pid):
 
 
 def started(t, *flags):
-    """Process ids of sandbox and gofer of a container that has done something."""
-    name = t.start(["/bin/sh", "-c", "ls /; echo x >/tmp/y; sleep 1000"], flags=flags)
+    """Process ids of sandbox and gofer of a container that has done something. A gofer gives up what it has before it serves
+    the first request, which may be after the container's start."""
+    name = t.start(["/bin/sh", "-c", "ls /; echo x >/tmp/y; echo done; sleep 1000"], flags=flags)
     state = t.state_file(name)
+    wait_for(lambda: "done\n" in t.output(name), "done")
+    wait_for(lambda: serving(state["goferPid"]), "the gofer at work")
     return name, state["sandboxPid"], state["goferPid"]
+
+
+def serving(pid):
+    """Whether it sleeps until a request comes."""
+    with open(f"/proc/{pid}/syscall") as f:
+        return f.read().split()[0] == str(RECVMSG)
 
 
 def test_security_status(t):
@@ -110,6 +121,14 @@ def test_security_namespaces(t):
     t.ok("delete", "--force", name)
 
 
+def descriptors(pid):
+    links = []
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            links.append(os.readlink(f"/proc/{pid}/fd/{fd}"))
+    return links
+
+
 def test_security_descriptors(t):
     """Nothing but what docs/security.md lists. Mounts are seen by the names that they have in the gofer."""
     known = re.compile(r"anon_inode:(\[eventfd\]|\[eventpoll\]|kvm-vm|kvm-vcpu:\d+)|/memfd:runsc-(ram|stub-calls).*|socket:.*|"
@@ -118,7 +137,7 @@ def test_security_descriptors(t):
     for flags in ((), ("--directfs=false",)):
         name, sandbox, gofer = started(t, "--network=none", *flags)
         for pid in (sandbox, gofer):
-            links = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
+            links = descriptors(pid)
             equal([l for l in links if not known.fullmatch(l)], [], f"unknown descriptors of {pid} {flags}")
             check("/dev/kvm" not in links, "an open /dev/kvm")
         t.ok("delete", "--force", name)

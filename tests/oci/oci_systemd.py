@@ -5,10 +5,17 @@ import os
 import pathlib
 import re
 import shutil
+import socket
 import subprocess
 
-from harness import Skip, check, equal, wait_for
+from harness import TIMEOUT, Skip, check, equal, wait_for
 from oci_cgroup import MIB, allowance, cgroups_of, needs_v1, value
+
+
+def listens(path):
+    """Not yet when its name is there."""
+    with socket.socket(socket.AF_UNIX) as s:
+        return s.connect_ex(str(path)) == 0
 
 
 @contextlib.contextmanager
@@ -23,7 +30,7 @@ def systemd(t, result="done"):
                            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     fake = None
     try:
-        wait_for(path.exists, "the bus")
+        wait_for(lambda: listens(path), "the bus")
         with open(log, "wb") as out:
             fake = subprocess.Popen([pathlib.Path(t.runsc).parent / "tests/oci/fake_systemd", result], env=env, stdin=subprocess.DEVNULL,
                                     stdout=out, stderr=out)
@@ -52,7 +59,7 @@ def start(t, env, path, resources=LIMITS, flags=("--systemd-cgroup",)):
     b = t.bundle(["/bin/sleep", "1000"], lambda c: c["linux"].update(cgroupsPath=path, resources=resources))
     with open(t.tmp / f"{name}.out", "wb") as out:
         p = subprocess.run(t.argv("run", "--detach", "--bundle", b, name, flags=flags), env=env, stdin=subprocess.DEVNULL, stdout=out,
-                           stderr=out, timeout=40)
+                           stderr=out, timeout=TIMEOUT)
     return name, p.returncode
 
 

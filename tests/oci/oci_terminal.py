@@ -3,6 +3,7 @@
 import array
 import contextlib
 import fcntl
+import json
 import os
 import pty
 import re
@@ -14,7 +15,7 @@ import subprocess
 import termios
 import time
 
-from harness import Failure, alive, check, contains, equal, wait_for
+from harness import TIMEOUT, Failure, alive, check, contains, equal, read_until, wait_for
 
 PROMPT = "$> "
 
@@ -50,7 +51,7 @@ class Terminal:
             with contextlib.suppress(OSError):
                 self.seen += os.read(self.master, 65536).decode(errors="replace")
 
-    def expect(self, pattern, seconds=20):
+    def expect(self, pattern, seconds=TIMEOUT):
         """Waits for a regular expression; what came before and with it is consumed."""
         end = time.monotonic() + seconds
         while True:
@@ -62,12 +63,15 @@ class Terminal:
                 raise Failure(f"terminal: after {seconds} s {pattern!r} is not in {self.seen!r}")
             self.read()
 
-    def settle(self, seconds=0.3):
+    def press_until(self, key, pattern, seconds=TIMEOUT):
+        """For what a shell does with the next key only, whenever it has come to that: a trap, above all."""
         end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            self.read(0.02)
+        while not re.search(pattern, self.seen):
+            check(time.monotonic() < end, f"terminal: {pattern!r} is not in {self.seen!r}")
+            self.send(key)
+            self.read(0.2)
 
-    def wait(self, seconds=20):
+    def wait(self, seconds=TIMEOUT):
         """Exit status of runsc, as a shell shows it."""
         end = time.monotonic() + seconds
         while True:
@@ -79,7 +83,7 @@ class Terminal:
             if time.monotonic() > end:
                 raise Failure(f"terminal: runsc does not end; on the screen: {self.seen!r}")
 
-    def expect_restored(self, seconds=5):
+    def expect_restored(self, seconds=TIMEOUT):
         wait_for(lambda: termios.tcgetattr(self.slave)[:6] == self.before[:6], "the terminal's settings put back", seconds)
 
     def raw(self):
@@ -112,6 +116,25 @@ def shell(t, **kw):
         yield term
 
 
+def processes(t, name):
+    """(name, state, whether it is in the foreground of its terminal) of each process in the container."""
+    path = t.tmp / "processes.json"
+    path.write_text(json.dumps({"terminal": False, "user": {"uid": 0, "gid": 0}, "cwd": "/", "env": ["PATH=/bin"], "capabilities": {},
+                                "rlimits": [], "noNewPrivileges": False, "args": ["/bin/sh", "-c", "cat /proc/[0-9]*/stat 2>/dev/null"]}))
+    out = []
+    for line in t.run("exec", "--process", path, name).out.splitlines():
+        program, rest = line.split("(", 1)[1].rsplit(")", 1)
+        state, _, group, _, _, foreground = rest.split()[:6]
+        out.append((program, state, group == foreground))
+    return out
+
+
+def await_foreground(t, program, name=None):
+    """Until what was typed has the terminal: from then on keys are for it, and signals too. name: of the only container."""
+    name = name or next(p.name for p in t.state.iterdir())
+    wait_for(lambda: any(p == program and s in "SR" and f for p, s, f in processes(t, name)), f"{program} in the foreground")
+
+
 def test_terminal_echo(t):
     with shell(t) as term:
         term.send("echo wo''rd\n")
@@ -121,7 +144,7 @@ def test_terminal_echo(t):
         term.expect(r"/dev/\S+\r\nterminal\r\n\$> ")
         term.send("cat\n")
         term.expect("cat\r\n")
-        term.settle()
+        await_foreground(t, "cat")
         term.send("abX\x7fc\n")  # a line edited by the line discipline
         term.expect("abc\r\n")
         term.send("\x04")
@@ -134,7 +157,8 @@ def test_terminal_echo(t):
 def test_terminal_no_spurious_newlines(t):
     with on_terminal(t, "do", f"--root={t.rootfs}", "/bin/printf", "a\\nb\\n") as term:
         equal(term.wait(), 0, "status")
-        term.settle(0.1)
+        wait_for(lambda: term.read(0.01) or term.seen.count("\n") >= 2, "the output")  # the kernel passes it on in its own time
+        term.read(0.1)
         equal(term.seen, "a\r\nb\r\n", "output")
         term.expect_restored()
 
@@ -143,13 +167,13 @@ def test_terminal_interrupt(t):
     with shell(t) as term:
         term.send("sleep 1000\n")
         term.expect("sleep 1000\r\n")
-        term.settle()
+        await_foreground(t, "sleep")
         term.send("\x03")
         term.expect(r"\^C[\s\S]*\$> ")
         term.send("echo st''atus $?\n")
         term.expect("status 130\r\n")
         term.send("sleep 1000\n")
-        term.settle()
+        await_foreground(t, "sleep")
         term.send("\x1c")
         term.expect(r"Quit[\s\S]*\$> ")
         term.send("exit\n")
@@ -160,7 +184,7 @@ def test_terminal_interrupt(t):
 def test_terminal_jobs(t):
     with shell(t) as term:
         term.send("sleep 1000\n")
-        term.settle()
+        await_foreground(t, "sleep")
         term.send("\x1a")
         term.expect(r"\[1\]\+\s+Stopped\s+sleep 1000\r\n\$> ")
         term.send("bg\n")
@@ -169,18 +193,19 @@ def test_terminal_jobs(t):
         term.expect(r"Running\s+sleep 1000 &\r\n\$> ")
         term.send("fg\n")
         term.expect("sleep 1000\r\n")
-        term.settle()
+        await_foreground(t, "sleep")
         term.send("\x03")
         term.expect(r"\$> ")
         term.send("cat &\n")
         term.expect(r"\$> ")
-        term.settle()
+        name = next(p.name for p in t.state.iterdir())
+        wait_for(lambda: ("cat", "T", False) in processes(t, name), "cat stopped in the background")
         term.send("jobs\n")
         term.expect(r"Stopped\s+(\(tty input\)\s+)?cat\r\n")
         term.expect(r"\$> ")
         term.send("fg\n")
         term.expect("cat\r\n")
-        term.settle()
+        await_foreground(t, "cat")
         term.send("line\n")
         term.expect("line\r\nline\r\n")
         term.send("\x03")
@@ -196,13 +221,12 @@ def test_terminal_resize(t):
         term.expect(r"31 97\r\n\$> ")
         term.send("trap 'echo ch''anged' WINCH\n")
         term.expect(r"WINCH\r\n\$> ")
-        term.resize(40, 120)
-        # readline holds the trap back until a key is pressed.
-        term.settle()
-        term.send("\n")
-        term.expect("changed\r\n")
-        term.send("stty size\n")
-        term.expect("40 120\r\n")
+        # At once, as readline then sets the size that it has just read: what it does not change it must not undo.
+        for rows in range(40, 48):
+            term.resize(rows, 120)
+            term.press_until("\n", "changed\r\n")  # readline holds the trap back until a key is pressed
+            term.send("stty size\n")
+            term.expect(rf"{rows} 120\r\n\$> ")
         term.send("exit 0\n")
         equal(term.wait(), 0, "status")
 
@@ -263,7 +287,7 @@ def test_terminal_hangup(t):
     term.expect("ready")
     os.close(term.slave)
     os.close(term.master)
-    end = time.monotonic() + 15
+    end = time.monotonic() + TIMEOUT
     while not os.waitpid(term.pid, os.WNOHANG)[0]:
         if time.monotonic() > end:
             os.kill(term.pid, signal.SIGKILL)
@@ -289,11 +313,11 @@ def test_terminal_output_in_pipe(t):
     master, slave = pty.openpty()
     p = subprocess.Popen(t.argv("do", f"--root={t.rootfs}", "/bin/sh", "-c", "test -t 0 && echo in; test -t 1 || echo out; head -n 1"),
                          stdin=slave, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    time.sleep(0.3)
+    equal(read_until(p, "out\n"), "in\nout\n", "what each stream is")
     check(termios.tcgetattr(slave)[3] & termios.ICANON, "the terminal is raw")
     os.write(master, b"typed\n")
-    out, err = p.communicate(timeout=20)
-    equal((p.returncode, out, err), (0, b"in\nout\ntyped\n", b""), "run")
+    out, err = p.communicate(timeout=TIMEOUT)
+    equal((p.returncode, out, err), (0, b"typed\n", b""), "run")
     os.close(master)
     os.close(slave)
 
@@ -310,7 +334,7 @@ def receive_master(listener):
     return fds[0]
 
 
-def read_master(fd, pattern, seconds=20):
+def read_master(fd, pattern, seconds=TIMEOUT):
     got = ""
     end = time.monotonic() + seconds
     while not re.search(pattern, got):
@@ -320,26 +344,35 @@ def read_master(fd, pattern, seconds=20):
     return got
 
 
+def resized_then(rest):
+    """A script that says ready, prints its terminal's size when that changes, and goes on with the rest. Not both at once: a
+    shell's read ends for a trap."""
+    return ("trap 'echo win; stty size; seen=1' WINCH; echo ready; until [ \"$seen\" ]; do usleep 10000; done; trap - WINCH; "
+            "echo reading; " + rest)
+
+
+def resize_master(fd, rows, columns):
+    read_master(fd, "ready\r\n")
+    fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+    read_master(fd, f"win\r\n{rows} {columns}\r\nreading\r\n")
+
+
 def test_console_socket(t):
     path = str(t.tmp / "console.sock")
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(path)
     listener.listen(1)
-    listener.settimeout(10)
+    listener.settimeout(TIMEOUT)
     name = t.new_id()
-    b = t.bundle(["/bin/sh", "-c", "trap 'echo win; stty size' WINCH; echo ready; while read x; do echo got $x; done; exit 6"],
+    b = t.bundle(["/bin/sh", "-c", resized_then("while read x; do echo got $x; done; exit 6")],
                  lambda c: c["process"].update(terminal=True))
     p = t.popen("run", "--detach", "--bundle", b, "--console-socket", path, name)
     master = receive_master(listener)
     try:
-        check(p.wait(timeout=20) == 0, f"run: {p.stderr.read()!r}")
-        read_master(master, "ready\r\n")
+        check(p.wait(timeout=TIMEOUT) == 0, f"run: {p.stderr.read()!r}")
+        resize_master(master, 33, 111)
         os.write(master, b"hello\n")
         read_master(master, "hello\r\ngot hello\r\n")
-        fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 33, 111, 0, 0))
-        time.sleep(0.2)
-        os.write(master, b"x\n")
-        read_master(master, "win\r\n33 111\r\n")
         os.write(master, b"\x04")
         t.wait_status(name, "stopped")
         t.ok("delete", name)
