@@ -2,33 +2,34 @@
 """containerd through ctr: run, exec, pause, kill, delete, metrics, terminals."""
 import re
 
+from engine import PROMPT, WAIT
 from harness import check, contains, equal, wait_for
 
 
 def test_run(t):
-    r = t.run("sh", "-c", "echo out; echo err >&2; exit 3", opts=["--env", "A=b", "--cwd", "/tmp"])
+    r = t.sh("echo out; echo err >&2; exit 3")
     equal((r.status, r.out, r.err), (3, "out\n", "err\n"), "status and streams")
-    equal(t.run("sh", "-c", "echo $A $PWD", opts=["--env", "A=b", "--cwd", "/tmp"]).out, "b /tmp\n", "env and cwd")
-    equal(t.run(image="hello").out, "Hello from a container\n", "a static program alone")
+    equal(t.sh("echo $A $PWD", opts=["--env", "A=b", "--cwd", "/tmp"]).out, "b /tmp\n", "env and cwd")
+    equal(t.run(image="hello", opts=["--log-uri", f"file://{t.tmp}/hello"]).status, 0, "status of a static program alone")
+    equal((t.tmp / "hello").read_text(), "Hello from a container\n", "its output")
     r = t.run("/no/such/program")
     check(r.status != 0 and "no such file or directory" in r.err, f"a missing program: {r}")
 
 
 def test_exec(t):
     name = t.start("sleep", "1000")
-    r = t.task("exec", "--exec-id", "one", name, "sh", "-c", "echo out; echo err >&2; exit 5")
+    r = t.exec_sh(name, "echo out; echo err >&2; exit 5")
     equal((r.status, r.out, r.err), (5, "out\n", "err\n"), "status and streams")
-    equal(t.task("exec", "--exec-id", "two", "--cwd", "/tmp", "--user", "1000", name, "sh", "-c", "echo $PWD $(id -u)").out, "/tmp 1000\n",
-          "cwd and user")
+    equal(t.exec_sh(name, "echo $PWD $(id -u)", opts=["--cwd", "/tmp", "--user", "1000"]).out, "/tmp 1000\n", "cwd and user")
     lines = t.ok("task", "ps", name).out.splitlines()
     check(len(lines) >= 2 and lines[0].split()[0] == "PID", f"task ps: {lines}")
 
 
 def test_kill(t):
     name = t.start("sh", "-c", "trap 'exit 9' TERM; while :; do sleep 0.1; done")
-    wait_for(lambda: t.state(name) == "RUNNING", "running", 20)
+    wait_for(lambda: t.state(name) == "RUNNING", "running", WAIT)
     contains(t.task("rm", name).err, "must be stopped before deletion", "deleting a running task")
-    wait_for(lambda: t.task("kill", "-s", "SIGTERM", name) and t.state(name) == "STOPPED", "stopped", 20)
+    wait_for(lambda: t.task("kill", "-s", "SIGTERM", name) and t.state(name) == "STOPPED", "stopped", WAIT)
     contains(t.ok("task", "rm", name).err, "exit code 9", "status of the task")
     t.ok("container", "rm", name)
 
@@ -36,17 +37,17 @@ def test_kill(t):
 def test_kill_all(t):
     name = t.start("sh", "-c", "sleep 1000 & wait")
     t.ok("task", "kill", "-a", "-s", "SIGKILL", name)
-    wait_for(lambda: t.state(name) == "STOPPED", "stopped", 20)
+    wait_for(lambda: t.state(name) == "STOPPED", "stopped", WAIT)
     contains(t.ok("task", "rm", name).err, "exit code 137", "status of the task")
 
 
 def test_pause(t):
     name = t.start("sleep", "1000")
-    t.ok("task", "pause", name)
-    wait_for(lambda: t.state(name) == "PAUSED", "paused", 20)
+    t.pause("task", "pause", name)
+    wait_for(lambda: t.state(name) == "PAUSED", "paused", WAIT)
     t.ok("task", "resume", name)
-    wait_for(lambda: t.state(name) == "RUNNING", "running", 20)
-    equal(t.task("exec", "--exec-id", "x", name, "echo", "hi").out, "hi\n", "it goes on")
+    wait_for(lambda: t.state(name) == "RUNNING", "running", WAIT)
+    equal(t.exec_sh(name, "echo hi").out, "hi\n", "it goes on")
 
 
 def test_metrics(t):
@@ -54,7 +55,7 @@ def test_metrics(t):
 
     def metrics():
         return dict(re.findall(r"^(\S+) +(\S+) *$", t.ok("task", "metrics", name).out, re.M))
-    wait_for(lambda: int(metrics().get("cpuacct.usage", metrics().get("cpu.usage_usec", 0))) > 1000, "CPU time", 20)
+    wait_for(lambda: int(metrics().get("cpuacct.usage", metrics().get("cpu.usage_usec", 0))) > 1000, "CPU time", WAIT)
     m = metrics()
     check(int(m.get("memory.usage_in_bytes", m.get("memory.usage", 0))) > 10000, f"memory: {m}")
 
@@ -62,28 +63,22 @@ def test_metrics(t):
 def test_terminal(t):
     name = t.new_name()
     term = t.terminal("run", "--rm", "-t", *t.common(), "--env", "PS1=$> ", t.image("debian"), name, "bash", "--norc", "--noprofile")
-    term.expect(r"\$> $", 60)
+    term.expect(PROMPT)
     term.send("test -t 0 && echo ter''minal\n")
     term.expect(r"terminal\r+\n")
-    term.expect(r"\$> $")
-    term.settle(0.5)
-    term.resize(30, 90)  # ctr sets the first size when it gets to it
-    term.settle(0.5)
-    term.send("stty size\n")
-    term.expect(r"30 90\r+\n")
-    term.expect(r"\$> $")
-    term.send("sleep 1000\n")
-    term.settle(0.5)
-    term.send("\x03")
-    term.expect(r"\$> $")
+    term.expect(PROMPT)
+    term.wait_size(24, 80)
+    term.move(30, 90)
+    term.wait_size(30, 90)
+    term.interrupt()
     term.send("exit 4\n")
     equal(term.wait(60), 4, "status of the client")
 
 
 def test_mounts(t):
     (t.tmp / "f").write_text("host\n")
-    r = t.run("sh", "-c", "cat /m/f; echo inside > /m/g; touch /x",
-              opts=["--read-only", "--mount", f"type=bind,src={t.tmp},dst=/m,options=rbind:rw"])
+    r = t.sh("cat /m/f; echo inside > /m/g; touch /x",
+             opts=["--read-only", "--mount", f"type=bind,src={t.tmp},dst=/m,options=rbind:rw"])
     equal(r.out, "host\n", "a bind mount")
     contains(r.err, "Read-only file system", "a read-only root")
     equal((t.tmp / "g").read_text(), "inside\n", "what was written inside")

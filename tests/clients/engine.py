@@ -11,6 +11,8 @@ import io
 import json
 import os
 import pathlib
+import selectors
+import shlex
 import shutil
 import signal
 import subprocess
@@ -18,12 +20,15 @@ import tarfile
 import tempfile
 import time
 
+import oci_terminal
 from harness import Failure, Result, alive, check, describe, mounts, wait_for
-from oci_terminal import Terminal
 
-TIMEOUT = 90  # seconds for one command of a client
+TIMEOUT = 180  # seconds for one command of a client
+WAIT = 60  # seconds for what an engine does by itself
+PROMPT = r"\$> $"
 CGROUPS = pathlib.Path("/sys/fs/cgroup")
 APPLETS_LEFT_OUT = {"busybox"}
+END = "-- all of it --\n"
 
 
 def run(argv, stdin=None, timeout=TIMEOUT, env=None, cwd=None):
@@ -42,10 +47,82 @@ def run(argv, stdin=None, timeout=TIMEOUT, env=None, cwd=None):
     return Result(argv, status, out.decode(errors="replace"), err.decode(errors="replace"), time.monotonic() - start)
 
 
+def run_held(argv, seconds=TIMEOUT):
+    """As run, of a client that runs held(SCRIPT): only when all output has come does the script end."""
+    argv = [str(a) for a in argv]
+    start = time.monotonic()
+    p = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+    got = {p.stdout: b"", p.stderr: b""}
+    try:
+        with selectors.DefaultSelector() as select:
+            for f in got:
+                select.register(f, selectors.EVENT_READ)
+            while select.get_map() and not all(g.endswith(END.encode()) for g in got.values()):
+                ready = select.select(start + seconds - time.monotonic())
+                check(ready, f"timeout after {seconds} s: {' '.join(argv)}\n  stdout, stderr: {[g[-800:] for g in got.values()]}")
+                for key, _ in ready:
+                    data = os.read(key.fd, 65536)
+                    got[key.fileobj] += data
+                    if not data:
+                        select.unregister(key.fileobj)
+        with contextlib.suppress(BrokenPipeError):  # what never ran its script has ended
+            p.stdin.write(b"\n")
+            p.stdin.flush()
+        rest = p.communicate(timeout=seconds)
+    except BaseException:
+        p.kill()
+        p.communicate()
+        raise
+    status = p.returncode if p.returncode >= 0 else 128 - p.returncode
+    out, err = ((g + r).decode(errors="replace").replace(END, "") for g, r in zip(got.values(), rest))
+    return Result(argv, status, out, err, time.monotonic() - start)
+
+
+def held(script):
+    """A command: the script in a shell that then says END on both streams, waits for a line, and exits as the script did."""
+    end = shlex.quote(END.strip())
+    return ["sh", "-c", f"sh -c {shlex.quote(script)} < /dev/null; s=$?; echo {end}; echo {end} >&2; read line; exit $s"]
+
+
 def ok(argv, **kw):
     r = run(argv, **kw)
     check(r.status == 0, f"{' '.join(r.argv)}: {r}")
     return r
+
+
+# --- terminals --------------------------------------------------------------------------------------------------------
+
+class Terminal(oci_terminal.Terminal):
+    """A client on a terminal; what is waited for is a shell with PROMPT."""
+
+    def expect(self, pattern, seconds=WAIT):
+        return super().expect(pattern, seconds)
+
+    def wait_size(self, rows, columns, seconds=WAIT):
+        """Clients set the size some time after the container runs, and listen for changes later still (they lose what comes
+        before). So the size is asked for until it is there, and the window is moved as a user would."""
+        end = time.monotonic() + seconds
+        while True:
+            self.send("echo size $(stty size).\n")
+            got = self.expect(r"size (\d+ \d+)\.\r+\n").group(1)
+            self.expect(PROMPT)
+            if got == f"{rows} {columns}":
+                return
+            check(time.monotonic() < end, f"the size is {got}, not {rows} {columns}")
+            self.settle(0.2)
+            self.move(rows, columns)
+
+    def move(self, rows, columns):
+        """Two changes, the last one to this size."""
+        self.resize(rows, columns - 1)
+        self.resize(rows, columns)
+
+    def interrupt(self):
+        """Ctrl-C for a program that is known to run in the foreground."""
+        self.send("sh -c 'echo run''ning; exec sleep 1000'\n")
+        self.expect(r"running\r+\n")
+        self.send("\x03")
+        self.expect(PROMPT)
 
 
 # --- images -----------------------------------------------------------------------------------------------------------
@@ -126,7 +203,7 @@ class Engine:
         with open(self.dir / log, "ab") as f:
             p = subprocess.Popen([str(a) for a in argv], stdin=subprocess.DEVNULL, stdout=f, stderr=f, start_new_session=True)
         try:
-            wait_for(lambda: p.poll() is not None or ready(), f"{argv[0]} answering", 60)
+            wait_for(lambda: p.poll() is not None or ready(), f"{argv[0]} answering", TIMEOUT)
             check(p.poll() is None, f"{argv[0]} ended: {self.log(log)}")
         except Failure as e:
             p.kill()
@@ -144,7 +221,7 @@ class Engine:
             return
         p.terminate()
         try:
-            p.wait(30)
+            p.wait(WAIT)
         except subprocess.TimeoutExpired:
             p.kill()
             p.wait()
@@ -180,7 +257,7 @@ class Engine:
                 left += [f"cgroup {d}/{n}" for n in names if self.own_cgroup(n)]
         return left
 
-    def expect_clean(self, seconds=20):
+    def expect_clean(self, seconds=WAIT):
         end = time.monotonic() + seconds
         while True:
             left = self.leftovers()
@@ -192,9 +269,7 @@ class Engine:
     def destroy(self):
         """By force: whatever tests left."""
         self.stop()
-        for p in self.processes():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(p, signal.SIGKILL)
+        kill_all(self.processes)
         for m in reversed(mounts(self.dir)):
             subprocess.run(["umount", "-l", m], stderr=subprocess.DEVNULL)
         found = [pathlib.Path(d) for d, _, _ in os.walk(CGROUPS) if self.cgroup_parent in d]
@@ -226,7 +301,7 @@ class Docker(Engine):
         self.write_config(name)
         self.daemon.send_signal(signal.SIGHUP)
         wait_for(lambda: run(self.argv("info", "--format", "{{.DefaultRuntime}}")).out.strip() == self.runtime(name),
-                 "the default runtime changed", 20)
+                 "the default runtime changed", WAIT)
 
     def argv(self, *args):
         return [self.cli, "-H", self.socket, *args]
@@ -332,6 +407,16 @@ class Podman(Engine):
         run(self.argv("rm", "-af", "-t", "0"), env=self.env)
 
 
+def kill_all(processes):
+    """Kills what processes() returns until it returns nothing; what does not end is left."""
+    end = time.monotonic() + WAIT
+    while (found := processes()) and time.monotonic() < end:
+        for p in found:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(p, signal.SIGKILL)
+        time.sleep(0.05)
+
+
 def parent(pid):
     with contextlib.suppress(OSError):
         return int(pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
@@ -365,6 +450,14 @@ class Check:
 
     def out(self, *args, **kw):
         return self.ok(*args, **kw).out.strip()
+
+    def pause(self, *args):
+        """runc on cgroup v1 gives up where tasks do not come to a CPU soon enough; who wants a container paused asks it again."""
+        def done():
+            r = self.client(*args)
+            check(r.status == 0 or self.runtime == "runc" and "unable to freeze" in r.err, f"{' '.join(r.argv)}: {r}")
+            return r.status == 0
+        wait_for(done, "paused", WAIT)
 
     def terminal(self, *args, rows=24, columns=80):
         """The client on a pty of that size."""
@@ -413,10 +506,10 @@ class DockerCheck(Check):
     def inspect(self, name, field):
         return self.out("inspect", "--format", "{{." + field + "}}", name)
 
-    def wait_field(self, name, field, want, seconds=40):
+    def wait_field(self, name, field, want, seconds=WAIT):
         wait_for(lambda: self.inspect(name, field) == want, f"{name}: {field} {want} (it is {self.inspect(name, field)})", seconds)
 
-    def wait_log(self, name, text, seconds=40):
+    def wait_log(self, name, text, seconds=WAIT):
         def there():
             r = self.ok("logs", name)
             return text in r.out + r.err
@@ -432,9 +525,13 @@ class DockerCheck(Check):
 
 
 class ContainerdCheck(Check):
+    """ctr loses output of a container or process that ends early: it closes FIFOs before all is read (`run`), and cancels their
+    opening (`exec`), with any runtime. So output is that of scripts which end when it has come, or goes to a file of the shim."""
+
     def common(self):
         return ["--runtime", "io.containerd.runc.v2", "--runc-binary", self.engine.binary(self.runtime),
-                "--runc-root", self.engine.dir / "runtime" / self.runtime, "--cgroup", f"/{self.engine.cgroup_parent}/{self.prefix}"]
+                "--runc-root", self.engine.dir / "runtime" / self.runtime, "--cgroup", f"/{self.engine.cgroup_parent}/{self.prefix}",
+                "--fifo-dir", self.engine.dir / "fifos"]
 
     def image(self, name):
         return f"docker.io/library/{name}:latest"
@@ -442,10 +539,17 @@ class ContainerdCheck(Check):
     def run(self, *command, opts=(), image="box", **kw):
         return self.client("run", "--rm", *self.common(), *opts, self.image(image), self.new_name(), *command, **kw)
 
+    def sh(self, script, opts=()):
+        return run_held(self.argv("run", "--rm", *self.common(), *opts, self.image("box"), self.new_name(), *held(script)))
+
     def start(self, *command, opts=(), image="box"):
         name = self.new_name()
         self.ok("run", "-d", *self.common(), *opts, self.image(image), name, *command)
         return name
+
+    def exec_sh(self, name, script, opts=()):
+        return run_held(self.argv("task", "exec", "--exec-id", self.new_name(), "--fifo-dir", self.engine.dir / "fifos", *opts, name,
+                                  *held(script)))
 
     def task(self, *args, **kw):
         return self.client("task", *args, **kw)
@@ -465,6 +569,14 @@ class ContainerdCheck(Check):
 
 
 class PodmanCheck(Check):
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.pods = []
+
+    def new_pod(self):
+        self.pods.append(f"{self.prefix}-pod-{len(self.pods)}")
+        return self.pods[-1]
+
     def argv(self, *args):
         program, flags = self.engine.runtimes[self.runtime]
         return self.engine.argv(*args, runtime=program, flags=flags)
@@ -498,13 +610,12 @@ class PodmanCheck(Check):
         return self.out("inspect", "--format", "{{." + field + "}}", name)
 
     def cleanup(self):
+        """By name: lists may fail where other tests remove pods meanwhile."""
         try:
-            for p in self.out("pod", "ps", "--format", "{{.Name}}").split():
-                if p.startswith(f"{self.prefix}-"):
-                    self.ok("pod", "rm", "-f", "-t", "0", p)
-            for c in self.out("ps", "-a", "--format", "{{.Names}}").split():
-                if c.startswith(f"{self.prefix}-"):
-                    self.ok("rm", "-f", "-t", "0", "-v", c)
+            if self.pods:
+                self.ok("pod", "rm", "--ignore", "-f", "-t", "0", *self.pods)
+            if self.count:
+                self.ok("rm", "--ignore", "-f", "-t", "0", "-v", *[f"{self.prefix}-{n + 1}" for n in range(self.count)])
         finally:
             super().cleanup()
 
