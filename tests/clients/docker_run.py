@@ -6,6 +6,7 @@ import os
 import socket
 import threading
 
+from engine import WAIT
 from harness import check, contains, equal, wait_for
 
 
@@ -71,15 +72,17 @@ def test_sysctl(t):
 
 
 def test_init(t):
-    out = t.sh_out("cat /proc/1/comm; (sleep 0.1 & ) ; sleep 1; ps -o stat,comm | grep -c '^Z' || true", opts=["--init"])
-    equal(out.splitlines(), ["docker-init", "0"], "process 1, and zombies")
+    out = t.sh_out("cat /proc/1/comm; (sleep 0.1 & echo $! > /tmp/orphan); while [ -e /proc/$(cat /tmp/orphan) ]; do usleep 100000; done; "
+                   "echo reaped", opts=["--init"])
+    equal(out.splitlines(), ["docker-init", "reaped"], "process 1, and an orphan")
     name = t.start("sleep", "1000", opts=["--init"])
     t.ok("stop", "-t", "20", name)
     equal(t.inspect(name, "State.ExitCode"), "143", "status after SIGTERM by way of init")
 
 
 def test_network_none(t):
-    out = t.sh_out("ls /sys/class/net; cat /proc/net/dev | grep -c :; nc -l -p 5000 -e echo served & sleep 1; nc 127.0.0.1 5000; wait")
+    out = t.sh_out("ls /sys/class/net; cat /proc/net/dev | grep -c :; nc -l -p 5000 -e echo served & "
+                   "until nc 127.0.0.1 5000; do usleep 100000; done; wait")
     equal(out.splitlines(), ["lo", "1", "served"], "only a loopback, which works")
     check(t.run("wget", "-T", "2", "-q", "-O", "-", "http://192.0.2.1/").status != 0, "the outside is not reachable")
 
@@ -120,7 +123,7 @@ def test_network_host(t):
                 got += b
             return b"served" in got
         return False
-    wait_for(answer, "the container's server reached from the host", 30)
+    wait_for(answer, "the container's server reached from the host", WAIT)
 
 
 def test_build(t):
