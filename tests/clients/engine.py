@@ -582,10 +582,10 @@ class PodmanCheck(Check):
         return self.engine.argv(*args, runtime=program, flags=flags)
 
     def client(self, *args, **kw):
-        return super().client(*args, env=self.engine.env, **kw)
+        return super().client(*args, env=self.engine.env, cwd=self.engine.dir, **kw)  # conmon leaves files where it is started
 
     def ok(self, *args, **kw):
-        return super().ok(*args, env=self.engine.env, **kw)
+        return super().ok(*args, env=self.engine.env, cwd=self.engine.dir, **kw)
 
     def common(self):
         return ["--cgroup-parent", f"/{self.engine.cgroup_parent}"]

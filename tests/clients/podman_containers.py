@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Podman with conmon: run, exec, pods, play kube, health checks, cp and commit."""
 import re
-import time
 
+from engine import PROMPT, WAIT
 from harness import Skip, check, contains, equal, wait_for
 
 
@@ -25,13 +25,13 @@ def test_exec(t):
     equal(t.out("exec", "-e", "A=b", "-w", "/tmp", "-u", "1000", name, "sh", "-c", "echo $A $PWD $(id -u)"), "b /tmp 1000", "env, cwd, user")
     equal(t.out("exec", "-i", name, "cat", stdin=b"through\n"), "through", "standard input")
     t.ok("exec", "-d", name, "sh", "-c", "echo detached > /tmp/f")
-    wait_for(lambda: t.client("exec", name, "cat", "/tmp/f").out == "detached\n", "the detached exec done", 20)
+    wait_for(lambda: t.client("exec", name, "cat", "/tmp/f").out == "detached\n", "the detached exec done", WAIT)
     equal(t.client("exec", name, "/no/such/program").status, 127, "status for a missing program")
 
 
 def test_stop(t):
     name = t.start("sh", "-c", "trap 'echo got TERM; exit 9' TERM; echo ready; while :; do sleep 0.1; done")
-    wait_for(lambda: "ready" in t.out("logs", name), "ready", 20)
+    wait_for(lambda: "ready" in t.out("logs", name), "ready", WAIT)
     t.ok("stop", "-t", "30", name)
     equal(t.inspect(name, "State.ExitCode"), "9", "status of a trapped SIGTERM")
     contains(t.out("logs", name), "got TERM", "log")
@@ -45,7 +45,7 @@ def test_stop(t):
 
 def test_pause(t):
     name = t.start("sleep", "1000")
-    t.ok("pause", name)
+    t.pause("pause", name)
     equal(t.inspect(name, "State.Status"), "paused", "state")
     t.ok("unpause", name)
     equal(t.out("exec", name, "echo", "hi"), "hi", "it goes on")
@@ -53,7 +53,7 @@ def test_pause(t):
 
 def test_limits(t):
     equal(t.run("tail", "/dev/zero", opts=["--memory", "64m", "--memory-swap", "64m"]).status, 137, "a process over the limit")
-    contains(t.run("sh", "-c", "i=0; while [ $i -lt 30 ]; do sleep 2 & i=$((i + 1)); done; wait", opts=["--pids-limit", "16"]).err,
+    contains(t.run("sh", "-c", "i=0; while [ $i -lt 30 ]; do sleep 1000 & i=$((i + 1)); done; wait", opts=["--pids-limit", "16"]).err,
              "can't fork", "the limit of processes")
 
 
@@ -85,21 +85,20 @@ def test_health(t):
 
 
 def need_pods(t):
-    r = t.client("pod", "create", "--name", f"{t.prefix}-probe")
+    r = t.client("pod", "create", "--name", t.new_pod(), "--cgroup-parent", f"/{t.engine.cgroup_parent}")
     if r.status:
         raise Skip(f"no pods: {r.err.strip()}")
-    t.ok("pod", "rm", "-f", "-t", "0", f"{t.prefix}-probe")
 
 
 def test_pod(t):
     need_pods(t)
-    pod = f"{t.prefix}-pod"
+    pod = t.new_pod()
     t.ok("pod", "create", "--name", pod, "--hostname", "podhost", "--network", "none", "--cgroup-parent", f"/{t.engine.cgroup_parent}")
     one, two = t.new_name(), t.new_name()
     t.ok("run", "-d", "--pod", pod, "--name", one, "box", "sh", "-c", "hostname > /tmp/index.html; exec httpd -f -p 127.0.0.1:8080 -h /tmp")
     t.ok("run", "-d", "--pod", pod, "--name", two, "box", "sleep", "1000")
     wait_for(lambda: t.client("exec", two, "wget", "-q", "-O", "-", "http://127.0.0.1:8080/").out == "podhost\n",
-             "one container's server reached from the other", 30)
+             "one container's server reached from the other", WAIT)
     equal(t.out("pod", "ps", "--filter", f"name={pod}", "--format", "{{.Status}} {{.NumberOfContainers}}"), "Running 3", "the pod")
     t.ok("pod", "stop", "-t", "0", pod)
     t.ok("pod", "rm", pod)
@@ -115,7 +114,7 @@ def test_kube(t):
     t.ok("play", "kube", "--network", "none", str(t.tmp / "pod.yaml"))
     try:
         container = f"{pod}-{name.replace('_', '')}"
-        wait_for(lambda: t.out("logs", container) == "from kube", "the container's output", 30)
+        wait_for(lambda: t.out("logs", container) == "from kube", "the container's output", WAIT)
         contains(t.out("exec", container, "cat", "/proc/1/cmdline"), "sleep", "it runs")
     finally:
         t.ok("play", "kube", "--down", str(t.tmp / "pod.yaml"))
@@ -123,20 +122,17 @@ def test_kube(t):
 
 def test_terminal(t):
     term = t.terminal("run", "-it", "--rm", "--name", t.new_name(), *t.common(), "-e", "PS1=$> ", "debian", "bash", "--norc", "--noprofile")
-    term.expect(r"\$> $", 60)
-    time.sleep(0.2)
-    term.send("test -t 0 && echo ter''minal; stty size\n")
-    term.expect(r"terminal\r\n24 80\r\n")
-    term.expect(r"\$> $")
-    term.send("sleep 1000\n")
-    term.settle(0.5)
-    term.send("\x03")
-    term.expect(r"\$> $")
+    term.expect(PROMPT)
+    term.send("test -t 0 && echo ter''minal\n")
+    term.expect(r"terminal\r\n")
+    term.expect(PROMPT)
+    term.wait_size(24, 80)
+    term.interrupt()
     term.send("exit 4\n")
     equal(term.wait(60), 4, "status of the client")
     name = t.start("sleep", "1000", image="debian")
     term = t.terminal("exec", "-it", "-e", "PS1=$> ", name, "bash", "--norc", "--noprofile")
-    term.expect(r"\$> $", 60)
+    term.expect(PROMPT)
     term.send("exit 6\n")
     equal(term.wait(60), 6, "status of an exec on a terminal")
     check(t.inspect(name, "State.Status") == "running", "the container goes on")

@@ -9,8 +9,8 @@ import shutil
 import subprocess
 import tempfile
 
-from engine import ok, run, tar
-from harness import Skip, check, equal
+from engine import kill_all, ok, run, tar
+from harness import Skip, alive, check, equal
 
 USER = "runsc-rootless"
 
@@ -26,15 +26,21 @@ def user():
             ok(["usermod", "-a", "-G", ",".join(groups), USER])
         yield pwd.getpwnam(USER)
     finally:
-        for p in os.listdir("/proc"):  # Podman's pause process stays
-            with contextlib.suppress(OSError, ValueError):
-                if p.isdigit() and os.stat(f"/proc/{p}").st_uid == pwd.getpwnam(USER).pw_uid:
-                    os.kill(int(p), 9)
+        kill_all(lambda: processes(pwd.getpwnam(USER).pw_uid))  # Podman's pause process stays, and what cleans up behind a container
         run(["userdel", "-f", USER])
 
 
+def processes(uid):
+    found = []
+    for p in os.listdir("/proc"):
+        with contextlib.suppress(OSError):
+            if p.isdigit() and os.stat(f"/proc/{p}").st_uid == uid and alive(int(p)):
+                found.append(int(p))
+    return found
+
+
 def test_rootless(t):
-    with user() as u, tempfile.TemporaryDirectory(prefix="runsc-rootless-") as home:
+    with tempfile.TemporaryDirectory(prefix="runsc-rootless-") as home, user() as u:
         os.chown(home, u.pw_uid, u.pw_gid)
         env = {"HOME": home, "XDG_RUNTIME_DIR": f"{home}/run", "PATH": os.environ["PATH"], "CONTAINERS_CONF": f"{home}/containers.conf"}
         conf = pathlib.Path(env["CONTAINERS_CONF"])
