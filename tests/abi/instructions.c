@@ -86,6 +86,9 @@ struct insn {
 #define RSP_NONCANONICAL "\x48\xbc\x08\0\0\0\0\0\0\x40"
 #define DX_PORT          "\x66\xba\x40\0"
 
+#define XSETBV "\x31\xc9\x31\xd2\xb8\x07\0\0\0\x0f\x01\xd1"
+
+static const struct insn xsetbv = INSN("xsetbv", GP, 9, XSETBV), no_xsetbv = INSN("xsetbv", UD, 9, XSETBV);
 static const struct insn privileged_insns[] = {
 	INSN("hlt", GP, 0, "\xf4"), INSN("cli", GP, 0, "\xfa"), INSN("sti", GP, 0, "\xfb"), INSN("clts", GP, 0, "\x0f\x06"),
 	INSN("invd", GP, 0, "\x0f\x08"), INSN("wbinvd", GP, 0, "\x0f\x09"), INSN("wbnoinvd", GP, 0, "\xf3\x0f\x09"),
@@ -100,7 +103,7 @@ static const struct insn privileged_insns[] = {
 	INSN("mov dr7, rax", GP, 0, "\x0f\x21\xf8"), INSN("mov rax, dr7", GP, 0, "\x0f\x23\xf8"),
 	INSN("rdmsr", GP, 0, "\x0f\x32"), INSN("wrmsr", GP, 0, "\x0f\x30"), INSN("rdpmc", GP, 2, "\x31\xc9\x0f\x33"),
 	INSN("sysretl", GP, 0, "\x0f\x07"), INSN("sysretq", GP, 0, "\x48\x0f\x07"), INSN("sysexit", GP | UD, 0, "\x0f\x35"),
-	INSN("sysenter", GP | UD, 0, "\x0f\x34"), INSN("rsm", UD, 0, "\x0f\xaa"), INSN("xsetbv", GP, 9, "\x31\xc9\x31\xd2\xb8\x07\0\0\0\x0f\x01\xd1"),
+	INSN("sysenter", GP | UD, 0, "\x0f\x34"), INSN("rsm", UD, 0, "\x0f\xaa"),
 	INSN("monitor", GP | UD, 0, "\x0f\x01\xc8"), INSN("mwait", GP | UD, 0, "\x0f\x01\xc9"), INSN("clac", UD, 0, "\x0f\x01\xca"),
 	INSN("stac", UD, 0, "\x0f\x01\xcb"), INSN("encls", UD, 0, "\x0f\x01\xcf"), INSN("getsec", GP | UD, 2, "\x31\xc0\x0f\x37"),
 	/* A hypervisor below may answer its own calls. */
@@ -179,7 +182,12 @@ static void run_table(const struct insn *i, size_t n)
 	end_faults();
 }
 
-static void privileged(void) { run_table(privileged_insns, sizeof(privileged_insns) / sizeof(privileged_insns[0])); }
+static void privileged(void)
+{
+	run_table(privileged_insns, sizeof(privileged_insns) / sizeof(privileged_insns[0]));
+	run_table(cpu_has_xsave() ? &xsetbv : &no_xsetbv, 1);
+}
+
 static void malformed(void) { run_table(malformed_insns, sizeof(malformed_insns) / sizeof(malformed_insns[0])); }
 
 /* Forbidden by UMIP, and then done by the kernel: programs go on either way, in all forms of operands. */

@@ -24,4 +24,13 @@ static bool cpu_is_tcg(void)
 	return strstr((char *)brand, "QEMU TCG") != NULL;
 }
 
+/* XSETBV and its kin: not on CPUs before 2011. */
+static inline bool cpu_has_xsave(void)
+{
+	uint32_t a = 1, b, c = 0, d;
+
+	__asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+	return c >> 27 & 1;
+}
+
 #endif
