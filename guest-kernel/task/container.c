@@ -231,7 +231,8 @@ int container_start_process(struct task *t)
 	struct pid_ns *ns = p->pid_ns;
 
 	spin_lock(&tasklist_lock);
-	if (ns->closed || (p->vpid != 1 && !ns->init)) {
+	/* Who ends a container clears its init before he kills what is in it. */
+	if (ns->closed || (p->vpid != 1 && !ns->init) || !p->container->init) {
 		spin_unlock(&tasklist_lock);
 		return -ESRCH;
 	}
@@ -284,6 +285,7 @@ void container_end(struct container *c)
 	spin_lock(&tasklist_lock);
 	c->init = NULL;
 	spin_unlock(&tasklist_lock);
+	container_never_started(c);
 	spin_lock(&containers.lock);
 	c->id[0] = 0; /* another one may have it now */
 	spin_unlock(&containers.lock);

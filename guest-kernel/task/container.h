@@ -60,7 +60,8 @@ void container_wait_thawed(void);
 /* A task and process of c outside the tree, in a session of its own, without a parent; fn(arg) will be its first code, to
  * begin with sched_first_switch(). Charged to c; ERR_PTR. */
 struct task *container_new_process(struct container *c, const char *name, void (*fn)(void *), void *arg);
-/* Makes it visible and lets it run: 0, or -ESRCH if the init of its pid namespace has ended: task_discard it. */
+/* Makes it visible and lets it run: 0, or -ESRCH if its container or the init of its pid namespace has ended: task_discard
+ * it. */
 int container_start_process(struct task *t) MUST_CHECK;
 /* Its init is ending; in the task that does. */
 void container_end(struct container *c);
@@ -83,10 +84,13 @@ int container_refuse(int err, const char *fmt, ...) PRINTF(2, 3);
 /* container_hold.c: between creation and start. In the init task: tells the host that all is set up and sleeps until
  * container_release(); a fatal signal ends the container. */
 void container_hold(struct container *c);
-/* Lets a held container go on; the request is answered when its program runs or cannot. -EALREADY: it is not held. */
+/* Lets a held container go on; the request is answered when its program runs or cannot. -EALREADY: it is not held;
+ * -ESRCH: it has just ended. */
 int container_release(struct container *c, uint32_t request) MUST_CHECK;
 /* In the init task, once its program runs (0) or cannot run: answers that request, if there is one. */
 void container_started(struct container *c, int err);
+/* In the init task, which ends: answers that request if it was not, and takes none any more. */
+void container_never_started(struct container *c);
 /* Does a signal from the host, whose default is to end a process, end this one? */
 bool container_is_mortal(const struct process *p);
 /* A signal to the sandbox process is one to the first container's init. No locks held, does not sleep. */

@@ -3,7 +3,7 @@
  * A container between `create` and `start`: its first process is set up and waits in here for the "start" message.
  *
  * start_state only grows: NONE (nobody holds it), HELD, GO (released by start_request, which is not answered yet), DONE.
- * Init moves NONE to HELD and GO to DONE, the control task HELD to GO.
+ * Init moves NONE to HELD and anything to DONE, the control task HELD to GO. Who moves GO to DONE answers.
  */
 #include "boot/control.h"
 #include "lib/log.h"
@@ -31,32 +31,40 @@ void container_hold(struct container *c)
 
 int container_release(struct container *c, uint32_t request)
 {
-	/* One control task: nobody else moves HELD. */
 	if (atomic_load(&c->start_state) != START_HELD)
 		return -EALREADY;
 	c->start_request = request;
-	atomic_store(&c->start_state, START_GO);
+	if (!atomic_cas(&c->start_state, START_HELD, START_GO))
+		return -ESRCH; /* it ended */
 	wake_up_all(&c->start_wait);
 	return 0;
 }
 
-void container_started(struct container *c, int err)
+static void answer(struct container *c, int err, const char *why)
 {
 	struct fdt_writer w;
-	uint8_t *buf;
+	uint8_t *buf = kmalloc(REPLY_MAX);
 
-	/* Nobody held it: whoever created it hears now. */
-	if (atomic_load(&c->start_state) == START_NONE && c->create_request && !err)
-		container_tell_started(c->create_request);
-	if (atomic_load(&c->start_state) != START_GO)
-		return;
-	atomic_store(&c->start_state, START_DONE);
-	buf = kmalloc(REPLY_MAX);
 	if (!buf)
 		return; /* whoever asked gives up in time */
 	fdtw_init(&w, buf, REPLY_MAX);
-	control_reply(c->start_request, &w, err, err ? current->refusal : NULL, false);
+	control_reply(c->start_request, &w, err, why, false);
 	kfree(buf);
+}
+
+void container_started(struct container *c, int err)
+{
+	/* Nobody held it: whoever created it hears now. */
+	if (atomic_load(&c->start_state) == START_NONE && c->create_request && !err)
+		container_tell_started(c->create_request);
+	if (atomic_cas(&c->start_state, START_GO, START_DONE))
+		answer(c, err, err ? current->refusal : NULL);
+}
+
+void container_never_started(struct container *c)
+{
+	if (atomic_xchg(&c->start_state, START_DONE) == START_GO)
+		answer(c, -ESRCH, "the container's first process was killed before its start");
 }
 
 bool container_is_mortal(const struct process *p)

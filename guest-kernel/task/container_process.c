@@ -219,9 +219,10 @@ static void add_home(struct exec_args *a)
 
 	if (!text)
 		return;
-	struct file *f = vfs_open(AT_FDCWD, "/etc/passwd", O_RDONLY, 0, LOOKUP_FOLLOW);
+	/* The container may have put anything there: a FIFO must not keep us. */
+	struct file *f = vfs_open(AT_FDCWD, "/etc/passwd", O_RDONLY | O_NONBLOCK, 0, LOOKUP_FOLLOW);
 	if (!IS_ERR(f)) {
-		ssize_t_ n = file_read_kernel(f, text, PASSWD_MAX, 0);
+		ssize_t_ n = S_ISREG(f->inode->mode) ? file_read_kernel(f, text, PASSWD_MAX, 0) : 0;
 		if (n > 0)
 			(void)passwd_home(text, (size_t)n, current->cred->uid, home, sizeof(home));
 		file_put(f);

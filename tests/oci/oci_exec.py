@@ -149,6 +149,18 @@ def test_exec_process(t):
     end(t, name)
 
 
+def test_exec_home(t):
+    """HOME comes from the container's /etc/passwd, which may be anything: nobody waits for a writer of a FIFO."""
+    name = t.start(change=lambda c: c["mounts"].append({"destination": "/etc", "type": "tmpfs", "source": "tmpfs"}))
+    home = ["exec", "--process", process_file(t, args=["/bin/sh", "-c", "echo $HOME"]), name]
+    equal(t.ok(*home).out, "/\n", "without a file")
+    t.ok("exec", name, "/bin/sh", "-c", "echo root:x:0:0:root:/roots:/bin/sh >/etc/passwd")
+    equal(t.ok(*home).out, "/roots\n", "with one")
+    t.ok("exec", name, "/bin/sh", "-c", "rm /etc/passwd; mkfifo /etc/passwd")
+    equal(t.ok(*home).out, "/\n", "with a FIFO")
+    end(t, name)
+
+
 def test_exec_detached(t):
     name = t.start()
     pid = detached(t, name, "/bin/sh", "-c", "echo started; sleep 0.2; exit 5")
