@@ -264,16 +264,11 @@ int64_t sys_pidfd_getfd(const struct sysargs *a)
 	struct task *t = pidfd_get_task(fd);
 	if (IS_ERR(t))
 		return PTR_ERR(t);
-	int err = t->exited ? -ESRCH : ptrace_may_access(t) ? 0 : -EPERM;
-	spin_lock(&t->lock);
-	if (!err && !t->files)
-		err = -ESRCH;
-	if (!err)
-		files = files_get(t->files);
-	spin_unlock(&t->lock);
+	if (!t->exited)
+		files = ptrace_get_files(t, false);
 	task_put(t);
-	if (err)
-		return err;
+	if (!files || IS_ERR(files))
+		return files ? PTR_ERR(files) : -ESRCH;
 	struct file *f = files_lookup(files, target);
 	files_put(files);
 	return f ? fd_publish(f, true) : -EBADF;

@@ -9,24 +9,13 @@ static int open_mm(int pid, struct mm **out)
 {
 	struct task *t = task_find_user(pid);
 	struct mm *mm;
-	int r = 0;
 
 	if (!t)
 		return -ESRCH;
-	spin_lock(&t->lock);
-	mm = t->mm;
-	if (mm)
-		mm_get(mm);
-	spin_unlock(&t->lock);
-	if (!mm || t->is_kthread)
-		r = -ESRCH;
-	else if (!ptrace_may_access(t))
-		r = -EPERM;
+	mm = t->is_kthread ? NULL : ptrace_get_mm(t, false);
 	task_put(t);
-	if (r) {
-		mm_put(mm);
-		return r;
-	}
+	if (!mm || IS_ERR(mm))
+		return mm ? PTR_ERR(mm) : -ESRCH;
 	*out = mm;
 	return 0;
 }
@@ -66,7 +55,7 @@ static int64_t process_vm(const struct sysargs *a, bool write)
 	uint64_t rn = arg_u64(a, 4), flags = arg_u64(a, 5);
 	struct uiovec fast[8], rfast[8], *lvec, *rvec = NULL;
 	struct iter local, remote;
-	struct mm *mm;
+	struct mm *mm = NULL;
 	void *buf = NULL;
 	bool fault = false;
 	int64_t r, total = 0;

@@ -36,6 +36,7 @@ struct exec_cred {
 	struct cred *cred;        /* new credentials; NULL: unchanged */
 	bool secure;              /* AT_SECURE */
 	bool gained;              /* set-id or capabilities of a file: clears pdeath_signal, dumpable */
+	bool readable;            /* who execs may read the program, and so look at it while it runs */
 };
 
 /* Opens for execution with all checks (EACCES, ETXTBSY...): a file whose writers are denied until exec_file_put. */
@@ -53,7 +54,7 @@ int elf_load(struct exec_image *x, struct mm *mm) MUST_CHECK;
 /* Replaces the arguments of a "#!" file: 1 if *a was rewritten for the interpreter, 0 if buf is no script. */
 int exec_script(struct exec_args *a, const uint8_t *buf) MUST_CHECK;
 
-int exec_cred_prepare(struct exec_cred *ec, struct file *file) MUST_CHECK;
+int exec_cred_prepare(struct exec_cred *ec, const struct exec_image *x) MUST_CHECK;
 
 /* Maps the stack and writes strings, vectors and auxv; *sp receives the initial stack pointer. */
 int exec_stack_build(const struct exec_args *a, struct exec_image *x, struct mm *mm, const struct cred *cred, bool secure,

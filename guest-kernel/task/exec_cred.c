@@ -82,8 +82,11 @@ static bool apply_set_id(struct cred *c, const struct inode *inode)
 	return changed;
 }
 
-int exec_cred_prepare(struct exec_cred *ec, struct file *file)
+static bool may_read(struct file *f) { return !f || !inode_permission(f->inode, MAY_READ); }
+
+int exec_cred_prepare(struct exec_cred *ec, const struct exec_image *x)
 {
+	struct file *file = x->file;
 	const struct cred *old = current->cred;
 	struct cred *c = cred_copy(old);
 	struct file_caps fc = {0, 0, false};
@@ -94,7 +97,7 @@ int exec_cred_prepare(struct exec_cred *ec, struct file *file)
 
 	if (!c)
 		return -ENOMEM;
-	*ec = (struct exec_cred){.cred = c};
+	*ec = (struct exec_cred){.cred = c, .readable = may_read(x->file) && may_read(x->interp)};
 	if (may_gain) {
 		if (boot.allow_suid)
 			apply_set_id(c, file->inode);

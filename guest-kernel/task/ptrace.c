@@ -9,6 +9,7 @@
 #include <linux/ptrace.h>
 #include <linux/sched.h>
 
+#include "fs/vfs.h"
 #include "lib/string.h"
 #include "mm/mm.h"
 #include "signal/sigqueue.h"
@@ -25,30 +26,49 @@ void ptrace_init_task(struct task *t)
 }
 
 /* ---- access ---- */
-static bool may_access(struct task *t, uint32_t uid, uint32_t gid)
+/* t->lock held. */
+static bool may_access_locked(struct task *t, bool fs)
 {
-	const struct cred *me = current->cred;
+	const struct cred *me = current->cred, *c = t->cred;
+	uint32_t uid = fs ? me->fsuid : me->uid, gid = fs ? me->fsgid : me->gid;
 
 	if (t->proc == current->proc)
 		return true;
-	spin_lock(&t->lock);
-	const struct cred *c = t->cred;
 	bool same = c && uid == c->euid && uid == c->suid && uid == c->uid && gid == c->egid && gid == c->sgid &&
 	            gid == c->gid && c->user_ns == me->user_ns && !(c->cap_permitted & ~me->cap_permitted);
 	bool dumpable = !t->mm || t->mm->dumpable;
-	bool ok = (same && dumpable) || (c && ns_capable(c->user_ns, CAP_SYS_PTRACE));
+	return (same && dumpable) || (c && ns_capable(c->user_ns, CAP_SYS_PTRACE));
+}
+
+static bool may_access(struct task *t, bool fs)
+{
+	spin_lock(&t->lock);
+	bool ok = may_access_locked(t, fs);
 	spin_unlock(&t->lock);
 	return ok;
 }
 
-bool ptrace_may_access(struct task *t)
+bool ptrace_may_access(struct task *t) { return may_access(t, false); }
+bool ptrace_may_access_fs(struct task *t) { return may_access(t, true); }
+
+struct mm *ptrace_get_mm(struct task *t, bool fs)
 {
-	return may_access(t, current->cred->uid, current->cred->gid);
+	spin_lock(&t->lock);
+	struct mm *mm = may_access_locked(t, fs) ? t->mm : ERR_PTR(-EPERM);
+	if (mm && !IS_ERR(mm))
+		mm_get(mm);
+	spin_unlock(&t->lock);
+	return mm;
 }
 
-bool ptrace_may_access_fs(struct task *t)
+struct files *ptrace_get_files(struct task *t, bool fs)
 {
-	return may_access(t, current->cred->fsuid, current->cred->fsgid);
+	spin_lock(&t->lock);
+	struct files *f = may_access_locked(t, fs) ? t->files : ERR_PTR(-EPERM);
+	if (f && !IS_ERR(f))
+		files_get(f);
+	spin_unlock(&t->lock);
+	return f;
 }
 
 bool ptrace_blocks_rights(const struct task *t)

@@ -74,10 +74,16 @@ void ptrace_put_dropped(struct list_node *drop); /* without locks */
 /* Tells the tracer that t ended; t is a thread or the leader of a zombie. */
 void ptrace_notify_ended(struct task *t, int status);
 
-/* May the current task trace t (PTRACE_MODE_ATTACH_REALCREDS)? Without locks. */
+/* May the current task trace t (PTRACE_MODE_ATTACH_REALCREDS)? Without locks; an exec changes it at any time, but not while
+ * proc->execs is 0 and tasklist_lock is held. */
+bool ptrace_may_access(struct task *t);
 /* The same by the file system ids, as for /proc. */
 bool ptrace_may_access_fs(struct task *t);
-bool ptrace_may_access(struct task *t);
+/* t's address space or descriptors, with a reference, if the current task may look at them (fs: by the file system ids): or
+ * NULL, if it has none, or ERR_PTR(-EPERM). Asked and taken at once, so that they are not those of a program which t
+ * becomes meanwhile. */
+struct mm *ptrace_get_mm(struct task *t, bool fs);
+struct files *ptrace_get_files(struct task *t, bool fs);
 /* A traced program gains no rights by exec, unless the tracer has them all. */
 bool ptrace_blocks_rights(const struct task *t);
 

@@ -66,13 +66,19 @@ static int64_t trace_me(void)
 static int64_t attach(struct task *t, uint64_t options, bool seize)
 {
 	struct process *p = t->proc;
-	bool privileged = task_capable_over(t, CAP_SYS_PTRACE);
 	siginfo_t si;
 
-	if (t->is_kthread || p == current->proc || !ptrace_may_access(t))
+	if (t->is_kthread || p == current->proc)
 		return -EPERM;
 	spin_lock(&tasklist_lock);
-	if (t->ptrace.tracer || t->exited || t->sig.exiting) {
+	while (p->execs && !t->exited) {
+		spin_unlock(&tasklist_lock);
+		if (wait_event_interruptible(&p->exit_wait, !READ_ONCE(p->execs) || READ_ONCE(t->exited)))
+			return -ERESTARTNOINTR;
+		spin_lock(&tasklist_lock);
+	}
+	bool privileged = task_capable_over(t, CAP_SYS_PTRACE);
+	if (t->ptrace.tracer || t->exited || t->sig.exiting || !ptrace_may_access(t)) {
 		spin_unlock(&tasklist_lock);
 		return -EPERM;
 	}

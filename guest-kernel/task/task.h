@@ -137,7 +137,8 @@ struct process {
 	bool from_host;                 /* started by the host, after the container; immutable */
 	bool watched;                   /* control_watch.c is to hear of its end; atomic, set only */
 	struct task *exec_task;         /* thread that execs and waits for the others to leave; tasklist_lock */
-	struct wait_queue exit_wait;    /* exec waits for threads, pidfd pollers for the end */
+	uint32_t execs;                 /* threads between the check of a new program's rights and its start; tasklist_lock */
+	struct wait_queue exit_wait;    /* exec waits for threads, pidfd pollers for the end, who attaches for exec */
 	bool reaped;                    /* unlinked from the tree; tasklist_lock */
 	bool autoreap;                  /* SIGCHLD is ignored by the parent: no zombie */
 	int reboot_signal;              /* of an init: what reboot(2) makes its parent see; tasklist_lock */

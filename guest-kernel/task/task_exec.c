@@ -147,6 +147,8 @@ static void commit(struct task *t, struct exec_args *a, struct exec_image *x, st
 
 	if (t->mm)
 		task_leave_memory(t);
+	/* Before it can be seen: whoever may look at the old program may not look at one that gains rights. */
+	mm->dumpable = ec->readable && !ec->gained && ec->cred->euid == ec->cred->uid && ec->cred->egid == ec->cred->gid;
 	install_mm(t, mm);
 	task_vfork_done(t);
 	set_exe(p, x->file);
@@ -161,7 +163,6 @@ static void commit(struct task *t, struct exec_args *a, struct exec_image *x, st
 		t->pdeath_signal = 0;
 		t->personality &= ~PERSONALITY_CLEAR_ON_SETID;
 	}
-	mm->dumpable = !ec->gained && ec->cred->euid == ec->cred->uid && ec->cred->egid == ec->cred->gid;
 	cred_commit(ec->cred);
 	ec->cred = NULL;
 	spin_lock(&tasklist_lock);
@@ -170,6 +171,16 @@ static void commit(struct task *t, struct exec_args *a, struct exec_image *x, st
 	spin_unlock(&tasklist_lock);
 	t->tsc_sigsegv = false;
 	reset_registers(t, x->entry, sp);
+}
+
+/* Nobody attaches between the look for a tracer, which decides about rights, and the moment they hold. */
+static void execs_add(struct process *p, int n)
+{
+	spin_lock(&tasklist_lock);
+	p->execs += (uint32_t)n;
+	spin_unlock(&tasklist_lock);
+	if (n < 0)
+		wake_up_all(&p->exit_wait);
 }
 
 int task_exec(struct exec_args *a)
@@ -181,8 +192,9 @@ int task_exec(struct exec_args *a)
 	int old_tid = t->tid;
 
 	int err = find_program(a, &x);
+	execs_add(t->proc, 1);
 	if (!err)
-		err = exec_cred_prepare(&ec, a->file);
+		err = exec_cred_prepare(&ec, &x);
 	if (!err)
 		err = unshare_files(t);
 	if (!err)
@@ -196,12 +208,16 @@ int task_exec(struct exec_args *a)
 		elf_release(&x);
 		exec_file_put(a->file);
 		exec_args_free(a);
+		execs_add(t->proc, -1);
 		task_exit_group(SIGSEGV);
 	}
 	commit(t, a, &x, &ec, mm, sp);
+	execs_add(t->proc, -1);
 	if (unlikely(t->ptrace.tracer))
 		ptrace_exec(old_tid);
 out:
+	if (err)
+		execs_add(t->proc, -1);
 	cred_put(ec.cred);
 	elf_release(&x);
 	exec_file_put(a->file);

@@ -26,6 +26,9 @@ static inline int proc_nr(const struct pseudo_ref *ref, int id) { return pid_nr_
 struct mm *proc_task_mm(struct task *t);
 struct files *proc_task_files(struct task *t);
 struct fs_context *proc_task_fs(struct task *t);
+/* The same if the current task may look at them (-EACCES), asked and taken at once: see ptrace_get_mm. */
+struct mm *proc_access_mm(struct task *t);
+struct files *proc_access_files(struct task *t);
 /* ptrace-like access check (ptrace(2), "Ptrace access mode checking"): 0 or -EACCES. */
 int proc_may_access(struct task *t);
 /* Sum of CPU times over live and exited threads. */

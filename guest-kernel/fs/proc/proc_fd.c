@@ -7,15 +7,16 @@
 #include "lib/string.h"
 
 /* The open file behind descriptor ref->number of ref->task, with a reference, or NULL. */
-static struct file *fd_file(const struct pseudo_ref *ref)
+static struct file *file_in(const struct pseudo_ref *ref, struct files *files)
 {
-	struct files *files = proc_task_files(ref->task);
 	if (!files)
 		return NULL;
 	struct file *f = files_lookup(files, (int)ref->number);
 	files_put(files);
 	return f;
 }
+
+static struct file *fd_file(const struct pseudo_ref *ref) { return file_in(ref, proc_task_files(ref->task)); }
 
 static bool fd_alive(const struct pseudo_ref *ref)
 {
@@ -27,9 +28,10 @@ static bool fd_alive(const struct pseudo_ref *ref)
 
 static int fd_follow(const struct pseudo_ref *ref, struct path *out)
 {
-	struct file *f = fd_file(ref);
+	struct files *files = proc_access_files(ref->task);
+	struct file *f = IS_ERR(files) ? NULL : file_in(ref, files);
 	if (!f)
-		return -ENOENT;
+		return IS_ERR(files) ? PTR_ERR(files) : -ENOENT;
 	*out = f->path;
 	path_get(out);
 	file_put(f);

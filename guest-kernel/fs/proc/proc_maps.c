@@ -99,9 +99,10 @@ enum maps_kind { MAPS, SMAPS, ROLLUP };
 
 static int show_all(struct seq *s, struct task *task, enum maps_kind kind)
 {
-	struct mm *mm = proc_task_mm(task);
-	if (!mm)
-		return 0;
+	/* Also if the file was opened when another program ran. */
+	struct mm *mm = proc_access_mm(task);
+	if (!mm || IS_ERR(mm))
+		return mm ? PTR_ERR(mm) : 0;
 	char *buf = kmalloc(PATH_MAX_);
 	if (!buf) {
 		mm_put(mm);
@@ -177,10 +178,9 @@ int proc_show_statm(struct seq *s, const struct pseudo_ref *ref)
 static int mem_open(struct inode *inode, struct file *file)
 {
 	struct task *t = pseudo_ref_of(inode)->task;
-	int err = proc_may_access(t);
-	if (err)
-		return err;
-	struct mm *mm = proc_task_mm(t);
+	struct mm *mm = proc_access_mm(t);
+	if (IS_ERR(mm))
+		return PTR_ERR(mm);
 	if (mm) {
 		mm_hold(mm);
 		mm_put(mm);

@@ -17,6 +17,12 @@ struct mm *proc_task_mm(struct task *t)
 	return mm;
 }
 
+/* What ptrace_get_* say, in proc's words. */
+static void *access_result(void *p) { return IS_ERR(p) ? ERR_PTR(-EACCES) : p; }
+
+struct mm *proc_access_mm(struct task *t) { return access_result(ptrace_get_mm(t, true)); }
+struct files *proc_access_files(struct task *t) { return access_result(ptrace_get_files(t, true)); }
+
 struct files *proc_task_files(struct task *t)
 {
 	spin_lock(&t->lock);
@@ -59,9 +65,9 @@ void proc_cpu_times(struct process *p, uint64_t *utime_ns, uint64_t *stime_ns)
 
 static int show_user_range(struct seq *s, struct task *t, bool env)
 {
-	struct mm *mm = proc_task_mm(t);
-	if (!mm)
-		return 0;
+	struct mm *mm = env ? proc_access_mm(t) : proc_task_mm(t);
+	if (!mm || IS_ERR(mm))
+		return mm ? PTR_ERR(mm) : 0;
 	rwsem_read_lock(&mm->lock);
 	uint64_t start = env ? mm->env_start : mm->arg_start, end = env ? mm->env_end : mm->arg_end;
 	rwsem_read_unlock(&mm->lock);
@@ -87,16 +93,14 @@ static int show_cmdline(struct seq *s, const struct pseudo_ref *ref)
 
 static int show_environ(struct seq *s, const struct pseudo_ref *ref)
 {
-	int err = proc_may_access(ref->task);
-	return err ? err : show_user_range(s, ref->task, true);
+	return show_user_range(s, ref->task, true);
 }
 
 static int show_auxv(struct seq *s, const struct pseudo_ref *ref)
 {
-	int err = proc_may_access(ref->task);
-	if (err)
-		return err;
-	struct mm *mm = proc_task_mm(ref->task);
+	struct mm *mm = proc_access_mm(ref->task);
+	if (IS_ERR(mm))
+		return PTR_ERR(mm);
 	if (mm) {
 		rwsem_read_lock(&mm->lock);
 		seq_write(s, mm->auxv, mm->nr_auxv * sizeof(mm->auxv[0]));
@@ -336,13 +340,10 @@ static char *path_text(struct path *p)
 
 static int follow_exe(const struct pseudo_ref *ref, struct path *out)
 {
-	int err = proc_may_access(ref->task);
-	if (err)
-		return err;
-	struct mm *mm = proc_task_mm(ref->task);
-	if (!mm)
-		return -ENOENT;
-	err = -ENOENT;
+	struct mm *mm = proc_access_mm(ref->task);
+	if (!mm || IS_ERR(mm))
+		return mm ? PTR_ERR(mm) : -ENOENT;
+	int err = -ENOENT;
 	if (mm->exe_file) {
 		*out = mm->exe_file->path;
 		path_get(out);
@@ -449,12 +450,12 @@ static const struct pseudo_entry attr_files[] = {
 };
 
 #define COMMON_FILES \
-	{"auxv", FILE_OWN, .show = show_auxv}, \
+	{"auxv", FILE_OWN, .show = show_auxv, .permission = owner_only}, \
 	{"cgroup", FILE_RO, .show = show_cgroup}, \
 	{"cmdline", FILE_RO, .show = show_cmdline}, \
 	{"comm", FILE_RW, .show = show_comm, .store = store_comm}, \
 	{"cwd", LINK, .link = link_of, .follow = follow_cwd}, \
-	{"environ", FILE_OWN, .show = show_environ}, \
+	{"environ", FILE_OWN, .show = show_environ, .permission = owner_only}, \
 	{"exe", LINK, .link = link_of, .follow = follow_exe}, \
 	{"gid_map", FILE_RW, .show = proc_show_gid_map, .store_opened = proc_store_gid_map}, \
 	{"limits", FILE_RO, .show = proc_show_limits}, \
