@@ -10,6 +10,8 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+# In a network of its own, so that what else there is on this machine has no port of a case's.
+OWN_NETWORK = ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
 # The work directory is a tmpfs in both worlds, and nothing else can be written for good.
 ON_ROOTFS = 'mount -t tmpfs tmp "$1/tmp" && mount --rbind /dev "$1/dev" && mount -t proc proc "$1/proc" && ' \
             'mount -t sysfs sys "$1/sys" && mount -t tmpfs home "$1/root" && mount -t tmpfs home "$1/var/tmp" && ' \
@@ -24,7 +26,7 @@ class Case:
         self.out = out / self.name
         head = re.findall(r"^# (timeout|root|needs|build|sandbox|networks|slow): *(.*)$", self.script, re.M)
         get = lambda key, default: next((v for k, v in head if k == key), default)
-        self.timeout = int(get("timeout", 60))
+        self.timeout = int(get("timeout", 600))
         self.host = get("root", "") == "host"
         self.slow = bool(get("slow", ""))
         self.networks = get("networks", "").split() or [None]
@@ -66,5 +68,5 @@ def run(argv, timeout):
 
 def on_linux(case, root):
     mounts, directory = (ON_HOST, ".") if case.host else (ON_ROOTFS, "/tmp")
-    return run(["unshare", "--mount", "--pid", "--fork", "sh", "-c", mounts, "sh", root, case.command(directory)],
+    return run([*OWN_NETWORK, "unshare", "--mount", "--pid", "--fork", "sh", "-c", mounts, "sh", root, case.command(directory)],
                case.timeout)

@@ -19,5 +19,7 @@ gdb -q -batch -ex 'set confirm off' -ex 'break f' -ex run -ex bt -ex 'info args'
 	sed 's/0x[0-9a-f]*/ADDR/g; s/LWP [0-9]*/LWP/; s/process [0-9]*/process/' | grep -v -E '^warning|libthread_db|^\[(Thread|New)'
 strace -f -e trace=clone3,exit_group,write -o st sh -c 'echo traced; ./g'; echo $?
 grep -v resumed st | grep -c -E 'clone3|exited'; grep -o 'write(1, "traced' st
-sleep 30 & p=$!; sleep 0.2; strace -q -p $p -o st2 & s=$!; sleep 0.5; kill -USR1 $p; wait $p 2>/dev/null; echo "sleep $?"; wait $s; echo "strace $?"; grep -c 'SIGUSR1 {' st2
-sleep 30 & p=$!; sleep 0.2; timeout -s INT 0.5 strace -q -p $p -o st3; kill -TERM $p; wait $p 2>/dev/null; echo "detached $?"
+# Until strace has attached to $p.
+attached() { until grep -q 'TracerPid:.[1-9]' /proc/$p/status; do sleep 0.05; done; }
+sleep 1000 & p=$!; strace -q -p $p -o st2 & s=$!; attached; kill -USR1 $p; wait $p 2>/dev/null; echo "sleep $?"; wait $s; echo "strace $?"; grep -c 'SIGUSR1 {' st2
+sleep 1000 & p=$!; strace -q -p $p -o st3 & s=$!; attached; kill -INT $s; wait $s; echo "interrupted $?"; grep TracerPid /proc/$p/status; kill -TERM $p; wait $p 2>/dev/null; echo "detached $?"

@@ -1,4 +1,4 @@
-# timeout: 120
+# timeout: 1200
 mkdir -p p/DEBIAN p/usr/bin p/usr/share/doc/hello-sandbox
 printf 'Package: hello-sandbox\nVersion: 1.0\nArchitecture: all\nMaintainer: nobody <nobody@example.org>\nDescription: says hello\n' >p/DEBIAN/control
 printf '#!/bin/sh\necho "postinst $1"\n' >p/DEBIAN/postinst

@@ -1,4 +1,4 @@
-# timeout: 240
+# timeout: 2400
 printf '#include <stdio.h>\n#include <math.h>\nint main(void) { double s = 0; for (int i = 1; i < 1000000; i++) s += sqrt(i); printf("%%.3f\\n", s); return 0; }\n' >t.c; gcc -O2 -Wall t.c -o t -lm && ./t; gcc -static -O0 t.c -o ts -lm && ./ts
 # A program of 2,000 lines: each function calls the one before it.
 { echo '#include <stdio.h>'; echo 'static unsigned f0(unsigned x) { return x; }'

@@ -1,4 +1,4 @@
-# timeout: 240
+# timeout: 2400
 export GIT_AUTHOR_DATE='2001-01-01T00:00:00Z' GIT_COMMITTER_DATE='2001-01-01T00:00:00Z'
 git config --global user.email a@b; git config --global user.name n; git config --global init.defaultBranch main
 git init -q r && cd r && git config gc.auto 0

@@ -1,4 +1,4 @@
-# timeout: 120
+# timeout: 1200
 # networks: host none
 # HTTP and datagrams of Python and Node.
 set -e

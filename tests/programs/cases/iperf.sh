@@ -1,4 +1,3 @@
-# timeout: 60
 # networks: host none
 # A megabyte a hundred times over one connection, and back, and datagrams; figures are left out.
 cd /tmp

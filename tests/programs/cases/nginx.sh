@@ -1,4 +1,4 @@
-# timeout: 120
+# timeout: 1200
 # networks: host none
 # nginx as server and proxy, over IPv4 and IPv6; curl.
 set -e

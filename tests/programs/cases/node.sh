@@ -1,4 +1,3 @@
-# timeout: 60
 node -e 'console.log(process.version.slice(0, 3), [1, 2, 3].map(x => x * x), os.type())'
 node -e 'const { Worker } = require("worker_threads"); let left = 4; for (let i = 0; i < 4; i++) new Worker("const { parentPort, workerData } = require(\"worker_threads\"); let s = 0; for (let j = 0; j < 1e6 / '$SCALE'; j++) s += j % workerData; parentPort.postMessage(s)", { eval: true, workerData: i + 1 }).on("message", m => { if (!--left) console.log("workers") }).on("error", e => console.log(e))'
 node -e 'const fs = require("fs"); fs.writeFileSync("w", "1"); const w = fs.watch("w", e => { console.log("watched", e); w.close() }); setTimeout(() => fs.writeFileSync("w", "2"), 100)'

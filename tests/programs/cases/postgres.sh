@@ -1,4 +1,4 @@
-# timeout: 180
+# timeout: 1800
 # networks: host none
 # PostgreSQL: initdb, a server on TCP and on a local socket, concurrent updates.
 set -e
@@ -13,4 +13,4 @@ $Q -h ::1 -c 'select md5(string_agg(s, chr(44) order by i)) from t'
 $Q -h /tmp -c 'select client_addr is null from pg_stat_activity where pid=pg_backend_pid()'
 for i in 1 2 3 4; do $Q -h 127.0.0.1 -c "update t set s=s||'x' where i%4=$i-1" & done; wait
 $Q -h 127.0.0.1 -c 'select sum(length(s)) from t'
-run $B/pg_ctl -D /tmp/pg/d -w -m fast stop
+run $B/pg_ctl -D /tmp/pg/d -s -w -t 120 -m fast stop && echo stopped

@@ -1,4 +1,4 @@
-# timeout: 600
+# timeout: 6000
 # slow: minutes
 # The modules of libpython3.11-testsuite that take long; see python-suite.
 cat >suite.py <<'PY'

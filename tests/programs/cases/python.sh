@@ -1,6 +1,6 @@
-# timeout: 120
+# timeout: 1200
 python3 -c 'import os, sys, json, subprocess, threading, hashlib; print(sys.version_info[:2]); print(json.dumps({"a": [1, 2.5, None]})); print(subprocess.run(["echo", "sub"], capture_output=True).stdout); r = []; t = [threading.Thread(target=lambda i=i: r.append(i)) for i in range(10)]; [x.start() for x in t]; [x.join() for x in t]; print(sorted(r)); print(hashlib.sha256(b"x" * 1000000).hexdigest())'
-python3 -c 'import multiprocessing as m, asyncio; print(m.get_context("fork").Pool(4).map(abs, range(-5, 5))); asyncio.run(asyncio.sleep(0.1)); print(asyncio.run(asyncio.wait_for(asyncio.sleep(0, 5), 1)))'
+python3 -c 'import multiprocessing as m, asyncio; p = m.get_context("fork").Pool(4); print(p.map(abs, range(-5, 5))); p.close(); p.join(); asyncio.run(asyncio.sleep(0.1)); print(asyncio.run(asyncio.wait_for(asyncio.sleep(0, 5), 100)))'
 python3 -c 'import sqlite3; c = sqlite3.connect("t.db"); c.execute("pragma journal_mode=wal"); c.execute("create table t(a integer primary key, b text)"); c.executemany("insert into t(b) values (?)", ((str(i),) for i in range(20000 // '$SCALE'))); c.commit(); print(c.execute("select count(*), sum(a) from t").fetchone())'
 python3 -c 'import mmap, os; f = open("m", "w+b"); f.truncate(1 << 20); m = mmap.mmap(f.fileno(), 1 << 20); m[5000:5005] = b"hello"; m.flush(); print(open("m", "rb").read()[5000:5005]); p = os.fork(); (m.__setitem__(slice(0, 3), b"kid"), os._exit(0)) if p == 0 else os.waitpid(p, 0); print(m[:3])'
 python3 -c 'import concurrent.futures as c; print(sum(c.ThreadPoolExecutor(8).map(lambda x: x * x, range(1000))))'

@@ -1,5 +1,5 @@
 # slow: minutes per platform
-# timeout: 1200
+# timeout: 12000
 # sandbox: only
 # Each class for a short while: no stressor may break the sandbox. Stressors that miss a feature of the kernel say so and fail.
 for class in memory cpu pipe scheduler filesystem; do

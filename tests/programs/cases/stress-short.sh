@@ -1,4 +1,4 @@
-# timeout: 120
+# timeout: 1200
 # sandbox: only
 # Stressors of each class at the same time for a few seconds; stress-ng.sh has them all, one after another.
 stress-ng --cpu 1 --vm 1 --vm-bytes 32m --mmap 1 --mmap-bytes 16m --brk 1 --stack 1 --fork 1 --vfork 1 --exec 1 --pipe 1 --fifo 1 \

@@ -39,12 +39,12 @@ fn main() {
 
     let pair = Arc::new((Mutex::new(false), Condvar::new()));
     let pair2 = pair.clone();
+    let start = Instant::now();
     thread::spawn(move || {
         thread::sleep(Duration::from_millis(20));
         *pair2.0.lock().unwrap() = true;
         pair2.1.notify_all();
     });
-    let start = Instant::now();
     let mut ready = pair.0.lock().unwrap();
     while !*ready {
         ready = pair.1.wait(ready).unwrap();
