@@ -28,6 +28,21 @@ if [ "$(id -u)" != 0 ]; then
 	exit 1
 fi
 export DEBIAN_FRONTEND=noninteractive
-apt-get update -q
+errors=$(mktemp)
+trap 'rm -f "$errors"' EXIT
+
+# apt-get, which waits for dpkg's lock but not for its own: apt-daily.service has that for a while after the machine has started.
+apt() {
+	tries=60
+	until LC_ALL=C apt-get -q -o DPkg::Lock::Timeout=600 -o Acquire::Retries=3 "$@" 2>"$errors"; do
+		cat "$errors" >&2
+		tries=$((tries - 1))
+		grep -q 'Could not get lock' "$errors" && [ $tries != 0 ] || exit 1
+		sleep 10
+	done
+	cat "$errors" >&2
+}
+
+apt update
 # shellcheck disable=SC2086
-apt-get install -q -y --no-install-recommends $missing
+apt install -y --no-install-recommends $missing

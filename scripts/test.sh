@@ -71,8 +71,8 @@ for s in $suites; do
 	programs) suite programs tests/programs/run ;;
 	nested) suite nested tests/nested/run ;;
 	cgroup2) suite cgroup2 tests/nested/cgroup2 ;;
-	bochs) scripts/setup.sh bochs && suite bochs tests/nested/bochs ;;
-	clients) scripts/setup.sh clients && suite clients tests/clients/run ;;
+	bochs) suite bochs sh -c 'scripts/setup.sh bochs && exec tests/nested/bochs' ;;
+	clients) suite clients sh -c 'scripts/setup.sh clients && exec tests/clients/run' ;;
 	*) echo "test.sh: no suite named $s" >&2 && exit 2 ;;
 	esac
 done
