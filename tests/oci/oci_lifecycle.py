@@ -450,8 +450,9 @@ def test_platform_message(t):
     equal((r.status, r.out), (0, "x\n"), r.err)
     contains(r.err, "using ptrace", "the fallback is told")
     equal(len(r.err.strip().splitlines()), 1, f"lines of {r.err!r}")
-    # Not permitted, as an ordinary user would see it.
-    as_nobody = "import os, sys; os.setgroups([]); os.setgid(65534); os.setuid(65534); os.execv(sys.argv[1], sys.argv[1:])"
+    # Not permitted, as an ordinary user would see it. Opened before: that user may not get to where it lies.
+    as_nobody = "import os, sys; runsc = os.open(sys.argv[1], os.O_RDONLY); os.setgroups([]); os.setgid(65534); os.setuid(65534); " \
+                "os.execve(runsc, sys.argv[1:], os.environ)"
     r = finish(subprocess.Popen([sys.executable, "-c", as_nobody, t.runsc, f"--root={t.tmp}/nobody", "--platform=kvm", "do", f"--root={t.rootfs}",
                                  "/bin/true"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE))
     equal(r.status, 128, "kvm without permission")
