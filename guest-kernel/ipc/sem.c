@@ -160,6 +160,30 @@ static struct sem_set *set_unuse(struct sem_set *s)
 	return --s->waiters == 0 && s->removed ? s : NULL;
 }
 
+/* Sees that the process has adjustments for the set *s with this id. For that the lock may be dropped, and another set be
+ * in *s afterwards. 0, -ENOMEM, -EIDRM: it is gone. */
+static int undo_ensure(int id, struct sem_set **s)
+{
+	int pid = current->proc->pid;
+	while (!undo_find(pid, id)) {
+		uint32_t nsems = (*s)->nsems;
+		spin_unlock(&table()->lock);
+		struct sem_undo *fresh = kzalloc(sizeof(*fresh) + nsems * sizeof(int16_t));
+		spin_lock(&table()->lock);
+		struct ipc_object *o = ipc_find(table(), id);
+		*s = IS_ERR(o) || set_of(o)->nsems != nsems ? NULL : set_of(o);
+		if (!fresh || !*s || undo_find(pid, id)) {
+			kfree(fresh);
+			if (!fresh || !*s)
+				return fresh ? -EIDRM : -ENOMEM;
+			continue;
+		}
+		*fresh = (struct sem_undo){.pid = pid, .id = id, .nsems = nsems};
+		list_add(&fresh->link, undo_list());
+	}
+	return 0;
+}
+
 static int64_t do_semop(int id, const struct sembuf *ops, int n, uint64_t deadline)
 {
 	bool alter = false, want_undo = false;
@@ -169,33 +193,19 @@ static int64_t do_semop(int id, const struct sembuf *ops, int n, uint64_t deadli
 		want_undo |= (ops[i].sem_flg & SEM_UNDO) != 0;
 		max = MAX(max, (uint32_t)ops[i].sem_num);
 	}
-	struct sem_undo *fresh = NULL;
 	spin_lock(&table()->lock);
 	struct ipc_object *o = ipc_find(table(), id);
-	struct sem_set *s = IS_ERR(o) ? NULL : set_of(o);
+	struct sem_set *s = IS_ERR(o) ? NULL : set_of(o), *dead = NULL;
 	int err = !s ? -EINVAL : max >= s->nsems ? -EFBIG : ipc_permission(o, alter ? 0222 : 0444);
-	if (!err && want_undo && !undo_find(current->proc->pid, id)) {
-		uint32_t nsems = s->nsems;
-		spin_unlock(&table()->lock);
-		fresh = kzalloc(sizeof(*fresh) + nsems * sizeof(int16_t));
-		if (!fresh)
-			return -ENOMEM;
-		fresh->pid = current->proc->pid;
-		fresh->id = id;
-		fresh->nsems = nsems;
-		spin_lock(&table()->lock);
-		o = ipc_find(table(), id);
-		s = IS_ERR(o) ? NULL : set_of(o);
-		if (!s) {
-			err = -EIDRM;
-		} else if (!undo_find(fresh->pid, id)) {
-			list_add(&fresh->link, undo_list());
-			fresh = NULL;
-		}
-	}
-	struct sem_set *dead = NULL;
 	while (!err) {
 		int blocker = 0;
+		/* At each attempt: unshare(2) or setns(2) of another thread may have applied the adjustments meanwhile. */
+		if (want_undo)
+			err = undo_ensure(id, &s);
+		if (!err)
+			err = ipc_permission(&s->obj, alter ? 0222 : 0444);
+		if (err)
+			break;
 		struct sem_undo *undo = want_undo ? undo_find(current->proc->pid, id) : NULL;
 		err = try_ops(s, ops, n, undo, &blocker);
 		if (err != -EAGAIN || ops[blocker].sem_flg & IPC_NOWAIT)
@@ -228,7 +238,6 @@ static int64_t do_semop(int id, const struct sembuf *ops, int n, uint64_t deadli
 	if (!err && alter)
 		wake_up_all(&s->wait);
 	spin_unlock(&table()->lock);
-	kfree(fresh);
 	set_free(dead);
 	return err;
 }
@@ -349,7 +358,7 @@ static int64_t ctl_all(int id, bool set, uva_t user)
 	if (!err) {
 		spin_lock(&table()->lock);
 		o = ipc_find(table(), id);
-		if (IS_ERR(o)) {
+		if (IS_ERR(o) || set_of(o)->nsems != n) { /* ids come again, in time */
 			err = -EIDRM;
 		} else {
 			struct sem_set *s = set_of(o);

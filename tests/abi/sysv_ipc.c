@@ -2,6 +2,8 @@
 /* System V shared memory, semaphores and message queues: sysvipc(7). */
 #include "abi.h"
 
+#include <pthread.h>
+#include <sched.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
 #include <sys/msg.h>
@@ -294,6 +296,35 @@ static void sem_undo(void)
 	CHECK_OK(semctl(sem_id, 0, IPC_RMID));
 }
 
+static int shared_set;
+static volatile pid_t sleeper;
+
+static void *take_with_undo(void *arg)
+{
+	struct sembuf op = {0, -1, SEM_UNDO};
+
+	sleeper = gettid();
+	CHECK_EQ(semop(shared_set, &op, 1), 0);
+	return arg;
+}
+
+/* A thread gives up its adjustments while another one sleeps in an operation that wants some. */
+static void sem_undo_unshared(void)
+{
+	struct sembuf op = {0, 1, 0};
+	pthread_t t;
+
+	shared_set = semget(IPC_PRIVATE, 1, 0600);
+	REQUIRE(shared_set >= 0 && pthread_create(&t, NULL, take_with_undo, NULL) == 0);
+	while (!sleeper)
+		usleep(1000);
+	CHECK(abi_sleeps(sleeper));
+	CHECK_EQ(unshare(CLONE_SYSVSEM), 0);
+	CHECK_EQ(semop(shared_set, &op, 1), 0);
+	pthread_join(t, NULL);
+	CHECK_EQ(semctl(shared_set, 0, IPC_RMID), 0);
+}
+
 static void sem_timeout(void)
 {
 	int id = semget(IPC_PRIVATE, 1, 0600);
@@ -426,5 +457,6 @@ static void msg_full(void)
 }
 
 ABI_MAIN(ABI_TEST(shm_get), ABI_TEST(shm_attach), ABI_TEST(shm_pieces), ABI_TEST(shm_removal_waits), ABI_TEST(shm_maps),
-         ABI_TEST(shm_info), ABI_TEST(sem_values), ABI_TEST(sem_atomic), ABI_TEST(sem_undo), ABI_TEST(sem_timeout),
+         ABI_TEST(shm_info), ABI_TEST(sem_values), ABI_TEST(sem_atomic), ABI_TEST(sem_undo), ABI_TEST(sem_undo_unshared),
+         ABI_TEST(sem_timeout),
          ABI_TEST(sem_sleepers), ABI_TEST(msg_types), ABI_TEST(msg_full))
