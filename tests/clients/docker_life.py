@@ -5,7 +5,6 @@ import os
 import signal
 import time
 
-from engine import WAIT
 from harness import check, contains, equal, wait_for
 
 
@@ -23,7 +22,7 @@ def test_exec(t):
     check(r.status in (126, 127), f"status for a missing program: {r}")
     contains(r.out + r.err, "no such file or directory", "message for a missing program")
     t.ok("exec", "-d", name, "sh", "-c", "echo detached > /tmp/f")
-    wait_for(lambda: t.client("exec", name, "cat", "/tmp/f").out == "detached\n", "the detached exec done", WAIT)
+    wait_for(lambda: t.client("exec", name, "cat", "/tmp/f").out == "detached\n", "the detached exec done")
     t.ok("kill", name)
     t.wait_field(name, "State.Status", "exited")
     r = t.client("exec", name, "true")
@@ -113,7 +112,7 @@ def test_pause(t):
     after = len((t.tmp / "log").read_text().splitlines())
     check(after <= before + 1, f"a paused container ends its system call and does nothing more ({before}, then {after} lines)")
     t.ok("unpause", name)
-    wait_for(lambda: int(t.out("logs", "--tail", "1", name)) > after + 2, "it goes on", WAIT)
+    wait_for(lambda: int(t.out("logs", "--tail", "1", name)) > after + 2, "it goes on")
     equal(t.inspect(name, "State.Status"), "running", "state")
     t.pause("pause", name)
     t.ok("unpause", name)
@@ -127,7 +126,7 @@ def test_stats(t):
         s = json.loads(t.out("stats", "--no-stream", "--format", "{{json .}}", name))
         limit = s["MemUsage"].split(" / ")[1]  # a runtime may add what it needs itself
         return s if limit.endswith("MiB") and 256 <= float(limit.removesuffix("MiB")) < 384 and int(s["PIDs"]) >= 1 and not s["MemUsage"].startswith("0B") else None
-    wait_for(sane, f"sane stats ({t.out('stats', '--no-stream', '--format', '{{json .}}', name)})", WAIT)
+    wait_for(sane, f"sane stats ({t.out('stats', '--no-stream', '--format', '{{json .}}', name)})")
 
 
 def test_top(t):
@@ -144,7 +143,7 @@ def test_restart_policy(t):
     t.wait_field(name, "State.Status", "exited")
     equal(t.out("logs", name).splitlines(), ["run"] * 3, "runs")
     name = t.start("sh", "-c", "echo run; sleep 0.2; exit 0", opts=["--restart", "always"])
-    wait_for(lambda: int(t.inspect(name, "RestartCount")) >= 2, "restarted twice", WAIT)
+    wait_for(lambda: int(t.inspect(name, "RestartCount")) >= 2, "restarted twice")
     t.ok("rm", "-f", name)
 
 
@@ -153,7 +152,7 @@ def test_restart(t):
     t.wait_log(name, "up")
     first = t.inspect(name, "State.Pid")
     t.ok("restart", "-t", "0", name)
-    wait_for(lambda: t.out("logs", name).splitlines() == ["up", "up"], "the second start", WAIT)
+    wait_for(lambda: t.out("logs", name).splitlines() == ["up", "up"], "the second start")
     check(t.inspect(name, "State.Pid") != first, "another process")
 
 
@@ -176,8 +175,8 @@ def test_events(t):
         lines = t.out("events", "--since", since, "--until", str(time.time()), "--filter", f"container={container}",
                       "--format", "{{.Action}} {{.Actor.Attributes.exitCode}}").splitlines()
         return [s.replace(" <no value>", "") for s in lines]
-    wait_for(lambda: "die 137" in seen(other), "the event of a killed one", WAIT)  # told behind the end of `wait`
-    wait_for(lambda: "die 6" in seen(name), "the event of the end", WAIT)
+    wait_for(lambda: "die 137" in seen(other), "the event of a killed one")  # told behind the end of `wait`
+    wait_for(lambda: "die 6" in seen(name), "the event of the end")
     equal(seen(name), ["create", "start", "die 6"], "events")
 
 

@@ -2,7 +2,7 @@
 """Limits by cgroups: of memory, CPU time and processes; changed while a container runs; what the engine hears of a kill."""
 import time
 
-from engine import WAIT, cgroup_value
+from engine import cgroup_value
 from harness import check, contains, equal, wait_for
 
 MANY = "i=0; while [ $i -lt 30 ]; do sleep 1000 > /dev/null 2>&1 & i=$((i + 1)); done; wait"
@@ -20,7 +20,7 @@ def test_memory_of_a_child(t):
     (t.tmp / "go").touch()
     t.wait_log(name, "status 137")  # a child is killed, its parent is not
     wait_for(lambda: "oom" in t.out("events", "--since", since, "--until", str(time.time()), "--filter", f"container={name}",
-                                    "--format", "{{.Action}}").split(), "an oom event", WAIT)
+                                    "--format", "{{.Action}}").split(), "an oom event")
     (t.tmp / "end").touch()
     equal(t.out("wait", name), "0", "status of the parent")
     equal(t.inspect(name, "State.OOMKilled"), "true", "OOMKilled")

@@ -6,7 +6,6 @@ import os
 import socket
 import threading
 
-from engine import WAIT
 from harness import check, contains, equal, wait_for
 
 
@@ -123,7 +122,7 @@ def test_network_host(t):
                 got += b
             return b"served" in got
         return False
-    wait_for(answer, "the container's server reached from the host", WAIT)
+    wait_for(answer, "the container's server reached from the host")
 
 
 def test_build(t):

@@ -21,10 +21,8 @@ import tempfile
 import time
 
 import oci_terminal
-from harness import Failure, Result, alive, check, describe, mounts, wait_for
+from harness import TIMEOUT, Failure, Result, alive, check, describe, mounts, wait_for
 
-TIMEOUT = 180  # seconds for one command of a client
-WAIT = 60  # seconds for what an engine does by itself
 PROMPT = r"\$> $"
 CGROUPS = pathlib.Path("/sys/fs/cgroup")
 APPLETS_LEFT_OUT = {"busybox"}
@@ -95,10 +93,7 @@ def ok(argv, **kw):
 class Terminal(oci_terminal.Terminal):
     """A client on a terminal; what is waited for is a shell with PROMPT."""
 
-    def expect(self, pattern, seconds=WAIT):
-        return super().expect(pattern, seconds)
-
-    def wait_size(self, rows, columns, seconds=WAIT):
+    def wait_size(self, rows, columns, seconds=TIMEOUT):
         """Clients set the size some time after the container runs, and listen for changes later still (they lose what comes
         before). So the size is asked for until it is there, and the window is moved as a user would."""
         end = time.monotonic() + seconds
@@ -109,7 +104,7 @@ class Terminal(oci_terminal.Terminal):
             if got == f"{rows} {columns}":
                 return
             check(time.monotonic() < end, f"the size is {got}, not {rows} {columns}")
-            self.settle(0.2)
+            self.read(0.2)
             self.move(rows, columns)
 
     def move(self, rows, columns):
@@ -221,7 +216,7 @@ class Engine:
             return
         p.terminate()
         try:
-            p.wait(WAIT)
+            p.wait(TIMEOUT)
         except subprocess.TimeoutExpired:
             p.kill()
             p.wait()
@@ -257,7 +252,7 @@ class Engine:
                 left += [f"cgroup {d}/{n}" for n in names if self.own_cgroup(n)]
         return left
 
-    def expect_clean(self, seconds=WAIT):
+    def expect_clean(self, seconds=TIMEOUT):
         end = time.monotonic() + seconds
         while True:
             left = self.leftovers()
@@ -301,7 +296,7 @@ class Docker(Engine):
         self.write_config(name)
         self.daemon.send_signal(signal.SIGHUP)
         wait_for(lambda: run(self.argv("info", "--format", "{{.DefaultRuntime}}")).out.strip() == self.runtime(name),
-                 "the default runtime changed", WAIT)
+                 "the default runtime changed")
 
     def argv(self, *args):
         return [self.cli, "-H", self.socket, *args]
@@ -409,7 +404,7 @@ class Podman(Engine):
 
 def kill_all(processes):
     """Kills what processes() returns until it returns nothing; what does not end is left."""
-    end = time.monotonic() + WAIT
+    end = time.monotonic() + TIMEOUT
     while (found := processes()) and time.monotonic() < end:
         for p in found:
             with contextlib.suppress(ProcessLookupError):
@@ -457,7 +452,7 @@ class Check:
             r = self.client(*args)
             check(r.status == 0 or self.runtime == "runc" and "unable to freeze" in r.err, f"{' '.join(r.argv)}: {r}")
             return r.status == 0
-        wait_for(done, "paused", WAIT)
+        wait_for(done, "paused")
 
     def terminal(self, *args, rows=24, columns=80):
         """The client on a pty of that size."""
@@ -506,10 +501,10 @@ class DockerCheck(Check):
     def inspect(self, name, field):
         return self.out("inspect", "--format", "{{." + field + "}}", name)
 
-    def wait_field(self, name, field, want, seconds=WAIT):
+    def wait_field(self, name, field, want, seconds=TIMEOUT):
         wait_for(lambda: self.inspect(name, field) == want, f"{name}: {field} {want} (it is {self.inspect(name, field)})", seconds)
 
-    def wait_log(self, name, text, seconds=WAIT):
+    def wait_log(self, name, text, seconds=TIMEOUT):
         def there():
             r = self.ok("logs", name)
             return text in r.out + r.err

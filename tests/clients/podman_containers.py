@@ -2,7 +2,7 @@
 """Podman with conmon: run, exec, pods, play kube, health checks, cp and commit."""
 import re
 
-from engine import PROMPT, WAIT
+from engine import PROMPT
 from harness import Skip, check, contains, equal, wait_for
 
 
@@ -25,13 +25,13 @@ def test_exec(t):
     equal(t.out("exec", "-e", "A=b", "-w", "/tmp", "-u", "1000", name, "sh", "-c", "echo $A $PWD $(id -u)"), "b /tmp 1000", "env, cwd, user")
     equal(t.out("exec", "-i", name, "cat", stdin=b"through\n"), "through", "standard input")
     t.ok("exec", "-d", name, "sh", "-c", "echo detached > /tmp/f")
-    wait_for(lambda: t.client("exec", name, "cat", "/tmp/f").out == "detached\n", "the detached exec done", WAIT)
+    wait_for(lambda: t.client("exec", name, "cat", "/tmp/f").out == "detached\n", "the detached exec done")
     equal(t.client("exec", name, "/no/such/program").status, 127, "status for a missing program")
 
 
 def test_stop(t):
     name = t.start("sh", "-c", "trap 'echo got TERM; exit 9' TERM; echo ready; while :; do sleep 0.1; done")
-    wait_for(lambda: "ready" in t.out("logs", name), "ready", WAIT)
+    wait_for(lambda: "ready" in t.out("logs", name), "ready")
     t.ok("stop", "-t", "30", name)
     equal(t.inspect(name, "State.ExitCode"), "9", "status of a trapped SIGTERM")
     contains(t.out("logs", name), "got TERM", "log")
@@ -98,7 +98,7 @@ def test_pod(t):
     t.ok("run", "-d", "--pod", pod, "--name", one, "box", "sh", "-c", "hostname > /tmp/index.html; exec httpd -f -p 127.0.0.1:8080 -h /tmp")
     t.ok("run", "-d", "--pod", pod, "--name", two, "box", "sleep", "1000")
     wait_for(lambda: t.client("exec", two, "wget", "-q", "-O", "-", "http://127.0.0.1:8080/").out == "podhost\n",
-             "one container's server reached from the other", WAIT)
+             "one container's server reached from the other")
     equal(t.out("pod", "ps", "--filter", f"name={pod}", "--format", "{{.Status}} {{.NumberOfContainers}}"), "Running 3", "the pod")
     t.ok("pod", "stop", "-t", "0", pod)
     t.ok("pod", "rm", pod)
@@ -114,7 +114,7 @@ def test_kube(t):
     t.ok("play", "kube", "--network", "none", str(t.tmp / "pod.yaml"))
     try:
         container = f"{pod}-{name.replace('_', '')}"
-        wait_for(lambda: t.out("logs", container) == "from kube", "the container's output", WAIT)
+        wait_for(lambda: t.out("logs", container) == "from kube", "the container's output")
         contains(t.out("exec", container, "cat", "/proc/1/cmdline"), "sleep", "it runs")
     finally:
         t.ok("play", "kube", "--down", str(t.tmp / "pod.yaml"))
@@ -129,10 +129,10 @@ def test_terminal(t):
     term.wait_size(24, 80)
     term.interrupt()
     term.send("exit 4\n")
-    equal(term.wait(60), 4, "status of the client")
+    equal(term.wait(), 4, "status of the client")
     name = t.start("sleep", "1000", image="debian")
     term = t.terminal("exec", "-it", "-e", "PS1=$> ", name, "bash", "--norc", "--noprofile")
     term.expect(PROMPT)
     term.send("exit 6\n")
-    equal(term.wait(60), 6, "status of an exec on a terminal")
+    equal(term.wait(), 6, "status of an exec on a terminal")
     check(t.inspect(name, "State.Status") == "running", "the container goes on")
