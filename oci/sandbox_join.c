@@ -96,7 +96,7 @@ static struct error *spawn_gofer(struct join *j, int sandbox_end, int status_end
 	s.fds[0] = tree;
 	if (!e)
 		e = spawn_process(&s, &sb->state.gofer_pid);
-	sb->state.gofer_start = state_process_start(sb->state.gofer_pid);
+	sb->state.gofer_start = state_process_start(sb->state.gofer_pid, false);
 	return e;
 }
 
@@ -213,7 +213,7 @@ static struct error *set_up(struct join *j)
 	if (e)
 		return e;
 	sb->state.pid = j->proxy.pid;
-	sb->state.pid_start = state_process_start(j->proxy.pid);
+	sb->state.pid_start = state_process_start(j->proxy.pid, false);
 	if (c->use_cgroups && !foreground)
 		e = cgroup_take(&sb->cgroup, &j->proxy.pid, 1);
 	if (!e)

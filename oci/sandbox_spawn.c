@@ -284,8 +284,9 @@ struct error *sandbox_spawn(struct sandbox *sb)
 	e = control_listen(sb->state.dir, &control);
 	if (!e)
 		e = spawn_both(sb, &l, status_end, sockets, control);
-	sb->state.pid_start = state_process_start(sb->state.pid);
-	sb->state.gofer_start = state_process_start(sb->state.gofer_pid);
+	/* One that nobody waits for before we do may have come to its end already, program and all. */
+	sb->state.pid_start = state_process_start(sb->state.pid, true);
+	sb->state.gofer_start = state_process_start(sb->state.gofer_pid, false);
 	if (!e)
 		e = state_save(&sb->state);
 	return !e && l.wait_for_go ? let_go(sb) : e;

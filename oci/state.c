@@ -23,7 +23,7 @@
 #define ID_MAX 128
 #define STATE_MAX (4u << 20)
 #define KILL_TIMEOUT_MS 10000
-#define CREATING_TRIES 200 /* of 5 ms; a hook of the container's own creation would wait for itself */
+#define CREATING_TRIES 2000 /* of 5 ms; a hook of the container's own creation would wait for itself */
 
 static struct error *check_id(const char *id)
 {
@@ -156,7 +156,7 @@ struct error *state_open_created(const char *root, const char *id, struct state 
 	const struct timespec step = {.tv_nsec = 5000000};
 	struct error *e = state_open(root, id, false, s);
 
-	for (int i = 0; !e && s->pid && state_status(s) == STATE_CREATING && i < CREATING_TRIES; i++) {
+	for (int i = 0; !e && state_status(s) == STATE_CREATING && i < CREATING_TRIES; i++) {
 		state_close(s);
 		nanosleep(&step, NULL);
 		e = state_open(root, id, false, s);
@@ -257,8 +257,8 @@ void state_close(struct state *s)
 	s->dir = -1;
 }
 
-/* ended: also of one whose main thread has ended; others may not have yet. */
-static uint64_t process_start(pid_t pid, bool ended)
+/* Of one whose main thread has ended others may run still. */
+uint64_t state_process_start(pid_t pid, bool ended)
 {
 	char path[64], *text, *p;
 	unsigned long long start = 0;
@@ -278,11 +278,6 @@ static uint64_t process_start(pid_t pid, bool ended)
 	return start;
 }
 
-uint64_t state_process_start(pid_t pid)
-{
-	return process_start(pid, false);
-}
-
 const char *state_boot_id(void)
 {
 	static char *id;
@@ -299,7 +294,7 @@ enum state_status state_status(const struct state *s)
 {
 	if (!s->pid)
 		return s->abandoned ? STATE_STOPPED : STATE_CREATING;
-	if (strcmp(s->boot_id, state_boot_id()) != 0 || !s->pid_start || state_process_start(s->pid) != s->pid_start)
+	if (strcmp(s->boot_id, state_boot_id()) != 0 || !s->pid_start || state_process_start(s->pid, false) != s->pid_start)
 		return STATE_STOPPED;
 	if (s->paused)
 		return STATE_PAUSED;
@@ -344,7 +339,7 @@ static struct error *kill_process(pid_t pid, uint64_t start, const char *what)
 	pidfd = syscall(SYS_pidfd_open, pid, 0);
 	/* The start time is looked at with the pidfd in hand: from here on it can be no other process. One that is ending is
 	 * waited for to the end, when it has left its cgroups, and all of its pid namespace is gone. */
-	if (process_start(pid, true) != start)
+	if (state_process_start(pid, true) != start)
 		return NULL;
 	if (pidfd < 0)
 		return error_errno(errno, "cannot open the %s (pid %d)", what, pid);

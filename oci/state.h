@@ -40,8 +40,8 @@ struct error *state_create(const char *root, const char *id, struct state *s) MU
 /* Opens an existing container; locked: waits for other commands to finish with it. A directory without state.json
  * (runsc was killed very early) loads as an empty state. */
 struct error *state_open(const char *root, const char *id, bool locked, struct state *s) MUST_CHECK;
-/* The same, not locked. A program may run a moment before its creator has that on record: waits until it has, a second at
- * most, for those who saw the program work and now want something of it. */
+/* The same, not locked. A program may run a moment before its creator has that, or even the sandbox, on record: waits until it
+ * has, ten seconds at most, for those who saw the program work and now want something of it. */
 struct error *state_open_created(const char *root, const char *id, struct state *s) MUST_CHECK;
 struct error *state_save(struct state *s) MUST_CHECK;
 void state_unlock(struct state *s);
@@ -56,8 +56,8 @@ const char *state_status_name(enum state_status st);
 cJSON *state_json(const struct state *s, enum state_status st);
 /* Names this boot of the machine. */
 const char *state_boot_id(void);
-/* Start time of a process (field 22 of its stat), 0 if it is gone or a zombie. */
-uint64_t state_process_start(pid_t pid);
+/* Start time of a process (field 22 of its stat), 0 if it is gone or, unless ended ones count too, a zombie. */
+uint64_t state_process_start(pid_t pid, bool ended);
 /* Kills and waits (at most 10 s) until the processes of the sandbox are gone. */
 struct error *state_kill_processes(const struct state *s) MUST_CHECK;
 

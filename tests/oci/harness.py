@@ -76,6 +76,19 @@ def alive(pid):
         return False
 
 
+def stop(pid):
+    """SIGSTOP, which has come into effect: until then it may still do something."""
+    def stopped():
+        for tid in os.listdir(f"/proc/{pid}/task"):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError), open(f"/proc/{pid}/task/{tid}/stat") as f:
+                name, rest = f.read().split("(", 1)[1].rsplit(")", 1)
+                if rest.split()[0] != "T" and not name.startswith("kvm-"):  # workers of the host kernel's
+                    return False
+        return True
+    os.kill(pid, signal.SIGSTOP)
+    wait_for(stopped, f"{describe(pid)} stopped")
+
+
 def describe(pid):
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as f:
@@ -222,7 +235,12 @@ class Sandbox:
         return json.loads(r.out)["status"] if r.status == 0 else None
 
     def state_file(self, name):
-        return json.loads((self.state / name / "state.json").read_text())
+        """What is on record of a container, as soon as its processes are: its program may run a moment before."""
+        def recorded():
+            path = self.state / name / "state.json"
+            state = json.loads(path.read_text()) if path.exists() else {"sandboxPid": 0}
+            return state if state["sandboxPid"] else None
+        return wait_for(recorded, f"{name} on record")
 
     def wait_status(self, name, want, seconds=TIMEOUT):
         wait_for(lambda: self.status_of(name) == want, f"container {name} {want} (it is {self.status_of(name)})", seconds)

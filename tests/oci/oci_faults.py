@@ -7,7 +7,7 @@ import signal
 import subprocess
 import time
 
-from harness import TIMEOUT, Failure, alive, check, contains, equal, finish, read_until, wait_for
+from harness import TIMEOUT, Failure, alive, check, contains, equal, finish, read_until, stop, wait_for
 
 
 def foreground(t, command=("/bin/sh", "-c", "echo ready; while :; do sleep 0.1; done"), flags=(), **kw):
@@ -107,33 +107,30 @@ def test_stop_sandbox_early(t):
         name = t.new_id()
         with open(t.tmp / f"{name}.out", "wb") as out:
             p = t.popen(command, "--bundle", b, name, flags=["--ignore-cgroups"], stdout=out, stderr=out)
-            os.kill(recorded_sandbox(t, name), signal.SIGSTOP)
+            stop(t.state_file(name)["sandboxPid"])
             time.sleep(0.1)
             t.ok("delete", "--force", name)
             finish(p)
         t.expect_clean()
 
 
-def recorded_sandbox(t, name):
-    """Its pid, as soon as it is on record."""
-    path = t.state / name / "state.json"
-    end = time.monotonic() + TIMEOUT
-    while time.monotonic() < end:
-        pid = path.exists() and json.loads(path.read_text())["sandboxPid"]
-        if pid:
-            return pid
-    raise Failure("not on record")
-
-
-def stopped_before_record(t):
-    """A foreground runsc that was stopped between its sandbox's start and its own record of that; the Popen and the id."""
+def stopped_early(t, step):
+    """A foreground runsc that was stopped once its record has come to a step, and not to the next one; the Popen and the id."""
+    steps = [lambda s: True, lambda s: s["sandboxPid"], lambda s: s["isStarted"]]
     b = t.bundle(["/bin/sh", "-c", "echo ready; while :; do sleep 0.1; done"])
-    for _ in range(20):
+
+    def record():
+        path = t.state / name / "state.json"
+        return json.loads(path.read_text()) if path.exists() else None
+
+    for _ in range(50):
         name = t.new_id()
         p = t.popen("run", "--bundle", b, name, flags=["--ignore-cgroups"])
-        recorded_sandbox(t, name)
-        os.kill(p.pid, signal.SIGSTOP)
-        if not t.state_file(name)["isStarted"]:
+        end = time.monotonic() + TIMEOUT
+        while not ((state := record()) and steps[step](state)):  # without a pause: it is soon over
+            check(time.monotonic() < end, f"after {TIMEOUT} s: {state}")
+        stop(p.pid)
+        if not steps[step + 1](record()):
             return p, name
         os.kill(p.pid, signal.SIGCONT)
         t.ok("kill", name, "KILL")
@@ -142,23 +139,26 @@ def stopped_before_record(t):
 
 
 def test_kill_before_record(t):
-    """A program that runs can be killed, though its runsc has not yet put on record that it does: kill waits for that."""
-    p, name = stopped_before_record(t)
-    read_until(p, "ready\n")
-    killer = t.popen("kill", name, "TERM")
-    time.sleep(0.1)
-    equal(killer.poll(), None, "kill, before its end")
-    os.kill(p.pid, signal.SIGCONT)
-    r = finish(killer)
-    equal((r.status, r.err), (0, ""), "kill")
-    equal(finish(p).status, 128 + signal.SIGTERM, "status")
+    """A program that runs can be killed, though its runsc has not yet put on record that it does, or even its sandbox: kill
+    waits for that."""
+    for step in (0, 1):
+        p, name = stopped_early(t, step)
+        if step:
+            read_until(p, "ready\n")
+        killer = t.popen("kill", name, "TERM")
+        time.sleep(0.1)
+        equal(killer.poll(), None, "kill, before its end")
+        os.kill(p.pid, signal.SIGCONT)
+        r = finish(killer)
+        equal((r.status, r.err), (0, ""), "kill")
+        equal(finish(p).status, 128 + signal.SIGTERM, "status")
 
 
 def test_stop_sandbox(t):
     """A sandbox that does not answer (stopped by SIGSTOP): kill says so, delete --force removes it."""
     name = t.start()
     state = t.state_file(name)
-    os.kill(state["sandboxPid"], signal.SIGSTOP)
+    stop(state["sandboxPid"])
     r = t.run("kill", name, "TERM")
     check(r.status == 128 and "does not answer" in r.err, r)
     t.ok("kill", name, "KILL")
