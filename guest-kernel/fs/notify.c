@@ -12,12 +12,13 @@
 
 #include "fs/namei.h"
 #include "fs/poll.h"
+#include "fs/proc/proc.h"
 #include "lib/string.h"
 #include "syscall/syscall.h"
 #include "task/task.h"
+#include "task/user_count.h"
 
 #define QUEUE_MAX 16384u
-#define WATCHES_MAX 65536u /* of one instance */
 #define PARENT_ONLY (IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO)
 
 struct notify_event {
@@ -33,7 +34,7 @@ struct inotify {
 	uint32_t nr_events;       /* lock */
 	struct wait_queue wait;
 	struct list_node marks;   /* notify_lock */
-	uint32_t nr_marks;        /* notify_lock */
+	uint32_t uid;             /* who made it, for his limits; immutable */
 	int next_wd;              /* notify_lock */
 };
 
@@ -96,7 +97,7 @@ struct inode *notify_mark_remove(struct mark *m)
 	list_del(&m->inode_link);
 	list_del(&m->instance_link);
 	if (m->in)
-		m->in->nr_marks--;
+		user_count_sub(m->in->uid, USER_INOTIFY_WATCHES, 1);
 	else
 		dnotify_detach(m);
 	nr_marks--;
@@ -356,6 +357,7 @@ static void inotify_release(struct file *f)
 		list_del(&e->link);
 		kfree(e);
 	}
+	user_count_sub(in->uid, USER_INOTIFY_INSTANCES, 1);
 	kfree(in);
 }
 
@@ -392,6 +394,12 @@ static int64_t do_init(uint32_t flags)
 	struct inotify *in = kzalloc(sizeof(*in));
 	if (!in)
 		return -ENOMEM;
+	in->uid = current->cred->euid;
+	int err = user_count_add(in->uid, USER_INOTIFY_INSTANCES, 1, proc_sys_value("max_user_instances"));
+	if (err) {
+		kfree(in);
+		return err == -EDQUOT ? -EMFILE : err;
+	}
 	spin_init(&in->lock);
 	list_init(&in->events);
 	list_init(&in->marks);
@@ -399,6 +407,7 @@ static int64_t do_init(uint32_t flags)
 	in->next_wd = 1;
 	struct file *f = file_anon("inotify", &inotify_fops, in, O_RDONLY | (flags & IN_NONBLOCK));
 	if (!f) {
+		user_count_sub(in->uid, USER_INOTIFY_INSTANCES, 1);
 		kfree(in);
 		return -ENOMEM;
 	}
@@ -428,8 +437,9 @@ static int update_mark(struct inotify *in, struct inode *i, uint32_t mask, struc
 		m->mask = mask & IN_MASK_ADD ? m->mask | keep : keep;
 		return m->wd;
 	}
-	if (in->nr_marks >= WATCHES_MAX)
-		return -ENOSPC;
+	int err = user_count_add(in->uid, USER_INOTIFY_WATCHES, 1, proc_sys_value("max_user_watches"));
+	if (err)
+		return err == -EDQUOT ? -ENOSPC : err;
 	m = *fresh;
 	*fresh = NULL;
 	m->in = in;
@@ -437,7 +447,6 @@ static int update_mark(struct inotify *in, struct inode *i, uint32_t mask, struc
 	m->wd = in->next_wd++;
 	notify_mark_add(m, i);
 	list_add_tail(&m->instance_link, &in->marks);
-	in->nr_marks++;
 	return m->wd;
 }
 

@@ -48,6 +48,7 @@ struct ucred sock_cred_out(const struct sock_cred *c);
 struct scm {
 	struct file **files;
 	uint32_t nfiles;
+	uint32_t sender;         /* files in flight: whose user_count they are in */
 	bool has_creds;
 	struct sock_cred creds;
 };

@@ -13,6 +13,7 @@
 #include "net/unix_sock.h"
 #include "task/sched.h"
 #include "task/task.h"
+#include "task/user_count.h"
 
 #define SEARCH_MIN 64u
 
@@ -31,10 +32,31 @@ static struct unix_sock *unix_of_file(struct file *f)
 	return s && s->family == AF_UNIX ? unix_of(s) : NULL;
 }
 
-void unix_take_off(struct scm *scm)
+/* Counts the files for their sender, who may have as many in flight as he may have open, and those of one message more. */
+static int charge(struct scm *scm)
+{
+	const struct cred *c = current->cred;
+	uint64_t limit = rlimit_cur(RLIMIT_NOFILE);
+
+	if (limit == RLIM64_INFINITY || capable(CAP_SYS_RESOURCE) || capable(CAP_SYS_ADMIN))
+		limit = UINT64_MAX - 1;
+	scm->sender = c->uid;
+	int err = user_count_add(c->uid, USER_FILES_IN_FLIGHT, scm->nfiles, limit + 1);
+	return err == -EDQUOT ? -ETOOMANYREFS : err;
+}
+
+int unix_take_off(struct scm *scm)
 {
 	if (!scm->nfiles)
-		return;
+		return 0;
+	int err = charge(scm);
+	if (err) {
+		while (scm->nfiles)
+			file_put(scm->files[--scm->nfiles]);
+		kfree(scm->files);
+		scm->files = NULL;
+		return err;
+	}
 	if (READ_ONCE(gc.nr) > READ_ONCE(gc.enough))
 		unix_collect();
 	spin_lock(&gc.lock);
@@ -49,12 +71,14 @@ void unix_take_off(struct scm *scm)
 		gc.nr++;
 	}
 	spin_unlock(&gc.lock);
+	return 0;
 }
 
 void unix_land(struct scm *scm)
 {
 	if (!scm->nfiles)
 		return;
+	user_count_sub(scm->sender, USER_FILES_IN_FLIGHT, scm->nfiles);
 	spin_lock(&gc.lock);
 	for (uint32_t i = 0; i < scm->nfiles; i++) {
 		struct unix_sock *u = unix_of_file(scm->files[i]);

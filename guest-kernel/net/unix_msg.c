@@ -119,7 +119,11 @@ static struct unix_msg *msg_make(struct unix_sock *u, struct sock_msg *m, size_t
 			msg->scm.creds = (struct sock_cred){NULL, NO_ID, NO_ID};
 		scm->files = NULL;
 		scm->nfiles = 0;
-		unix_take_off(&msg->scm);
+		int err = unix_take_off(&msg->scm);
+		if (err) {
+			unix_msg_free(msg);
+			return ERR_PTR(err);
+		}
 	}
 	return msg;
 }

@@ -116,7 +116,7 @@ ssize_t_ unix_recvmsg(struct socket *s, struct sock_msg *m);
 /* Gives the charge back to the sender. Holds no locks: the message may own files. */
 void unix_msg_free(struct unix_msg *msg);
 /* unix_gc.c: a message carries these files from now on, or does no more. */
-void unix_take_off(struct scm *scm);
+int unix_take_off(struct scm *scm) MUST_CHECK;
 void unix_land(struct scm *scm);
 /* A reader has copied references to files that stay in a message; before it makes them known to anybody. */
 void unix_peeked(void);

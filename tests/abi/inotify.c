@@ -166,9 +166,35 @@ static void dnotify(void)
 	close(file);
 }
 
+/* Instances are counted by user; the last close of one gives it back. */
+static void many_instances(void)
+{
+	static int fd[4096];
+	int n = 0, limit = 0, more;
+	FILE *f = fopen("/proc/sys/fs/inotify/max_user_instances", "r");
+	REQUIRE(f && fscanf(f, "%d", &limit) == 1);
+	fclose(f);
+	if (limit > 900)
+		return; /* more than we may have open */
+	CHECK_EQ(setresuid(54321, 54321, 54321), 0);
+	while (n < limit + 1 && (fd[n] = inotify_init1(IN_CLOEXEC)) >= 0)
+		n++;
+	CHECK_EQ(n, limit);
+	CHECK_ERRNO(inotify_init1(IN_CLOEXEC), EMFILE);
+	close(fd[--n]);
+	more = inotify_init1(IN_CLOEXEC);
+	CHECK(more >= 0);
+	close(more);
+	while (n)
+		close(fd[--n]);
+}
+
+static void instances(void) { CHECK_EQ(abi_child(many_instances), 0); }
+
 int main(int argc, char **argv)
 {
-	static const struct abi_test tests[] = {ABI_TEST(directory), ABI_TEST(file), ABI_TEST(oneshot_and_remove), ABI_TEST(dnotify)};
+	static const struct abi_test tests[] = {ABI_TEST(directory), ABI_TEST(file), ABI_TEST(oneshot_and_remove), ABI_TEST(dnotify),
+	                                        ABI_TEST(instances)};
 	abi_scratch();
-	return abi_main(argc, argv, tests, 4);
+	return abi_main(argc, argv, tests, sizeof(tests) / sizeof(tests[0]));
 }

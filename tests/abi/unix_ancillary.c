@@ -2,6 +2,7 @@
 /* What AF_UNIX sockets carry besides data: descriptors and credentials; unix(7), cmsg(3). */
 #include "abi.h"
 
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 struct box {
@@ -144,9 +145,51 @@ static void credentials(void)
 	close(s[0]);
 }
 
+static int send_fd(int s, int fd)
+{
+	struct box b;
+	put(box(&b, 1, 0), SCM_RIGHTS, &fd, sizeof(fd));
+	return (int)sendmsg(s, &b.m, MSG_DONTWAIT);
+}
+
+/* A user has as many descriptors in flight as he may have open (and one message more), wherever they are. */
+static void do_in_flight(void)
+{
+	const struct rlimit few = {50, 50};
+	int a[2], b[2], n = 0;
+	char buf[CMSG_SPACE(sizeof(int))], c;
+
+	CHECK_EQ(setresuid(54322, 54322, 54322), 0);
+	REQUIRE(setrlimit(RLIMIT_NOFILE, &few) == 0);
+	REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, a) == 0 && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, b) == 0);
+	while (n < 100 && send_fd(n % 2 ? a[0] : b[0], 0) == 1)
+		n++;
+	CHECK_EQ(n, 51);
+	CHECK_ERRNO(send_fd(a[0], 0), ETOOMANYREFS);
+	CHECK_EQ(write(a[0], "x", 1), 1);
+	/* received or thrown away, they count no more */
+	struct iovec v = {&c, 1};
+	struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1, .msg_control = buf, .msg_controllen = sizeof(buf)};
+	CHECK_EQ(recvmsg(b[1], &m, MSG_CMSG_CLOEXEC), 1);
+	int got = -1;
+	memcpy(&got, CMSG_DATA((struct cmsghdr *)buf), sizeof(got));
+	close(got);
+	CHECK_EQ(send_fd(a[0], 0), 1);
+	CHECK_ERRNO(send_fd(a[0], 0), ETOOMANYREFS);
+	close(b[0]);
+	close(b[1]);
+	for (n = 0; n < 100 && send_fd(a[0], 0) == 1; n++)
+		;
+	CHECK_EQ(n, 25);
+	close(a[0]);
+	close(a[1]);
+}
+
+static void in_flight(void) { CHECK_EQ(abi_child(do_in_flight), 0); }
+
 static void scratch(void)
 {
 	abi_scratch();
 }
 
-ABI_MAIN(ABI_TEST(scratch), ABI_TEST(pass_descriptors), ABI_TEST(nested_descriptors), ABI_TEST(credentials))
+ABI_MAIN(ABI_TEST(scratch), ABI_TEST(pass_descriptors), ABI_TEST(nested_descriptors), ABI_TEST(credentials), ABI_TEST(in_flight))
