@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * signalfd(2): takes pending signals of whoever reads. The queue to wait on belongs to the polling process, so
- * the file holds a reference on every process that ever polled it: an epoll set of another process may still watch
- * the queue through this file.
+ * the file holds a reference on every process that polled it: an epoll set of another process may still watch
+ * the queue through this file. Processes that are gone, and whose queue nobody watches, are forgotten.
  */
 #include <linux/signalfd.h>
 
@@ -87,21 +87,63 @@ static ssize_t_ signalfd_read(struct file *f, struct iter *to, uint64_t *pos)
 	return (ssize_t_)done;
 }
 
-/* Keeps p, and with it the queue, for as long as the file. */
+/* No thread of p can begin to wait any more, and none does. */
+static bool is_over(struct process *p)
+{
+	struct wait_queue *q = &p->sig.signalfd_wait;
+
+	if (!READ_ONCE(p->reaped))
+		return false;
+	spin_lock(&q->lock);
+	bool over = list_empty(&q->waiters);
+	spin_unlock(&q->lock);
+	return over;
+}
+
+/* Takes out who is over; they go to *gone. s->lock held. */
+static void sweep(struct signalfd *s, struct signalfd_user **gone)
+{
+	struct signalfd_user **at = &s->users, *u;
+
+	while ((u = *at)) {
+		if (!is_over(u->proc)) {
+			at = &u->next;
+			continue;
+		}
+		*at = u->next;
+		u->next = *gone;
+		*gone = u;
+	}
+}
+
+static void put_users(struct signalfd_user *u)
+{
+	while (u) {
+		struct signalfd_user *next = u->next;
+
+		process_put(u->proc);
+		kfree(u);
+		u = next;
+	}
+}
+
+/* Keeps p, and with it the queue, for as long as the file, or p, is there. */
 static bool remember_user(struct signalfd *s, struct process *p)
 {
-	struct signalfd_user *u, *new = NULL;
+	struct signalfd_user *u, *new = NULL, *gone = NULL;
 
 	for (;;) {
 		spin_lock(&s->lock);
 		for (u = s->users; u && u->proc != p; u = u->next)
 			;
 		if (!u && new) {
+			sweep(s, &gone);
 			process_get(p);
 			new->proc = p;
 			new->next = s->users;
 			s->users = new;
 			spin_unlock(&s->lock);
+			put_users(gone);
 			return true;
 		}
 		spin_unlock(&s->lock);
@@ -131,13 +173,8 @@ static uint32_t signalfd_poll(struct file *f, struct poll_table *pt)
 static void signalfd_release(struct file *f)
 {
 	struct signalfd *s = f->private;
-	struct signalfd_user *u;
 
-	while ((u = s->users)) {
-		s->users = u->next;
-		process_put(u->proc);
-		kfree(u);
-	}
+	put_users(s->users);
 	kfree(s);
 }
 

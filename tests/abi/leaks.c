@@ -472,6 +472,29 @@ LEAK_TEST(proc_files, 60)
 		CHECK_OK(close(fds[i]));
 }
 
+/* A descriptor that lasts, polled by processes that do not. */
+LEAK_TEST(polled_by_children, 100)
+{
+	static int fd = -1;
+	sigset_t set;
+	int status;
+
+	if (fd < 0) {
+		sigemptyset(&set);
+		sigaddset(&set, SIGUSR1);
+		/* beyond those that the harness counts */
+		int low = signalfd(-1, &set, SFD_CLOEXEC);
+		fd = fcntl(low, F_DUPFD_CLOEXEC, 300);
+		close(low);
+	}
+	pid_t pid = fork();
+	if (!pid) {
+		struct pollfd p = {.fd = fd, .events = POLLIN};
+		_exit(poll(&p, 1, 1));
+	}
+	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+}
+
 static void *filter_for_all(void *leader)
 {
 	struct sock_filter f[1000];
@@ -529,4 +552,4 @@ ABI_MAIN(ABI_TEST(scratch), ABI_TEST(forks), ABI_TEST(forks_with_memory), ABI_TE
          ABI_TEST(socket_cycles_over_listeners), ABI_TEST(socket_chains),
          ABI_TEST(connections), ABI_TEST(threads), ABI_TEST(threads_that_die), ABI_TEST(event_files),
          ABI_TEST(timers_and_signals), ABI_TEST(system_v), ABI_TEST(message_queues), ABI_TEST(terminals), ABI_TEST(proc_files),
-         ABI_TEST(filters), ABI_TEST(failures))
+         ABI_TEST(polled_by_children), ABI_TEST(filters), ABI_TEST(failures))
