@@ -124,13 +124,16 @@ static int64_t set_no_new_privs(uint64_t a2, uint64_t a3, uint64_t a4, uint64_t 
 /* PR_SET_VMA_ANON_NAME: the name shows in /proc/PID/maps. */
 static int64_t set_vma(uint64_t op, uint64_t start, uint64_t len, uint64_t name)
 {
-	char text[32] = {0};
+	char text[80] = {0};
 	if (op != PR_SET_VMA_ANON_NAME || start & (PAGE_SIZE - 1))
 		return -EINVAL;
 	if (name) {
 		ssize_t_ n = copy_in_string(text, uva(name), sizeof(text));
 		if (n < 0)
 			return n == -EFAULT ? n : -EINVAL;
+		for (const char *s = text; *s; s++)
+			if (*s < ' ' || *s > '~' || strchr("\\`$[]", *s))
+				return -EINVAL;
 	}
 	return mm_set_anon_name(current->mm, start, len, name ? text : NULL);
 }

@@ -4,6 +4,7 @@
 
 #include <setjmp.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 
 #define PAGE 4096UL
 
@@ -257,5 +258,26 @@ static int depth(int n)
 
 static void stack_grows(void) { CHECK_EQ(depth(500), 500); }
 
+/* PR_SET_VMA_ANON_NAME takes what cannot spoil a line of /proc/PID/maps. */
+static void names(void)
+{
+	static const char *const wrong[] = {"a\nb", "a[b", "a]", "a$", "a\\", "a`", "\x7f", "\xff"};
+	char *m = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), text[81];
+
+	REQUIRE(m != MAP_FAILED);
+	if (prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, m, 4096, "a name") == 0) {
+		for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+			CHECK_ERRNO(prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, m, 4096, wrong[i]), EINVAL);
+		memset(text, 'x', 80);
+		text[80] = 0;
+		CHECK_ERRNO(prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, m, 4096, text), EINVAL);
+		text[79] = 0;
+		CHECK_EQ(prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, m, 4096, text), 0);
+	} else {
+		CHECK_EQ(errno, EINVAL); /* a Linux without CONFIG_ANON_VMA_NAME */
+	}
+	munmap(m, 4096);
+}
+
 ABI_MAIN(ABI_TEST(anonymous), ABI_TEST(protection), ABI_TEST(execute), ABI_TEST(fixed), ABI_TEST(remap), ABI_TEST(files),
-    ABI_TEST(advice), ABI_TEST(program_break), ABI_TEST(copy_on_write), ABI_TEST(stack_grows))
+    ABI_TEST(advice), ABI_TEST(program_break), ABI_TEST(copy_on_write), ABI_TEST(stack_grows), ABI_TEST(names))
