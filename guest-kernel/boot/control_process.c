@@ -8,6 +8,7 @@
 #include "mm/page.h"
 #include "signal/signal.h"
 #include "task/task.h"
+#include "task/user_ns.h"
 
 #define PROCESSES_MAX 1024u
 
@@ -153,13 +154,13 @@ static void list_process(struct listing *l, const struct process *p)
 {
 	struct rusage_acc use;
 	uint32_t at = l->n++ * 4;
-	const struct task *t = p->leader;
+	struct task *t = p->leader;
 
 	process_usage(p, &use);
 	const struct pid_ns *ns = p->container->nsproxy->pid_for_children;
 	fdt_store32(l->pid + at, (uint32_t)pid_nr_ns(p->pid, ns));
 	fdt_store32(l->ppid + at, p->parent ? (uint32_t)pid_nr_ns(p->parent->pid, ns) : 0);
-	fdt_store32(l->uid + at, t && t->cred ? t->cred->uid : 0);
+	fdt_store32(l->uid + at, t ? task_kuid(t) : 0);
 	fdt_store32(l->tty + at, p->tty ? p->tty->major << 20 | p->tty->minor : 0);
 	fdt_store32(l->start + at, (uint32_t)(p->start_ns / 1000000000));
 	fdt_store32(l->cpu_ms + at, (uint32_t)((use.utime_ns + use.stime_ns) / 1000000));

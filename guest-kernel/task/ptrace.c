@@ -89,7 +89,7 @@ static void notify_tracer(struct task *t, int code, int status)
 		siginfo_kernel(&si, SIGCHLD);
 		si.si_code = code;
 		si.si_pid = pid_nr_ns(t->tid, to->pid_ns);
-		si.si_uid = t->cred ? process_kuid_out(to, t->cred->uid) : 0;
+		si.si_uid = process_kuid_out(to, task_kuid(t));
 		si.si_status = status & 0x7f;
 		(void)signal_send_process_locked(to, &si);
 	}
@@ -397,7 +397,7 @@ void ptrace_notify_ended(struct task *t, int status)
 	siginfo_kernel(&si, SIGCHLD);
 	si.si_code = status & 0x7f ? (status & 0x80 ? CLD_DUMPED : CLD_KILLED) : CLD_EXITED;
 	si.si_pid = pid_nr_ns(t->tid, to->pid_ns);
-	si.si_uid = t->cred ? process_kuid_out(to, t->cred->uid) : 0;
+	si.si_uid = process_kuid_out(to, task_kuid(t));
 	si.si_status = status & 0x7f ? status & 0x7f : status >> 8 & 0xff;
 	(void)signal_send_process_locked(to, &si);
 	wake_up_all(&to->child_wait);

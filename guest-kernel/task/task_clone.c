@@ -63,7 +63,7 @@ static bool too_many_processes(void)
 		return false;
 	spin_lock(&tasklist_lock);
 	list_for_each_entry(p, &process_list, all_link)
-		if (p->leader && p->leader->cred->uid == c->uid)
+		if (p->leader && task_kuid(p->leader) == c->uid)
 			n += (uint64_t)MAX(p->nr_threads, 1);
 	spin_unlock(&tasklist_lock);
 	return n >= limit;

@@ -115,7 +115,7 @@ void process_usage(const struct process *p, struct rusage_acc *out)
 /* ---- parents ---- */
 static uint32_t uid_of(const struct process *p)
 {
-	return p->leader && p->leader->cred ? p->leader->cred->uid : 0;
+	return p->leader ? task_kuid(p->leader) : 0;
 }
 
 static void child_siginfo(siginfo_t *si, const struct process *p, int signo, int code, int status)

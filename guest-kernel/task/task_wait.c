@@ -76,7 +76,7 @@ static bool matches(const struct wait_request *w, const struct process *c)
 static void fill_common(struct wait_request *w, const struct process *c)
 {
 	w->pid = pid_vnr(c->pid);
-	w->uid = c->leader && c->leader->cred ? kuid_out(c->leader->cred->uid) : 0;
+	w->uid = c->leader ? kuid_out(task_kuid(c->leader)) : 0;
 	process_usage(c, &w->usage);
 	rusage_add(&w->usage, &c->children_acc);
 }

@@ -156,6 +156,14 @@ bool cred_ns_capable(const struct cred *c, const struct user_ns *ns, int cap)
 	}
 }
 
+uint32_t task_kuid(struct task *t)
+{
+	spin_lock(&t->lock);
+	uint32_t uid = t->cred ? t->cred->uid : 0;
+	spin_unlock(&t->lock);
+	return uid;
+}
+
 bool task_capable_over(struct task *t, int cap)
 {
 	spin_lock(&t->lock);

@@ -83,6 +83,8 @@ bool user_ns_may_setgroups(const struct user_ns *ns);
 /* Has c the capability in ns: as a member, or in an ancestor, or as the owner of a namespace on the way? */
 bool cred_ns_capable(const struct cred *c, const struct user_ns *ns, int cap);
 bool ns_capable(const struct user_ns *ns, int cap); /* of the current task */
+/* The real user of any task; its credentials may be replaced meanwhile. 0: it has none any more. */
+uint32_t task_kuid(struct task *t);
 /* Has the current task the capability over what t may do? */
 bool task_capable_over(struct task *t, int cap);
 /* What a process that cannot be reaped now (tasklist_lock held, or the current one) calls a user; munged. */
