@@ -5,6 +5,7 @@
 #include <linux/sysinfo.h>
 #include <linux/utsname.h>
 
+#include "fs/proc/proc.h"
 #include "lib/log.h"
 #include "lib/string.h"
 #include "mm/mm.h"
@@ -126,7 +127,8 @@ int64_t sys_syslog(const struct sysargs *a)
 {
 	int op = arg_int(a, 0), len = arg_int(a, 2);
 	int64_t r;
-	if (op != LOG_READ_ALL && op != LOG_SIZE_BUFFER && !capable(CAP_SYSLOG) && !capable(CAP_SYS_ADMIN))
+	bool open = (op == LOG_READ_ALL || op == LOG_SIZE_BUFFER) && !proc_sys_value("dmesg_restrict");
+	if (!open && !capable(CAP_SYSLOG) && !capable(CAP_SYS_ADMIN))
 		return -EPERM;
 	switch (op) {
 	case LOG_CLOSE:
