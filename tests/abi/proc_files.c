@@ -447,8 +447,6 @@ static void do_memory_layout(void)
 	WRONG(arg_start, good.arg_end + 1);
 	RIGHT(arg_start, good.arg_end);
 	WRONG(env_end, good.env_start - 1);
-	WRONG(end_code, 0x7ffffffff000);
-	WRONG(start_stack, 1);
 	WRONG(start_stack, UINT64_MAX);
 	RIGHT(start_stack, 0x10000000);
 	WRONG(auxv_size, 16); /* without a vector */

@@ -257,9 +257,11 @@ static void xattr_space(void)
 		unlink(path);
 	}
 	CHECK_EQ(free_inodes("inodes"), 64);
-out:
 	CHECK_EQ(umount("inodes"), 0);
 	CHECK_ERRNO(mount("none", "inodes", "tmpfs", 0, "nr_inodes=18446744073709551615"), EINVAL);
+	return;
+out:
+	CHECK_EQ(umount("inodes"), 0);
 }
 
 /* ---- hard links of an overlay: what was copied up goes with the last name, or with the file system ---- */
