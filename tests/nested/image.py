@@ -141,7 +141,8 @@ def make(build, debian, version, tests, out, extra=(), machine=None, cases=(), w
     root.mkdir()
     if debian:
         copy_slice(debian, root)
-    for d in ["dev", "proc", "sys", "tmp", "run", "root", "tests/cases", "tests/want", "modules", "debian", "new", "bb", "bin", "usr/local/bin"]:
+    for d in ["dev", "etc", "proc", "sys", "tmp", "run", "root", "tests/cases", "tests/want", "modules", "debian", "new", "bb", "bin",
+              "usr/local/bin"]:
         (root / d).mkdir(parents=True, exist_ok=True)
     (root / "tmp").chmod(0o1777)
     shutil.copy2("/bin/busybox", root / "bb/busybox")
