@@ -42,8 +42,9 @@ def ask(port):
     return [BUSYBOX, "nc", "-w", "60", "127.0.0.1", str(port)]
 
 
-# A server on port 80 and its client, of one container.
-ON_80 = f"{BUSYBOX} nc -l -p 80 >/tmp/got & until echo inside | {BUSYBOX} nc -w 60 127.0.0.1 80 2>/tmp/err; do " \
+# A server on port 80 and its client, of one container. The client's input is there from the start: the server, which has none,
+# ends its side at once, and nc sends nothing that it has not read by then.
+ON_80 = f"echo inside >/tmp/in; {BUSYBOX} nc -l -p 80 >/tmp/got & until {BUSYBOX} nc -w 60 127.0.0.1 80 </tmp/in 2>/tmp/err; do " \
         "grep -q refused /tmp/err || exit 9; usleep 10000; done; wait; cat /tmp/got"
 
 
