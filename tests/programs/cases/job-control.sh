@@ -6,8 +6,8 @@ bash -c 'sleep 0.1 & sleep 0.3 & wait -n; echo first; wait; echo all'
 setsid -w sh -c 'ps -o pid= -o sid= -p $$ | awk "{ print (\$1 == \$2) }"'
 timeout 0.3 sleep 1000; echo $?
 timeout -s KILL 0.3 sleep 1000; echo $?
-# SIGALRM is what timeout's own timer sends it.
-timeout -k 0.2 1000 sh -c 'trap "" TERM; kill -ALRM $PPID; sleep 1000; sleep 1000' >/dev/null; echo $?
+# SIGALRM is what timeout's own timer sends it, which does not know its child before it waits for that.
+timeout -k 0.2 1000 sh -c 'trap "" TERM; until grep -q "^State:.S" /proc/$PPID/status; do sleep 0.01; done; kill -ALRM $PPID; sleep 1000; sleep 1000' >/dev/null; echo $?
 script -qc 'stty -a | head -1 | cut -d";" -f2; tty | cut -c1-9; sleep 5 & jobs | wc -l; kill %1' /dev/null </dev/null | tr -d '\r' | head -3
 nohup sh -c 'kill -HUP $$; echo survived' 2>/dev/null
 nice -n 5 nice; nice -n 5 sh -c 'nice -n 3 nice'
