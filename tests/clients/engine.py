@@ -267,10 +267,7 @@ class Engine:
         kill_all(self.processes)
         for m in reversed(mounts(self.dir)):
             subprocess.run(["umount", "-l", m], stderr=subprocess.DEVNULL)
-        found = [pathlib.Path(d) for d, _, _ in os.walk(CGROUPS) if self.cgroup_parent in d]
-        for d in sorted(found, key=lambda p: -len(str(p))):
-            with contextlib.suppress(OSError):
-                os.rmdir(d)
+        remove_cgroups(self.cgroup_parent)
 
 
 class Docker(Engine):
@@ -410,6 +407,14 @@ def kill_all(processes):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(p, signal.SIGKILL)
         time.sleep(0.05)
+
+
+def remove_cgroups(name):
+    """Those with that in their path, as far as they are empty."""
+    for d, _, _ in os.walk(CGROUPS, topdown=False):
+        if name in d:
+            with contextlib.suppress(OSError):
+                os.rmdir(d)
 
 
 def parent(pid):
