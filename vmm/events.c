@@ -86,12 +86,16 @@ static void hold_back(const struct event *e)
 static void post(uint32_t type, uint32_t id, int64_t arg, bool kick)
 {
 	struct event e = { type, id, arg };
+	bool held;
 
 	pthread_mutex_lock(&ev.lock);
 	flush_backlog();
-	if (ev.nr_backlog || !ring_put(&e))
+	held = ev.nr_backlog || !ring_put(&e);
+	if (held)
 		hold_back(&e);
 	pthread_mutex_unlock(&ev.lock);
+	if (held)
+		events_wake(); /* the loop retries; it sleeps, if this is another thread */
 	if (kick)
 		vcpu_kick_any();
 }

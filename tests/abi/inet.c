@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -464,5 +465,44 @@ static void disconnects_meanwhile(void)
 	close(l);
 }
 
+#define MANY 1500
+
+/* More sockets are ready at once than somebody in between may want to remember: each is told of. */
+static void many_ready(void)
+{
+	static int fd[MANY];
+	int ep = epoll_create1(EPOLL_CLOEXEC), from = socket(AF_INET, SOCK_DGRAM, 0), n = 0, told = 0, got;
+	struct epoll_event ev[64];
+	struct rlimit old, most;
+	char c;
+
+	REQUIRE(ep >= 0 && from >= 0 && getrlimit(RLIMIT_NOFILE, &old) == 0);
+	most = (struct rlimit){old.rlim_max, old.rlim_max};
+	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &most), 0);
+	for (; n < MANY; n++) {
+		struct sockaddr_in a = at(0);
+		fd[n] = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+		if (fd[n] < 0)
+			break; /* as many as there may be */
+		ev[0] = (struct epoll_event){.events = EPOLLIN, .data.u32 = (uint32_t)n};
+		CHECK_EQ(bind(fd[n], (void *)&a, sizeof(a)), 0);
+		CHECK_EQ(epoll_ctl(ep, EPOLL_CTL_ADD, fd[n], &ev[0]), 0);
+	}
+	CHECK(n > 100);
+	for (int i = 0; i < n; i++) {
+		struct sockaddr_in a = at(port_of(fd[i]));
+		CHECK_EQ(sendto(from, "x", 1, 0, (void *)&a, sizeof(a)), 1);
+	}
+	while (told < n && CHECK((got = epoll_wait(ep, ev, 64, 30000)) > 0))
+		for (int i = 0; i < got; i++)
+			told += recv(fd[ev[i].data.u32], &c, 1, 0) == 1;
+	CHECK_EQ(told, n);
+	while (n)
+		close(fd[--n]);
+	close(from);
+	close(ep);
+	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &old), 0);
+}
+
 ABI_MAIN(ABI_TEST(talk), ABI_TEST(ends), ABI_TEST(disconnects), ABI_TEST(disconnects_meanwhile), ABI_TEST(refused), ABI_TEST(nonblocking), ABI_TEST(ports), ABI_TEST(ports_of_users), ABI_TEST(datagrams),
-    ABI_TEST(options), ABI_TEST(inherited), ABI_TEST(no_descriptor))
+    ABI_TEST(options), ABI_TEST(inherited), ABI_TEST(no_descriptor), ABI_TEST(many_ready))
