@@ -227,7 +227,9 @@ int futex_lock_pi(uva_t addr, bool shared, uint64_t deadline, bool trylock)
 		if (r >= 0)
 			break;
 		spin_unlock(&w.bucket->lock);
-		r = recover(&w, r);
+		/* EWOULDBLOCK, which is EAGAIN, is trylock's answer, no owner that is exiting. */
+		if (!trylock || r != -EWOULDBLOCK)
+			r = recover(&w, r);
 		if (r)
 			goto out;
 	}

@@ -371,6 +371,27 @@ static void group_of_thread(void)
 	pthread_join(t, NULL);
 }
 
+static void *try_word(void *word)
+{
+	CHECK_ERRNO(syscall(SYS_futex, word, FUTEX_TRYLOCK_PI, 0, NULL, NULL, 0), EAGAIN);
+	return NULL;
+}
+
+/* Somebody else has the lock: the answer comes at once. */
+static void pi_trylock(void)
+{
+	static uint32_t word;
+	pthread_t t;
+
+	CHECK_EQ(syscall(SYS_futex, &word, FUTEX_TRYLOCK_PI, 0, NULL, NULL, 0), 0);
+	CHECK_EQ(word & FUTEX_TID_MASK, (uint32_t)gettid());
+	REQUIRE(pthread_create(&t, NULL, try_word, &word) == 0);
+	pthread_join(t, NULL);
+	CHECK_EQ(syscall(SYS_futex, &word, FUTEX_UNLOCK_PI, 0, NULL, NULL, 0), 0);
+	CHECK_EQ(word, 0);
+}
+
 ABI_MAIN(ABI_TEST(mutual_exclusion), ABI_TEST(conditions), ABI_TEST(futex_errors), ABI_TEST(requeue),
-    ABI_TEST(between_processes), ABI_TEST(robust_mutex), ABI_TEST(priority_inheritance), ABI_TEST(thread_local_storage),
+    ABI_TEST(between_processes), ABI_TEST(robust_mutex), ABI_TEST(priority_inheritance), ABI_TEST(pi_trylock),
+    ABI_TEST(thread_local_storage),
     ABI_TEST(preemption), ABI_TEST(floating_point), ABI_TEST(gs_base), ABI_TEST(exit_group), ABI_TEST(group_of_thread))
