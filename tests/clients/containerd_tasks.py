@@ -9,8 +9,10 @@ from harness import check, contains, equal, wait_for
 def test_run(t):
     r = t.sh("echo out; echo err >&2; exit 3")
     equal((r.status, r.out, r.err), (3, "out\n", "err\n"), "status and streams")
-    equal(t.sh("echo $A $PWD", opts=["--env", "A=b", "--cwd", "/tmp"]).out, "b /tmp\n", "env and cwd")
-    equal(t.run(image="hello", opts=["--log-uri", f"file://{t.tmp}/hello"]).status, 0, "status of a static program alone")
+    r = t.sh("echo $A $PWD", opts=["--env", "A=b", "--cwd", "/tmp"])
+    equal((r.status, r.out), (0, "b /tmp\n"), f"env and cwd ({r.err})")
+    r = t.run(image="hello", opts=["--log-uri", f"file://{t.tmp}/hello"])
+    equal(r.status, 0, f"status of a static program alone ({r.err})")
     equal((t.tmp / "hello").read_text(), "Hello from a container\n", "its output")
     r = t.run("/no/such/program")
     check(r.status != 0 and "no such file or directory" in r.err, f"a missing program: {r}")
@@ -20,7 +22,8 @@ def test_exec(t):
     name = t.start("sleep", "1000")
     r = t.exec_sh(name, "echo out; echo err >&2; exit 5")
     equal((r.status, r.out, r.err), (5, "out\n", "err\n"), "status and streams")
-    equal(t.exec_sh(name, "echo $PWD $(id -u)", opts=["--cwd", "/tmp", "--user", "1000"]).out, "/tmp 1000\n", "cwd and user")
+    r = t.exec_sh(name, "echo $PWD $(id -u)", opts=["--cwd", "/tmp", "--user", "1000"])
+    equal((r.status, r.out), (0, "/tmp 1000\n"), f"cwd and user ({r.err})")
     lines = t.ok("task", "ps", name).out.splitlines()
     check(len(lines) >= 2 and lines[0].split()[0] == "PID", f"task ps: {lines}")
 
@@ -47,7 +50,8 @@ def test_pause(t):
     wait_for(lambda: t.state(name) == "PAUSED", "paused")
     t.ok("task", "resume", name)
     wait_for(lambda: t.state(name) == "RUNNING", "running")
-    equal(t.exec_sh(name, "echo hi").out, "hi\n", "it goes on")
+    r = t.exec_sh(name, "echo hi")
+    equal((r.status, r.out), (0, "hi\n"), f"it goes on ({r.err})")
 
 
 def test_metrics(t):
