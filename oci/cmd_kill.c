@@ -5,11 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 #include "oci/command.h"
 #include "oci/control_client.h"
 #include "oci/state.h"
 #include "oci/util.h"
+
+#define ENDING_MS    10000 /* for the end of a sandbox that takes no requests any more */
+#define ANSWERING_MS 20    /* for one that does */
 
 static struct {
 	bool all;
@@ -53,6 +57,25 @@ static struct error *parse_signal(const char *text, int *signo)
 	return error_new("kill: \"%s\" is not a signal", text);
 }
 
+/* Whether the signal came too late: a sandbox that ends closes its sockets a moment before its process has ended. */
+static bool has_ended(const struct state *s)
+{
+	const struct timespec step = {.tv_nsec = 1000000};
+
+	for (unsigned ms = 0; state_status(s) != STATE_STOPPED; ms++) {
+		AUTO_FD fd = -1;
+		struct error *e = control_connect(s->dir, &fd);
+
+		if (ms >= (e ? ENDING_MS : ANSWERING_MS)) {
+			error_free(e);
+			return false;
+		}
+		error_free(e);
+		nanosleep(&step, NULL);
+	}
+	return true;
+}
+
 static struct error *run(const struct options *o, int argc, char **argv, int *status)
 {
 	int signo = SIGTERM;
@@ -75,6 +98,10 @@ static struct error *run(const struct options *o, int argc, char **argv, int *st
 		log_debug("kill: %s; killing the sandbox", e->msg);
 		error_free(e);
 		e = state_kill_processes(&s);
+	}
+	if (e && has_ended(&s)) {
+		error_free(e);
+		e = values.all ? NULL : error_new("container not running (it has ended)");
 	}
 	state_close(&s);
 	return error_wrap(e, "kill \"%s\"", argv[0]);

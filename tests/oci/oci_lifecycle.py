@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 
-from harness import TIMEOUT, Failure, alive, check, contains, describe, equal, finish, read_until, wait_for
+from harness import TIMEOUT, Failure, alive, await_answer, check, contains, describe, equal, finish, read_until, wait_for
 
 
 def test_do_status(t):
@@ -316,6 +316,23 @@ def test_kill_signals(t):
     r = t.run("kill", name, "TERM")
     check(r.status == 128 and "not running" in r.err, r)
     t.ok("delete", name)
+
+
+def test_kill_too_late(t):
+    """The container ends before it hears of the signal: engines look for "container not running"."""
+    for flags in ((), ("--all",)):
+        name = t.start()
+        sandbox = t.state_file(name)["sandboxPid"]
+        os.kill(sandbox, signal.SIGSTOP)
+        p = t.popen("kill", *flags, name, "TERM")
+        await_answer(p)
+        os.kill(sandbox, signal.SIGKILL)
+        r = finish(p)
+        if flags:
+            equal(r.status, 0, f"all of none ({r.err})")
+        else:
+            check(r.status == 128 and "container not running" in r.err, r)
+        t.ok("delete", name)
 
 
 def test_kill_all(t):
