@@ -41,7 +41,7 @@ bool pid_ns_contains(const struct pid_ns *ns, const struct pid_ns *inner)
 }
 
 /* Number 1 of a closed namespace has nothing to wait for (no process of ns but itself is left), or something to do:
- * a zombie among its children. */
+ * a zombie among its children, or one that it traces. */
 static bool may_go_on(const struct pid_ns *ns)
 {
 	const struct process *p, *me = current->proc;
@@ -55,7 +55,7 @@ static bool may_go_on(const struct pid_ns *ns)
 		work |= p->zombie && p->parent == me && !(p->leader && p->leader->ptrace.tracer);
 	}
 	spin_unlock(&tasklist_lock);
-	return work || !others;
+	return work || !others || !list_empty(&current->ptrace.tracees);
 }
 
 /* Kills every process of ns that lives, reaps our children that do not. How many there were. */
@@ -82,12 +82,17 @@ static int kill_and_reap(const struct pid_ns *ns)
 	return n;
 }
 
-/* Whoever ends is handed to us as a child; those whose parents are outside are reaped there. process_unlink wakes us. */
+/* Whoever ends is handed to us as a child; those whose parents are outside are reaped there. process_unlink wakes us. What we
+ * trace would wait for us to look at its end: it is let go, also what asks for it meanwhile (PTRACE_TRACEME). */
 void pid_ns_zap(struct pid_ns *ns)
 {
 	pid_ns_close(ns);
-	while (kill_and_reap(ns))
+	for (;;) {
+		task_release_tracees();
+		if (!kill_and_reap(ns))
+			break;
 		wait_event(&current->proc->child_wait, may_go_on(ns));
+	}
 }
 
 void pid_ns_reaped(const struct process *p)

@@ -202,6 +202,8 @@ struct task *process_unlink(struct process *p) MUST_CHECK;
 /* The same for many: onto a list, which process_put_dead puts without the lock. */
 void process_unlink_to(struct process *p, struct list_node *dead);
 void process_put_dead(struct list_node *dead);
+/* What the current, leaving task traces goes on; what of it has ended is its parent's affair. */
+void task_release_tracees(void);
 /* CPU times and counters of a process so far, all threads; tasklist_lock held. */
 void process_usage(const struct process *p, struct rusage_acc *out);
 void rusage_add(struct rusage_acc *to, const struct rusage_acc *from);

@@ -345,6 +345,17 @@ static void release_tracees(struct task *t, struct list_node *dropped, struct li
 	}
 }
 
+void task_release_tracees(void)
+{
+	struct list_node dead = LIST_INIT(dead), dropped = LIST_INIT(dropped);
+
+	spin_lock(&tasklist_lock);
+	release_tracees(current, &dropped, &dead);
+	spin_unlock(&tasklist_lock);
+	process_put_dead(&dead);
+	ptrace_put_dropped(&dropped);
+}
+
 /* The current thread leaves its process. Afterwards only the scheduler knows the task. True: it was the last one. */
 static bool leave_process(struct task *t, int status)
 {

@@ -4,6 +4,7 @@
 
 #include <poll.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 
 static struct ns_steps steps;
 
@@ -153,6 +154,43 @@ static void all_end_with_init(void)
 	CHECK_EQ(waitpid(pid, &status, 0), pid);
 	CHECK_EQ(WEXITSTATUS(status), 3);
 	close(p[0]);
+}
+
+/* An init that leaves does not wait for its own tracees: neither for a child nor for somebody else's. */
+static void init_traces(bool child)
+{
+	struct ns_steps up;
+	char number[16] = "";
+	int status = -1;
+
+	REQUIRE(ns_steps_open(&up));
+	pid_t pid = ns_clone(CLONE_NEWPID);
+	if (pid == 0) {
+		pid_t middle = fork();
+		if (middle == 0) {
+			pid_t other = child ? getpid() : fork();
+			if (other && (!child || ptrace(PTRACE_TRACEME, 0, 0, 0) == 0)) {
+				snprintf(number, sizeof(number), "%d", other);
+				(void)!write(up.fd[1], number, sizeof(number));
+			}
+			for (;;)
+				pause();
+		}
+		if (read(up.fd[0], number, sizeof(number)) != (ssize_t)sizeof(number))
+			_exit(1);
+		if (!child && ptrace(PTRACE_SEIZE, atoi(number), 0, 0))
+			_exit(2);
+		_exit(3);
+	}
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 3);
+	ns_steps_close(&up);
+}
+
+static void init_with_tracees(void)
+{
+	init_traces(true);
+	init_traces(false);
 }
 
 /* Orphans go to the init of the namespace, or to a subreaper in it. */
@@ -412,6 +450,6 @@ static void nobody_else(void) { CHECK_EQ(ns_child(CLONE_NEWPID, alone), 0); }
 
 static void begin(void) { abi_scratch(); }
 
-ABI_MAIN(ABI_TEST(begin), ABI_TEST(numbers), ABI_TEST(signals_from_outside), ABI_TEST(all_end_with_init),
+ABI_MAIN(ABI_TEST(begin), ABI_TEST(numbers), ABI_TEST(signals_from_outside), ABI_TEST(all_end_with_init), ABI_TEST(init_with_tracees),
          ABI_TEST(orphans), ABI_TEST(unshared), ABI_TEST(entered), ABI_TEST(credentials), ABI_TEST(chosen_numbers),
          ABI_TEST(mounted_proc), ABI_TEST(nobody_else))
