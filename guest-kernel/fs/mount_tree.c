@@ -278,6 +278,13 @@ static int copy_for(struct mount *m, struct reach *r, uint32_t count)
 	return err;
 }
 
+/* Does m take a copy of top at mp? A tree that is attached nowhere does not: among those are the copies made so far, which
+ * the walk meets where top or something in it is a peer of the place it goes to. */
+static bool takes_copy(const struct mount *m, const struct mount *top, struct dentry *mp)
+{
+	return m->ns->ns.inum && mount_in_tree(m) && !mount_is_below(m, top) && dentry_is_ancestor(m->root, mp);
+}
+
 /* Copies of top for all that receive what happens at mp of dest: r->list[0] is dest itself. */
 static int make_copies(struct mount *top, struct mount *dest, struct dentry *mp, struct reach *r)
 {
@@ -293,7 +300,7 @@ static int make_copies(struct mount *top, struct mount *dest, struct dentry *mp,
 		if (mount_is_below(m, top) && !m->unbindable)
 			mount_set_type(m, MS_SHARED);
 	for (m = mount_next_receiver(dest, dest); m && !err; m = mount_next_receiver(m, dest))
-		if (!mount_is_below(m, top) && mount_in_tree(m) && dentry_is_ancestor(m->root, mp))
+		if (takes_copy(m, top, mp))
 			err = copy_for(m, r, count);
 	return err;
 }

@@ -124,6 +124,28 @@ static void busy_copies(void)
 	CHECK_EQ(umount("a"), 0);
 }
 
+/* A peer of a place goes to that place, and so to its slave. The copies made are among who receives from the place. */
+static void onto_itself(void)
+{
+	REQUIRE(place("a", MS_SHARED) == 0 && (mkdir("b", 0755) == 0 || errno == EEXIST));
+	CHECK_EQ(mount("a", "b", NULL, MS_BIND, NULL), 0);
+	CHECK_EQ(mount(NULL, "b", NULL, MS_SLAVE, NULL), 0);
+	for (int i = 0; i < 2; i++) { /* slaves alone, and slaves that are shared themselves */
+		CHECK_EQ(mount("a", "a/s", NULL, MS_BIND, NULL), 0);
+		CHECK(mounted("a/s/s"));
+		CHECK(mounted("b/s/s"));
+		CHECK_EQ(group("a", "shared:"), group("a/s", "shared:"));
+		CHECK_EQ(group("a/s", "shared:"), group("b/s", "master:"));
+		CHECK_EQ(strcmp(fields("a/s/s"), "?"), 0);
+		CHECK_EQ(strcmp(fields("b/s/s"), "?"), 0);
+		CHECK_EQ(umount("a/s"), 0);
+		CHECK(!mounted("b/s/s"));
+		CHECK_EQ(mount(NULL, "b", NULL, MS_SHARED, NULL), 0);
+	}
+	CHECK_EQ(umount("b"), 0);
+	CHECK_EQ(umount("a"), 0);
+}
+
 static void unbindable(void)
 {
 	REQUIRE(place("a", MS_UNBINDABLE) == 0);
@@ -350,6 +372,6 @@ static void begin(void)
 	CHECK_ERRNO(ns_clone(CLONE_NEWNS | CLONE_FS), EINVAL);
 }
 
-ABI_MAIN(ABI_TEST(begin), ABI_TEST(peers), ABI_TEST(slaves), ABI_TEST(busy_copies), ABI_TEST(unbindable),
-         ABI_TEST(moves), ABI_TEST(copies), ABI_TEST(working_directory), ABI_TEST(pivoting), ABI_TEST(bound_files),
+ABI_MAIN(ABI_TEST(begin), ABI_TEST(peers), ABI_TEST(slaves), ABI_TEST(busy_copies), ABI_TEST(onto_itself),
+         ABI_TEST(unbindable), ABI_TEST(moves), ABI_TEST(copies), ABI_TEST(working_directory), ABI_TEST(pivoting), ABI_TEST(bound_files),
          ABI_TEST(enter_mounts), ABI_TEST(contexts))
