@@ -253,9 +253,23 @@ static int reach_add(struct reach *r, struct mount *at, struct mount *copy)
 	return 0;
 }
 
+/* Has ns no place for another copy, with those that are already to come? top: what the origin gets. */
+static bool is_full(const struct mnt_ns *ns, const struct mnt_ns *top, const struct reach *r, uint32_t count)
+{
+	uint64_t n = ns->nr_mounts + count;
+
+	for (uint32_t i = 0; i < r->n; i++)
+		if (r->list[i].at->ns == ns && (i > 0 || top != ns))
+			n += count;
+	return n > MOUNTS_MAX;
+}
+
 static int copy_for(struct mount *m, struct reach *r, uint32_t count)
 {
 	bool slave;
+
+	if (is_full(m->ns, r->list[0].copy->ns, r, count))
+		return -ENOSPC;
 	struct mount *source = mount_source_for(m, r->list, r->n, &slave);
 	struct mnt_ns *tree = mount_tree_alloc();
 	int err = tree ? reach_add(r, m, NULL) : -ENOMEM;
@@ -267,8 +281,6 @@ static int copy_for(struct mount *m, struct reach *r, uint32_t count)
 	uint32_t how = slave ? COPY_SLAVE | (mount_is_shared(m) ? COPY_SHARED : 0) : COPY_SHARED;
 	err = mount_copy_tree(source, source->root, true, how | COPY_UNBINDABLE | COPY_NS_FILES, tree);
 	clear_copies(source->ns);
-	if (!err && m->ns->nr_mounts + count > MOUNTS_MAX)
-		err = -ENOSPC;
 	/* It stays on the list even if it failed, to be released with the others. */
 	r->list[r->n - 1].copy = tree->root;
 	if (!tree->root) {
