@@ -30,13 +30,16 @@ static bool has_staying_child(const struct mount *m)
 }
 
 /* What propagation had put where m is, at all that receive what happens at m's parent: leaves too, unless something else
- * is mounted in it, or it is locked to its place. */
-static void mark_received(struct mount *m)
+ * is mounted in it, or it is locked to its place. Trees attached nowhere that something leaves go onto trees. */
+static void mark_received(struct mount *m, struct list_node *trees)
 {
 	for (struct mount *r = mount_next_receiver(m->parent, m->parent); r; r = mount_next_receiver(r, m->parent)) {
 		struct mount *c = mount_find_at(r, m->mountpoint);
-		if (c && !c->leaving && !(c->locked && !r->leaving) && !has_staying_child(c))
-			c->leaving = true;
+		if (!c || c->leaving || (c->locked && !r->leaving) || has_staying_child(c))
+			continue;
+		c->leaving = true;
+		if (!c->ns->ns.inum && list_empty(&c->ns->all))
+			list_add_tail(&c->ns->all, trees);
 	}
 }
 
@@ -70,16 +73,22 @@ static void take_leaving(struct mnt_ns *ns, struct list_node *out)
 static void unmount_tree(struct mount *top, struct list_node *out)
 {
 	struct mnt_ns *own = top->ns, *ns;
+	struct list_node trees = LIST_INIT(trees);
 
 	mark_below(top);
 	/* children first: their copies leave before what they are mounted on is asked */
 	for (struct list_node *n = own->mounts.prev; n != &own->mounts; n = n->prev) {
 		struct mount *m = list_entry(n, struct mount, link);
 		if (m->leaving && m->parent)
-			mark_received(m);
+			mark_received(m, &trees);
 	}
 	list_for_each_entry(ns, &mnt_namespaces, all)
 		take_leaving(ns, out);
+	while (!list_empty(&trees)) {
+		ns = list_first(&trees, struct mnt_ns, all);
+		list_del(&ns->all);
+		take_leaving(ns, out);
+	}
 	if (!own->ns.inum)
 		take_leaving(own, out);
 }

@@ -146,6 +146,22 @@ static void onto_itself(void)
 	CHECK_EQ(umount("a"), 0);
 }
 
+/* What leaves a place leaves its peer in a tree that is attached nowhere, at once. */
+static void detached_peer(void)
+{
+	REQUIRE(place("a", MS_SHARED) == 0 && (mkdir("b", 0755) == 0 || errno == EEXIST));
+	CHECK_EQ(put("a/s"), 0);
+	int tree = (int)syscall(SYS_open_tree, AT_FDCWD, "a", 1 /* OPEN_TREE_CLONE */ | AT_RECURSIVE);
+	REQUIRE(tree >= 0);
+	CHECK_EQ(umount("a/s"), 0);
+	CHECK_EQ(syscall(SYS_move_mount, tree, "", AT_FDCWD, "b", 4 /* MOVE_MOUNT_F_EMPTY_PATH */), 0);
+	close(tree);
+	CHECK(mounted("b/s"));
+	CHECK(!mounted("b/s/in"));
+	CHECK_EQ(umount("b"), 0);
+	CHECK_EQ(umount("a"), 0);
+}
+
 static void unbindable(void)
 {
 	REQUIRE(place("a", MS_UNBINDABLE) == 0);
@@ -373,5 +389,5 @@ static void begin(void)
 }
 
 ABI_MAIN(ABI_TEST(begin), ABI_TEST(peers), ABI_TEST(slaves), ABI_TEST(busy_copies), ABI_TEST(onto_itself),
-         ABI_TEST(unbindable), ABI_TEST(moves), ABI_TEST(copies), ABI_TEST(working_directory), ABI_TEST(pivoting), ABI_TEST(bound_files),
-         ABI_TEST(enter_mounts), ABI_TEST(contexts))
+         ABI_TEST(detached_peer), ABI_TEST(unbindable), ABI_TEST(moves), ABI_TEST(copies), ABI_TEST(working_directory),
+         ABI_TEST(pivoting), ABI_TEST(bound_files), ABI_TEST(enter_mounts), ABI_TEST(contexts))
