@@ -99,8 +99,12 @@ void cpu_timer_init(struct cpu_timer *t, const struct cpu_clock *c, void (*fn)(s
 
 void cpu_timers_activate(struct process *p)
 {
-	atomic_store(&p->timers.cpu_active, 1u);
-	timer_arm(&p->timers.cpu_tick, clock_monotonic() + CPU_TICK_NS);
+	spin_lock(&p->timers.lock);
+	if (!p->timers.ended) {
+		atomic_store(&p->timers.cpu_active, 1u);
+		timer_arm(&p->timers.cpu_tick, clock_monotonic() + CPU_TICK_NS);
+	}
+	spin_unlock(&p->timers.lock);
 }
 
 void cpu_timer_arm(struct cpu_timer *t, uint64_t expires)
@@ -245,7 +249,7 @@ void process_timers_account(uint64_t user_ns, uint64_t sys_ns)
 		send_kernel(p, SIGPROF);
 	check_limit(p, user + sys);
 	if (more && !READ_ONCE(p->timers.cpu_tick.armed))
-		timer_arm(&p->timers.cpu_tick, clock_monotonic() + CPU_TICK_NS);
+		cpu_timers_activate(p);
 }
 
 /* Running threads enter the kernel. Goes on while one runs; the next one to account starts it again. */

@@ -34,7 +34,7 @@ void cpu_timer_arm(struct cpu_timer *t, uint64_t expires);
 void cpu_timer_disarm(struct cpu_timer *t);
 /* Afterwards fn does not run. Not from fn. */
 void cpu_timer_cancel(struct cpu_timer *t);
-/* Some CPU-time limit of p was set: make its threads account. */
+/* Some CPU-time limit of p was set: make its threads account, if it has any still. Takes p->timers.lock. */
 void cpu_timers_activate(struct process *p);
 
 #endif

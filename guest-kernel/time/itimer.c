@@ -155,6 +155,7 @@ void process_timers_exit(struct process *p)
 
 	posix_timers_delete_all(p);
 	spin_lock(&pt->lock);
+	pt->ended = true;
 	pt->real_interval = 0;
 	pt->virt.expires = pt->prof.expires = 0;
 	spin_unlock(&pt->lock);

@@ -51,6 +51,7 @@ struct process_timers {
 	struct list_node cpu_timers;      /* struct cpu_timer (time/cpu_clock.h); lock */
 	uint32_t cpu_active;              /* something counts CPU time; atomic hint */
 	struct ktimer cpu_tick;           /* makes running threads account while cpu_active */
+	bool ended;                       /* no thread is left, although others may hold the process: nothing is armed; lock */
 	struct posix_timer **posix;       /* table by timer id; lock */
 	uint32_t nr_posix;
 };

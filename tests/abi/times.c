@@ -2,9 +2,11 @@
 /* Clocks, sleeping, POSIX timers, interval timers, timerfd. */
 #include "abi.h"
 
+#include <sys/resource.h>
 #include <sys/time.h>
 #include <sys/timerfd.h>
 #include <sys/times.h>
+#include <sys/wait.h>
 #include <time.h>
 
 static int64_t ns(clockid_t clock)
@@ -172,5 +174,33 @@ static void cpu_time(void)
 	CHECK(t.tms_utime + t.tms_stime >= 1);
 }
 
+/* What others set of the CPU time of a process that has ended is nothing to whoever comes into its place. */
+static void cpu_time_of_the_dead(void)
+{
+	const struct itimerspec its = {.it_value.tv_sec = 100};
+	const struct rlimit most = {100, 100};
+
+	for (int i = 0; i < 100; i++) {
+		struct sigevent none = {.sigev_notify = SIGEV_NONE};
+		clockid_t clock;
+		timer_t timer;
+		siginfo_t si;
+		pid_t child = fork();
+
+		REQUIRE(child >= 0);
+		if (!child)
+			_exit(0);
+		CHECK_EQ(clock_getcpuclockid(child, &clock), 0);
+		CHECK_EQ(timer_create(clock, &none, &timer), 0);
+		CHECK_EQ(waitid(P_PID, (id_t)child, &si, WEXITED | WNOWAIT), 0);
+		CHECK_EQ(prlimit(child, RLIMIT_CPU, &most, NULL), 0);
+		CHECK_EQ(timer_settime(timer, 0, &its, NULL), 0);
+		CHECK_EQ(waitpid(child, NULL, 0), child);
+		(void)timer_settime(timer, 0, &its, NULL); /* ESRCH, or the clock stands */
+		CHECK_EQ(timer_delete(timer), 0);
+	}
+}
+
 ABI_MAIN(ABI_TEST(clocks), ABI_TEST(sleeping), ABI_TEST(interrupted_sleep), ABI_TEST(interval_timer),
-    ABI_TEST(posix_timer), ABI_TEST(descriptor), ABI_TEST(cpu_time))
+    ABI_TEST(posix_timer), ABI_TEST(descriptor), ABI_TEST(cpu_time),
+    ABI_TEST(cpu_time_of_the_dead))
